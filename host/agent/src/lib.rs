@@ -1,0 +1,1 @@
+//! What runs inside a cluster: the probe of a round and the reload sidecar.

@@ -1,0 +1,1 @@
+//! Runs a plan: steps, journal, lock, resume.

@@ -1,0 +1,29 @@
+//! Findings of a plugin about its own configuration.
+
+use serde::{Deserialize, Serialize};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Works, but a person should look.
+    Warning,
+    /// Stops the run.
+    Error,
+}
+
+/// One thing found in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Diagnostic {
+    /// Severity.
+    pub severity: Severity,
+    /// JSON pointer into the plugin's block; empty for the whole block.
+    pub pointer: String,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}

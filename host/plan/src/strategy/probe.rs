@@ -1,0 +1,121 @@
+//! Questions to the world; reading only.
+
+use serde::{Deserialize, Serialize};
+
+/// From where a probe looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vantage {
+    /// The host itself: the Kubernetes API of the own cluster, nothing of a database.
+    Host,
+    /// A short-lived Job in the own cluster, on the nodes' egress path.
+    OwnCluster,
+}
+
+/// Who a TLS or RPC probe says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Identity {
+    /// A minutes-long leaf of the own authority that names nobody.
+    Probe,
+    /// No client certificate.
+    Anonymous,
+}
+
+/// One question to the world. Reading only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Probe {
+    /// Chosen by the strategy; equal ids mean the same question.
+    pub id: String,
+    /// Vantage.
+    pub vantage: Vantage,
+    /// Timeout ms.
+    pub timeout_ms: u32,
+    /// Question.
+    pub question: Question,
+}
+
+/// Kinds of question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// One statement on one node as the instance's root client; answers `rows`.
+    Sql(SqlQuestion),
+    /// One GET on one node's HTTP address; answers `http`.
+    Http(HttpQuestion),
+    /// One handshake and an application-level call; answers `tls`.
+    Tls(TlsQuestion),
+    /// Pods of a workload; answers `workload`.
+    Workload(String),
+    /// Certificates in a Secret; answers `certificates`.
+    Secret(String),
+    /// Certificates mounted in each pod of a workload, by the reload sidecar; answers `mounted`.
+    Mounted(String),
+    /// State of a Helm release; answers `release`.
+    Release(String),
+    /// A question of a later host: name and parameters.
+    Other((String, Vec<(String, String)>)),
+}
+
+/// A statement and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SqlQuestion {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Name to expect in the node's certificate; none: `host`.
+    pub server_name: Option<String>,
+    /// Database.
+    pub database: String,
+    /// Statement.
+    pub statement: String,
+}
+
+/// An URL's parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct HttpQuestion {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Tls.
+    pub tls: bool,
+    /// Server name.
+    pub server_name: Option<String>,
+    /// Path.
+    pub path: String,
+}
+
+/// A handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TlsQuestion {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Server name.
+    pub server_name: Option<String>,
+    /// Identity.
+    pub identity: Identity,
+    /// What is called once the handshake is done. A server may refuse a client only then (TLS 1.3).
+    pub call: TlsCall,
+}
+
+/// Application-level calls after a handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsCall {
+    /// gRPC unary call with an empty message: full method, such as `/cockroach.server.serverpb.Admin/Health`.
+    Grpc(String),
+    /// HTTP/1.1 GET of a path.
+    Http(String),
+    /// None: the handshake alone, and one read.
+    None,
+    /// A call of a later host.
+    Other(String),
+}

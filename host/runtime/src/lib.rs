@@ -1,0 +1,1 @@
+//! Runs plugins: engine, cache, limits, grants.

@@ -1,0 +1,1 @@
+//! Pooling of CockroachDB nodes of several organisations.

@@ -1,0 +1,1 @@
+//! Infrastructure without a cloud, and a secret store in one sealed file.

@@ -1,0 +1,1 @@
+//! Every kind of plugin, scripted by its configuration.

@@ -1,0 +1,1 @@
+//! OCI pull and push: sign-in, digest-checked streams, local store.

@@ -1,0 +1,1 @@
+//! Temporary sites, registries on free ports, snapshot filters.

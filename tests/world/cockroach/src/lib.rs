@@ -1,0 +1,1 @@
+//! CockroachDB nodes of the offline world.

@@ -1,0 +1,1 @@
+//! core-service and db-manager of the offline world.

@@ -1,0 +1,1 @@
+//! The offline world: Kubernetes, kubelet, network, images.
