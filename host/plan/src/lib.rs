@@ -5,6 +5,8 @@
 #![warn(missing_docs)]
 
 pub mod diagnostic;
+pub mod hint;
 pub mod infrastructure;
 pub mod secret;
+pub mod step;
 pub mod strategy;
