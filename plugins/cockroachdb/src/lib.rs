@@ -1,1 +1,28 @@
-//! Pooling of CockroachDB nodes of several organisations.
+//! How CockroachDB nodes of several organisations become one cluster that nobody owns alone.
+//!
+//! A pure function: what is wanted, the roster and what was seen go in; what to look at or do next comes out.
+//! `decide` picks the procedure of the goal; each procedure is a file of its own.
+
+mod certificates;
+mod config;
+mod create;
+mod decide;
+mod join;
+mod names;
+mod operate;
+mod outline;
+mod probes;
+mod situation;
+mod status;
+mod steps;
+mod values;
+
+pub use certificates::certificates;
+pub use config::validate;
+pub use decide::decide;
+pub use outline::outline;
+pub use status::status_probes;
+pub use values::values;
+
+#[cfg(target_arch = "wasm32")]
+mod export;

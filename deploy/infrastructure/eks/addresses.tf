@@ -1,0 +1,12 @@
+# Partners are told these addresses: they are reserved before any Service exists, and Services ask for them by id.
+resource "aws_eip" "db" {
+  count = var.db_nodes
+
+  domain = "vpc"
+  tags   = merge(local.tags, { Name = "${var.name}-db-${count.index}" })
+}
+
+resource "aws_eip" "gateway" {
+  domain = "vpc"
+  tags   = merge(local.tags, { Name = "${var.name}-gateway" })
+}

@@ -1,0 +1,242 @@
+//! What would be done, and why: one value that is shown, approved and then run exactly.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::strategy::decision::Phase;
+
+/// Everything one command would do.
+///
+/// Exact parts are run as they stand. Envelopes bound what depends on others: what is decided later must fit them. What
+/// cannot be known yet says after which step it will be. Equal states of the world give equal plans, so a plan can be
+/// compared with one that was approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Plan {
+    /// Version of this form: 1.
+    pub version: u32,
+    /// Instance it is about.
+    pub instance: String,
+    /// Parts, in the order they are done.
+    pub parts: Vec<Part>,
+}
+
+/// One part of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "part", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Part {
+    /// Exact: the saved plan of one terraform stack.
+    Infrastructure(Infrastructure),
+    /// Exact: keys and certificates that will be made.
+    Keys(Keys),
+    /// Exact: a Kubernetes namespace that will be made.
+    Namespace(Namespace),
+    /// Exact: a Helm release and what of it changes.
+    Release(Release),
+    /// An envelope: the phases of a pooling procedure.
+    Pool(Envelope),
+    /// Not known yet.
+    KnownAfter(KnownAfter),
+}
+
+/// The saved plan of one terraform stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Infrastructure {
+    /// Stack.
+    pub stack: String,
+    /// Plugin that rendered it.
+    pub provider: String,
+    /// Changes, by address.
+    pub changes: Vec<ResourceChange>,
+}
+
+/// What happens to one resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ResourceChange {
+    /// Resource address.
+    pub address: String,
+    /// Terraform's word: `create`, `update`, `replace`, `delete`, ..
+    pub action: String,
+    /// Why, where terraform says.
+    pub reason: Option<String>,
+}
+
+/// Keys and certificates that will be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Keys {
+    /// What is made, such as `organisation key`.
+    pub made: Vec<String>,
+    /// Secret store that takes them.
+    pub store: String,
+}
+
+/// A Kubernetes namespace that will be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+}
+
+/// A Helm release and what of it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Release {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Chart.
+    pub chart: String,
+    /// Changed objects, such as `+ Service dss-gateway`.
+    pub changes: Vec<String>,
+}
+
+/// The phases of a pooling procedure: the most that it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Envelope {
+    /// Pool.
+    pub pool: String,
+    /// What is wanted, such as `join`.
+    pub goal: String,
+    /// Phases, in order.
+    pub phases: Vec<Phase>,
+}
+
+/// What cannot be known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KnownAfter {
+    /// What.
+    pub what: String,
+    /// The step after which it will be.
+    pub step: String,
+}
+
+impl Plan {
+    /// A plan without parts.
+    #[must_use]
+    pub fn new(instance: impl Into<String>) -> Self {
+        Self { version: 1, instance: instance.into(), parts: Vec::new() }
+    }
+
+    /// Whether nothing would be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.iter().all(Part::is_empty)
+    }
+}
+
+impl Part {
+    /// Whether this part does nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Infrastructure(part) => part.changes.is_empty(),
+            Self::Keys(part) => part.made.is_empty(),
+            Self::Release(part) => part.changes.is_empty(),
+            Self::Pool(part) => part.phases.is_empty(),
+            Self::Namespace(_) | Self::KnownAfter(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return writeln!(f, "Instance `{}` is as it should be: nothing to do.", self.instance);
+        }
+        writeln!(f, "Plan for instance `{}`:", self.instance)?;
+        for part in self.parts.iter().filter(|part| !part.is_empty()) {
+            write!(f, "\n{part}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Infrastructure(part) => {
+                writeln!(f, "  infrastructure by `{}`: {} resources change", part.provider, part.changes.len())?;
+                for change in &part.changes {
+                    let reason = change.reason.as_deref().map(|reason| format!("  ({reason})")).unwrap_or_default();
+                    writeln!(f, "    {} {}{reason}", sign(&change.action), change.address)?;
+                }
+                Ok(())
+            }
+            Self::Keys(part) => {
+                writeln!(f, "  into secret store `{}`:", part.store)?;
+                part.made.iter().try_for_each(|made| writeln!(f, "    + {made}"))
+            }
+            Self::Namespace(part) => writeln!(f, "  + namespace `{}`", part.name),
+            Self::Release(part) => {
+                writeln!(f, "  release `{}` in namespace `{}` of chart {}:", part.name, part.namespace, part.chart)?;
+                part.changes.iter().try_for_each(|change| writeln!(f, "    {change}"))
+            }
+            Self::Pool(part) => {
+                writeln!(f, "  {} pool `{}`, at most:", part.goal, part.pool)?;
+                for phase in &part.phases {
+                    let actors = phase.actors.join(", ");
+                    writeln!(f, "    {}: {} (by {actors}; at most {} restarts)", phase.name, phase.title, phase.restarts)?;
+                    phase.allowed.iter().try_for_each(|allowed| writeln!(f, "      {allowed}"))?;
+                }
+                Ok(())
+            }
+            Self::KnownAfter(part) => writeln!(f, "  {}: known after {}", part.what, part.step),
+        }
+    }
+}
+
+/// A sign beside terraform's word, so that colour never carries the meaning alone.
+fn sign(action: &str) -> String {
+    match action {
+        "create" => "+ create".into(),
+        "delete" => "- delete".into(),
+        "update" => "~ update".into(),
+        "replace" => "-/+ replace".into(),
+        "read" => "<= read".into(),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let mut plan = Plan::new("uss1");
+        plan.parts.push(Part::Infrastructure(Infrastructure {
+            stack: "infrastructure".into(),
+            provider: "local".into(),
+            changes: vec![ResourceChange {
+                address: "terraform_data.node[0]".into(),
+                action: "create".into(),
+                reason: None,
+            }],
+        }));
+        plan.parts.push(Part::Namespace(Namespace { name: "dss".into() }));
+        plan.parts.push(Part::KnownAfter(KnownAfter { what: "API endpoint".into(), step: "infrastructure/apply".into() }));
+        plan
+    }
+
+    #[test]
+    fn a_plan_has_a_stable_text() {
+        assert_eq!(
+            plan().to_string(),
+            "Plan for instance `uss1`:\n\n  infrastructure by `local`: 1 resources change\n    + create \
+             terraform_data.node[0]\n\n  + namespace `dss`\n\n  API endpoint: known after infrastructure/apply\n"
+        );
+    }
+
+    #[test]
+    fn a_plan_survives_its_json_form() {
+        let text = serde_json::to_string(&plan()).expect("a plan has a JSON form");
+        assert_eq!(serde_json::from_str::<Plan>(&text).expect("its own form"), plan());
+    }
+}

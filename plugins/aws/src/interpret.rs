@@ -1,0 +1,149 @@
+//! What terraform's outputs mean.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+
+/// Annotation prefix of the load-balancer controller of AWS.
+const ANNOTATION: &str = "service.beta.kubernetes.io/aws-load-balancer";
+
+/// Says what stands.
+///
+/// # Errors
+///
+/// [`Error::MissingOutput`] for an output that is not there or has another shape.
+pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Result<Infrastructure, Error> {
+    let config = Config::parse(config)?;
+    let addresses: Vec<String> = output(outputs, "db_addresses")?;
+    let allocations: Vec<String> = output(outputs, "db_allocation_ids")?;
+    if addresses.len() != instance.nodes as usize || allocations.len() != addresses.len() {
+        return Err(Error::MissingOutput("db_addresses".into()));
+    }
+    let subnets: Map<String, Value> = output(outputs, "public_subnets")?;
+    let subnets: Vec<String> = subnets.values().filter_map(|id| id.as_str().map(Into::into)).collect();
+    let nodes: Vec<NodeAddress> = (0..instance.nodes)
+        .zip(addresses.iter().zip(&allocations))
+        .map(|(ordinal, (address, allocation))| NodeAddress {
+            ordinal,
+            host: format!("{ordinal}.{}", instance.db_suffix),
+            addresses: vec![address.clone()],
+            reservation: Some(allocation.clone()),
+            port: instance.db_port,
+        })
+        .collect();
+    let records: Map<String, Value> = output(outputs, "dns_records")?;
+    let managed = config.route53_zone_id.as_deref().is_some_and(|zone| !zone.is_empty());
+    let egress: Vec<String> = output(outputs, "egress_addresses")?;
+    let gateway: String = output(outputs, "gateway_allocation_id")?;
+    Ok(Infrastructure {
+        api: Api {
+            endpoint: output(outputs, "api_endpoint")?,
+            ca_pem: certificate(&output::<String>(outputs, "api_ca")?),
+            server_name: None,
+        },
+        kube_cluster: output(outputs, "kube_cluster")?,
+        chart_values: chart_values(&allocations, &gateway, &subnets).to_string(),
+        nodes,
+        egress: egress.into_iter().map(|address| format!("{address}/32")).collect(),
+        dns: records
+            .into_iter()
+            .map(|(name, value)| DnsRecord {
+                name,
+                kind: "A".into(),
+                values: value.as_str().map(Into::into).into_iter().collect(),
+                managed,
+            })
+            .collect(),
+        add_ons: Vec::new(),
+        facts: vec![("region".into(), config.region)],
+    })
+}
+
+/// One load balancer a database node, each with its reserved address, in one zone of its own.
+fn chart_values(allocations: &[String], gateway: &str, subnets: &[String]) -> Value {
+    let node = |(index, allocation): (usize, &String)| {
+        let mut annotations = json!({(format!("{ANNOTATION}-eip-allocations")): allocation});
+        if !subnets.is_empty() {
+            annotations[format!("{ANNOTATION}-subnets")] = json!(subnets[index % subnets.len()]);
+        }
+        annotations
+    };
+    let common = json!({
+        (format!("{ANNOTATION}-scheme")): "internet-facing",
+        (format!("{ANNOTATION}-nlb-target-type")): "ip",
+    });
+    let mut api = common.clone();
+    api[format!("{ANNOTATION}-eip-allocations")] = json!(gateway);
+    if let Some(subnet) = subnets.first() {
+        api[format!("{ANNOTATION}-subnets")] = json!(subnet);
+    }
+    json!({
+        "cockroachdb": {
+            "service": {
+                "loadBalancerClass": "service.k8s.aws/nlb",
+                "annotations": common,
+                "nodeAnnotations": allocations.iter().enumerate().map(node).collect::<Vec<_>>(),
+            },
+        },
+        "gateway": {"loadBalancerClass": "service.k8s.aws/nlb", "annotations": api},
+    })
+}
+
+/// The authority in PEM; none where the output holds something else.
+fn certificate(encoded: &str) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    text.contains("-----BEGIN CERTIFICATE-----").then_some(text)
+}
+
+fn output<T: DeserializeOwned>(outputs: &[Output], name: &str) -> Result<T, Error> {
+    let missing = || Error::MissingOutput(name.into());
+    let output = outputs.iter().find(|output| output.name == name).ok_or_else(missing)?;
+    serde_json::from_str(&output.json).map_err(|_| missing())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::tests::instance;
+
+    fn outputs() -> Vec<Output> {
+        [
+            ("kube_cluster", json!("uss1")),
+            ("api_endpoint", json!("https://example.eks.amazonaws.com")),
+            ("api_ca", json!(STANDARD.encode("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))),
+            ("db_addresses", json!(["192.0.2.1", "192.0.2.2", "192.0.2.3"])),
+            ("db_allocation_ids", json!(["eipalloc-1", "eipalloc-2", "eipalloc-3"])),
+            ("gateway_allocation_id", json!("eipalloc-4")),
+            ("egress_addresses", json!(["192.0.2.9"])),
+            ("public_subnets", json!({"us-east-1a": "subnet-1", "us-east-1b": "subnet-2"})),
+            ("dns_records", json!({"0.db.dss.uss1.example.com": "192.0.2.1"})),
+        ]
+        .map(|(name, value)| Output { name: name.into(), json: value.to_string() })
+        .to_vec()
+    }
+
+    const BLOCK: &str = r#"{"region":"us-east-1","cluster_name":"uss1"}"#;
+
+    #[test]
+    fn partners_are_told_addresses_and_the_egress_range() {
+        let stands = interpret(BLOCK, &instance(), &outputs()).expect("all outputs are there");
+        assert_eq!(stands.nodes[2].host, "2.db.dss.uss1.example.com");
+        assert_eq!(stands.nodes[2].reservation.as_deref(), Some("eipalloc-3"));
+        assert_eq!(stands.egress, ["192.0.2.9/32"]);
+        assert!(stands.api.ca_pem.is_some());
+        assert!(stands.chart_values.contains("eipalloc-2"));
+    }
+
+    #[test]
+    fn a_missing_output_is_named() {
+        for missing in outputs() {
+            let rest: Vec<_> = outputs().into_iter().filter(|output| output.name != missing.name).collect();
+            let err = interpret(BLOCK, &instance(), &rest).expect_err("an output is missing");
+            assert_eq!(err, Error::MissingOutput(missing.name));
+        }
+    }
+}

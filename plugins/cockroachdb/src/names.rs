@@ -1,0 +1,65 @@
+//! Names of the objects that the chart makes for the database.
+
+use hangar_sdk::pooling_strategy::{Instance, Node};
+
+/// Port of RPC and SQL on every node's own address.
+pub(crate) const RPC_PORT: u16 = 26257;
+/// Port of health and metrics on every node's own address.
+pub(crate) const HTTP_PORT: u16 = 8080;
+
+/// Names that follow from the release, the namespace and the cluster's domain.
+pub(crate) struct Names<'a> {
+    instance: &'a Instance,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(instance: &'a Instance) -> Self {
+        Self { instance }
+    }
+
+    /// The StatefulSet, and the headless Service beside it.
+    pub(crate) fn workload(&self) -> String {
+        format!("{}-cockroachdb", self.instance.release)
+    }
+
+    /// The Service in front of all own nodes.
+    pub(crate) fn public_service(&self) -> String {
+        format!("{}-public", self.workload())
+    }
+
+    pub(crate) fn node_secret(&self) -> String {
+        format!("{}-node", self.workload())
+    }
+
+    pub(crate) fn client_secret(&self) -> String {
+        format!("{}-client-root", self.workload())
+    }
+
+    /// Name of one own node inside the Kubernetes cluster.
+    pub(crate) fn pod_host(&self, ordinal: u32) -> String {
+        let Instance { namespace, cluster_domain, .. } = self.instance;
+        let workload = self.workload();
+        format!("{workload}-{ordinal}.{workload}.{namespace}.svc.{cluster_domain}")
+    }
+
+    /// Every name under which somebody reaches a node of this instance.
+    pub(crate) fn node_alternatives(&self) -> Vec<String> {
+        let Instance { namespace, cluster_domain, nodes, .. } = self.instance;
+        let mut names = vec!["localhost".to_owned()];
+        names.extend(nodes.iter().map(|node| node.host.clone()));
+        for service in [self.public_service(), self.workload(), format!("*.{}", self.workload())] {
+            names.push(service.clone());
+            names.push(format!("{service}.{namespace}"));
+            names.push(format!("{service}.{namespace}.svc"));
+            names.push(format!("{service}.{namespace}.svc.{cluster_domain}"));
+        }
+        names
+    }
+}
+
+/// What all public names of an instance's nodes end in: `db.example.com` for `0.db.example.com`.
+pub(crate) fn suffix(nodes: &[Node]) -> Option<&str> {
+    let mut suffixes = nodes.iter().map(|node| node.host.strip_prefix(&format!("{}.", node.ordinal)));
+    let first = suffixes.next()??;
+    suffixes.all(|suffix| suffix == Some(first)).then_some(first)
+}

@@ -1,0 +1,59 @@
+//! What a procedure will do at most, for the operator to approve before it starts.
+
+use hangar_sdk::pooling_strategy::{Error, Goal, Intent, Phase, Roster};
+
+use crate::names::Names;
+use crate::situation::trusted;
+
+/// Says what the procedure for the goal will do at most.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] for a goal this version does not know.
+pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Phase>, Error> {
+    let names = Names::new(&intent.instance);
+    let secrets = [format!("put-secret {}", names.node_secret()), format!("put-secret {}", names.client_secret())];
+    let phase = |name: &str, title: &str, allowed: Vec<String>, actors: Vec<String>| Phase {
+        name: name.into(),
+        title: title.into(),
+        allowed,
+        restarts: 0,
+        actors,
+    };
+    let own = || roster.members.iter().filter(|member| member.is_self).map(|member| member.id.clone()).collect();
+    let peers = || trusted(roster).filter(|member| !member.is_self).map(|member| member.id.clone()).collect();
+    let certificates = || phase("certificates", "issue leaves and put them into the cluster", secrets.to_vec(), own());
+    let release =
+        || phase("release", "start the database nodes; the API stays down", vec!["apply-release".into()], own());
+    Ok(match &intent.goal {
+        Goal::Create => vec![
+            certificates(),
+            release(),
+            phase("found", "initialise the cluster once and keep its identity", vec!["verb init".into(), "record-cluster-id".into()], own()),
+            phase("serve", "lay down the schema and start the API", vec!["apply-release".into()], own()),
+        ],
+        Goal::Join => vec![
+            phase("gate", "wait until every member has loaded our authority and accepts us", vec!["acknowledge accepted-by".into(), "set-state joining".into()], peers()),
+            certificates(),
+            release(),
+            phase("serve", "start the API once every member is accepted by our nodes", vec!["apply-release".into(), "set-state active".into()], peers()),
+        ],
+        Goal::Operate => vec![
+            phase(
+                "trust",
+                "let in the members of the roster",
+                secrets.iter().cloned().chain([
+                    "apply-release".into(),
+                    format!("reload {}", names.workload()),
+                    "acknowledge deployed".into(),
+                ]).collect(),
+                own(),
+            ),
+            phase("proof", "prove that new members accept us", vec!["acknowledge accepted-by".into()], own()),
+        ],
+        Goal::Leave => return Err(Error::Unsupported("leave".into())),
+        Goal::RotateLeaves => return Err(Error::Unsupported("rotate-leaves".into())),
+        Goal::RotateCa => return Err(Error::Unsupported("rotate-ca".into())),
+        Goal::Other((name, _)) => return Err(Error::Unsupported(name.clone())),
+    })
+}

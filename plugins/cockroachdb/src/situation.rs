@@ -1,0 +1,157 @@
+//! What is known, and what can be read from it.
+
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Authority, Decision, Error, Fact, Facts, Finding, Intent, Member, MemberState, Observation,
+    Probe, Roster, Severity, TlsOutcome, Waiting,
+};
+
+use crate::config::Config;
+use crate::names::Names;
+
+/// An answer older than this is asked for again before anything is built on it.
+const FRESH_MS: u64 = 15_000;
+/// Pause between two looks at something that should change soon.
+const PAUSE_MS: u32 = 500;
+/// How long the world may take for what should happen by itself.
+const PATIENCE_MS: u64 = 10 * 60_000;
+
+/// Everything a decision stands on.
+pub(crate) struct Situation<'a> {
+    pub(crate) config: Config,
+    pub(crate) intent: &'a Intent,
+    pub(crate) roster: &'a Roster,
+    pub(crate) facts: &'a Facts,
+    pub(crate) names: Names<'a>,
+}
+
+/// What an own node says of itself over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Initialised, live and serving.
+    Serving,
+    /// Runs, and waits for `init` or for a node to join.
+    Uninitialised,
+    /// Anything else: not there yet, not live, draining.
+    Absent,
+}
+
+impl<'a> Situation<'a> {
+    pub(crate) fn new(config: &str, intent: &'a Intent, roster: &'a Roster, facts: &'a Facts) -> Result<Self, Error> {
+        let config = Config::parse(config)?;
+        Ok(Self { config, intent, roster, facts, names: Names::new(&intent.instance) })
+    }
+
+    /// This organisation's own record.
+    pub(crate) fn own(&self) -> Result<&'a Member, Error> {
+        let own = self.roster.members.iter().find(|member| member.is_self);
+        own.ok_or_else(|| Error::Other("the roster has no record of this organisation".into()))
+    }
+
+    pub(crate) fn ordinals(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.intent.instance.nodes.iter().map(|node| node.ordinal)
+    }
+
+    /// Members in the pool, this one apart.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &'a Member> + use<'a> {
+        self.roster.members.iter().filter(|member| !member.is_self && member.state == MemberState::Active)
+    }
+
+    /// Authorities this instance must trust, own first, then by member.
+    pub(crate) fn bundle(&self) -> Vec<String> {
+        let (own, others): (Vec<_>, Vec<_>) = trusted(self.roster).partition(|member| member.is_self);
+        let mut others = others;
+        others.sort_by(|a, b| a.id.cmp(&b.id));
+        let authorities = own.into_iter().chain(others).flat_map(|member| &member.authorities);
+        authorities.map(|authority| authority.fingerprint.clone()).collect()
+    }
+
+    /// The latest answer to a probe that is fresh enough to build on.
+    pub(crate) fn seen(&self, probe: &Probe) -> Option<&'a Observation> {
+        let fact: &Fact = self.facts.observations.iter().find(|fact| fact.probe.id == probe.id)?;
+        (fact.at_ms + FRESH_MS >= self.facts.now_ms).then_some(&fact.observation)
+    }
+
+    /// Probes of these that have no fresh answer; empty when all have.
+    pub(crate) fn unseen(&self, probes: &[Probe]) -> Vec<Probe> {
+        probes.iter().filter(|probe| self.seen(probe).is_none()).cloned().collect()
+    }
+
+    pub(crate) fn readiness(&self, probe: &Probe) -> Readiness {
+        match self.seen(probe) {
+            Some(Observation::Http(answer)) if answer.status == 200 => Readiness::Serving,
+            Some(Observation::Http(answer)) if answer.body.contains("waiting for cluster initialization") => {
+                Readiness::Uninitialised
+            }
+            _ => Readiness::Absent,
+        }
+    }
+
+    /// The single text value of a query's answer.
+    pub(crate) fn value(&self, probe: &Probe) -> Option<&'a str> {
+        let Some(Observation::Rows(rows)) = self.seen(probe) else { return None };
+        rows.rows.first()?.first()?.as_deref()
+    }
+
+    /// Whether the peer's node answered a leaf of our authority, if only to refuse its identity.
+    pub(crate) fn proved(&self, probe: &Probe) -> bool {
+        matches!(self.seen(probe), Some(Observation::Tls(answer))
+            if matches!(answer.outcome, TlsOutcome::Accepted | TlsOutcome::IdentityRefused))
+    }
+
+    /// Whether the release of the services stands; `Err` is the look that tells.
+    pub(crate) fn deployed(&self) -> Result<bool, Decision> {
+        let applied = |key: &String| key.starts_with("apply-release/");
+        if self.facts.done.iter().any(applied) {
+            return Ok(true);
+        }
+        let probe = crate::probes::release(&self.intent.instance.release);
+        match self.seen(&probe) {
+            Some(Observation::Release(release)) => Ok(release.status == "deployed"),
+            Some(Observation::Absent) => Ok(false),
+            Some(_) => Err(self.wait(vec![probe], "the release's state")),
+            None => Err(Decision::Look(vec![probe])),
+        }
+    }
+
+    pub(crate) fn wait(&self, probes: Vec<Probe>, message: impl Into<String>) -> Decision {
+        let until_ms = self.facts.now_ms + PATIENCE_MS;
+        Decision::Wait(Waiting { probes, after_ms: PAUSE_MS, until_ms, message: message.into() })
+    }
+}
+
+/// Members whose authorities are, or must be, in every bundle.
+pub(crate) fn trusted(roster: &Roster) -> impl Iterator<Item = &Member> {
+    let subject = roster.open.as_ref().filter(|change| change.kind == "join").map(|change| change.subject.as_str());
+    roster.members.iter().filter(move |member| match member.state {
+        MemberState::Active | MemberState::Joining | MemberState::Leaving => true,
+        // A change that all have voted for opens the door; asking alone does not.
+        MemberState::Asking => member.is_self || subject == Some(member.id.as_str()),
+        MemberState::Gone => false,
+    })
+}
+
+/// Whether a member says that all its nodes have loaded this authority.
+pub(crate) fn has_deployed(member: &Member, authority: &Authority) -> bool {
+    member.acknowledgements.iter().any(|acknowledgement| {
+        matches!(&acknowledgement.kind, AcknowledgementKind::Deployed(fingerprints)
+            if fingerprints.contains(&authority.fingerprint))
+    })
+}
+
+/// Whether `by` says that all nodes of `member` accepted a leaf of `authority`.
+pub(crate) fn accepted_by(by: &Member, member: &str, authority: &Authority) -> bool {
+    by.acknowledgements.iter().any(|acknowledgement| {
+        matches!(&acknowledgement.kind, AcknowledgementKind::AcceptedBy((peer, fingerprint))
+            if peer == member && *fingerprint == authority.fingerprint)
+    })
+}
+
+pub(crate) fn blocked(subject: impl Into<String>, message: impl Into<String>, cure: &str, whose: Option<&str>) -> Decision {
+    Decision::Blocked(vec![Finding {
+        severity: Severity::Error,
+        subject: subject.into(),
+        message: message.into(),
+        cure: Some(cure.into()),
+        whose: whose.map(Into::into),
+    }])
+}
