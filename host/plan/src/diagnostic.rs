@@ -1,5 +1,7 @@
 //! Findings of a plugin about its own configuration.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How much a finding matters.
@@ -26,4 +28,18 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => f.write_str(&self.message),
+            pointer => write!(f, "`{pointer}`: {}", self.message),
+        }
+    }
+}
+
+/// Findings in one line, for an error.
+pub(crate) fn in_one_line(findings: &[Diagnostic]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, in_one_line};
 
 /// The instance that is to stand on the infrastructure, as the workspace file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,18 +67,23 @@ pub struct Workspace {
 }
 
 /// Why an answer could not be given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProviderError {
     /// The configuration does not allow it; all findings at once.
+    #[error("the configuration does not allow it: {}", in_one_line(.0))]
     Invalid(Vec<Diagnostic>),
     /// The grant forbids what it needs; carries what.
+    #[error("the grant does not allow it: {0}")]
     Denied(String),
     /// The cloud refused or could not be reached; a later try may succeed.
+    #[error("unavailable: {0}")]
     Unavailable(String),
     /// Terraform's outputs lack something; carries the output's name.
+    #[error("terraform has no output `{0}`")]
     MissingOutput(String),
     /// Anything else, in words for an operator. Never parsed by the host.
+    #[error("{0}")]
     Other(String),
 }
 
@@ -99,7 +104,7 @@ pub struct Finding {
 /// Where a long look stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Preflight {
+pub enum Progress {
     /// Finished, with every finding.
     Done(Vec<Finding>),
     /// Not finished: call again with `token` after `after-ms`.

@@ -5,8 +5,10 @@
 #![warn(missing_docs)]
 
 pub mod diagnostic;
+pub mod grant;
 pub mod hint;
 pub mod infrastructure;
+pub mod plan;
 pub mod secret;
 pub mod step;
 pub mod strategy;

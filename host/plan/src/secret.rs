@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, in_one_line};
 
 /// One version of a secret. Never serialised, and its value never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,22 +28,29 @@ pub struct VersionInfo {
 }
 
 /// Why an answer could not be given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreError {
     /// The configuration does not allow it.
+    #[error("the configuration does not allow it: {}", in_one_line(.0))]
     Invalid(Vec<Diagnostic>),
     /// No such secret, or no such version.
+    #[error("no such secret, or no such version")]
     NotFound,
     /// Another version is current; carries it (empty: there is none).
+    #[error("{}", match .0.as_str() { "" => "there is no such secret".to_owned(), version => format!("version `{version}` is current") })]
     Conflict(String),
     /// The store or the grant refused; carries what was wanted.
+    #[error("refused: {0}")]
     Denied(String),
     /// The value passes the store's bound; carries the bound in bytes.
+    #[error("the value is larger than {0} bytes")]
     TooLarge(u64),
     /// The store could not be reached or is throttling; a later try may succeed. Carries milliseconds to wait, where told.
+    #[error("the store cannot be reached")]
     Unavailable(Option<u32>),
     /// Anything else, in words for an operator. Never parsed by the host.
+    #[error("{0}")]
     Other(String),
 }
 

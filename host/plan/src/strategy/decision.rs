@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Step;
 use super::probe::Probe;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, in_one_line};
 
 /// One thing that stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,13 +83,16 @@ pub struct Phase {
 }
 
 /// Why an answer could not be given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum StrategyError {
     /// The configuration or the intent does not allow it.
+    #[error("the configuration or the intent does not allow it: {}", in_one_line(.0))]
     Invalid(Vec<Diagnostic>),
     /// The goal is unknown to this strategy.
+    #[error("the strategy does not know the goal `{0}`")]
     Unsupported(String),
     /// Anything else, in words for an operator. Never parsed by the host.
+    #[error("{0}")]
     Other(String),
 }
