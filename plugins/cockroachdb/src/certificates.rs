@@ -23,22 +23,23 @@ pub fn certificates(config: &str, intent: &Intent) -> Result<CertificatePolicy, 
     let names = Names::new(&intent.instance);
     let mut alternatives: Vec<_> = names.node_alternatives().into_iter().map(SubjectAlternative::Dns).collect();
     alternatives.push(SubjectAlternative::Ip("127.0.0.1".into()));
-    let leaf = |id: &str, principal: &str, usages: Vec<KeyUsage>, alternatives, secret: String, files: [&str; 2]| Profile {
-        id: id.into(),
-        subject: vec![("O".into(), "Cockroach".into()), ("CN".into(), principal.into())],
-        alternatives,
-        usages,
-        algorithm: KeyAlgorithm::EcdsaP256,
-        lifetime_hours: config.leaf_days * 24,
-        placement: Placement {
-            secret,
-            certificate_file: files[0].into(),
-            key_file: files[1].into(),
-            bundle_file: Some("ca.crt".into()),
-        },
-        workload: names.workload(),
-        reload: Reload::Signal(PROCESS.into()),
-    };
+    let leaf =
+        |id: &str, principal: &str, usages: Vec<KeyUsage>, alternatives, secret: String, files: [&str; 2]| Profile {
+            id: id.into(),
+            subject: vec![("O".into(), "Cockroach".into()), ("CN".into(), principal.into())],
+            alternatives,
+            usages,
+            algorithm: KeyAlgorithm::EcdsaP256,
+            lifetime_hours: config.leaf_days * 24,
+            placement: Placement {
+                secret,
+                certificate_file: files[0].into(),
+                key_file: files[1].into(),
+                bundle_file: Some("ca.crt".into()),
+            },
+            workload: names.workload(),
+            reload: Reload::Signal(PROCESS.into()),
+        };
     let node = leaf(
         "node",
         "node",

@@ -24,7 +24,13 @@ pub(crate) struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { cluster_name: None, locality_key: "zone".into(), leaf_days: 365, authority_days: 3650, join_addresses: 2 }
+        Self {
+            cluster_name: None,
+            locality_key: "zone".into(),
+            leaf_days: 365,
+            authority_days: 3650,
+            join_addresses: 2,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use crate::steps;
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     let own = situation.own()?;
     if situation.roster.founder != own.id {
-        let message = format!("`{}` founded this pool; founding it again would make a second cluster", situation.roster.founder);
+        let message =
+            format!("`{}` founded this pool; founding it again would make a second cluster", situation.roster.founder);
         return Ok(blocked("pool", message, "`hangar pool request` asks to join it", None));
     }
     if own.state != MemberState::Active {
@@ -67,8 +68,10 @@ fn initialised(situation: &Situation<'_>) -> Option<Decision> {
 
 /// All own nodes say the same identity, and it is kept.
 fn identity(situation: &Situation<'_>) -> Option<Decision> {
-    let ids: Vec<Probe> =
-        situation.ordinals().map(|ordinal| probes::sql(&situation.names, ordinal, "cluster-id", CLUSTER_ID_SQL)).collect();
+    let ids: Vec<Probe> = situation
+        .ordinals()
+        .map(|ordinal| probes::sql(&situation.names, ordinal, "cluster-id", CLUSTER_ID_SQL))
+        .collect();
     let unseen = situation.unseen(&ids);
     if !unseen.is_empty() {
         return Some(Decision::Look(unseen));

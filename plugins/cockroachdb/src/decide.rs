@@ -45,7 +45,8 @@ fn clash(situation: &Situation<'_>) -> Option<Decision> {
             }
             let shared = a.authorities.iter().find(|x| b.authorities.iter().any(|y| x.subject == y.subject));
             if let Some(authority) = shared {
-                let message = format!("authorities of `{}` and `{}` share the subject `{}`", a.id, b.id, authority.subject);
+                let message =
+                    format!("authorities of `{}` and `{}` share the subject `{}`", a.id, b.id, authority.subject);
                 return Some(blocked(subject, message, "make an authority with a subject of its own", Some(&b.id)));
             }
         }

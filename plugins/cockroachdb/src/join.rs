@@ -1,6 +1,8 @@
 //! Joining: through both gates, and never by initialising.
 
-use hangar_sdk::pooling_strategy::{AcknowledgementKind, Awaiting, Decision, Error, Member, MemberState, Observation, Probe};
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Awaiting, Decision, Error, Member, MemberState, Observation, Probe,
+};
 use serde_json::json;
 
 use crate::create::two_clusters;
@@ -55,9 +57,8 @@ fn first_gate(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     if open.is_empty() {
         return None;
     }
-    let probes_of = |member: &Member| -> Vec<Probe> {
-        member.nodes.iter().map(|node| probes::accepts_us(member, node)).collect()
-    };
+    let probes_of =
+        |member: &Member| -> Vec<Probe> { member.nodes.iter().map(|node| probes::accepts_us(member, node)).collect() };
     let all: Vec<Probe> = open.iter().flat_map(|member| probes_of(member)).collect();
     let unseen = situation.unseen(&all);
     if !unseen.is_empty() {
@@ -76,7 +77,12 @@ fn first_gate(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     }
     let refused: Vec<&str> =
         all.iter().filter(|probe| !situation.proved(probe)).map(|probe| probe.id.as_str()).collect();
-    let message = format!("{} of {} member nodes to accept this organisation's authority ({})", refused.len(), all.len(), refused.join(", "));
+    let message = format!(
+        "{} of {} member nodes to accept this organisation's authority ({})",
+        refused.len(),
+        all.len(),
+        refused.join(", ")
+    );
     Some(situation.wait(all, message))
 }
 
@@ -97,8 +103,10 @@ fn started(situation: &Situation<'_>) -> Result<Option<Decision>, Error> {
 /// Every own node is in the pool's cluster, and has its share of replicas.
 fn joined(situation: &Situation<'_>) -> Option<Decision> {
     let ready: Vec<Probe> = situation.ordinals().map(|ordinal| probes::ready(&situation.names, ordinal)).collect();
-    let ids: Vec<Probe> =
-        situation.ordinals().map(|ordinal| probes::sql(&situation.names, ordinal, "cluster-id", CLUSTER_ID_SQL)).collect();
+    let ids: Vec<Probe> = situation
+        .ordinals()
+        .map(|ordinal| probes::sql(&situation.names, ordinal, "cluster-id", CLUSTER_ID_SQL))
+        .collect();
     let ranges = probes::sql(&situation.names, 0, "ranges", RANGES_SQL);
     let unseen = situation.unseen(&ready);
     if !unseen.is_empty() {
@@ -117,7 +125,12 @@ fn joined(situation: &Situation<'_>) -> Option<Decision> {
     }
     let Some(pool) = situation.intent.pool.cluster_id.as_deref() else {
         let cure = "the founder runs `hangar up`, which publishes it";
-        return Some(blocked("pool", "the founder's record does not name the pool's database", cure, Some(&situation.roster.founder)));
+        return Some(blocked(
+            "pool",
+            "the founder's record does not name the pool's database",
+            cure,
+            Some(&situation.roster.founder),
+        ));
     };
     let values: Vec<Option<&str>> = ids.iter().map(|probe| situation.value(probe)).collect();
     if values.iter().any(Option::is_none) {

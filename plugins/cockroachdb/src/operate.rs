@@ -49,9 +49,11 @@ fn admit(situation: &Situation<'_>, own: &Member) -> Result<Option<Decision>, Er
 /// Once the joiner listens: its nodes answer a leaf of our authority.
 fn prove(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     let authority = own.authorities.first()?;
-    let newcomers = situation.roster.members.iter().filter(|member| {
-        member.state == MemberState::Joining && !accepted_by(own, &member.id, authority)
-    });
+    let newcomers = situation
+        .roster
+        .members
+        .iter()
+        .filter(|member| member.state == MemberState::Joining && !accepted_by(own, &member.id, authority));
     for member in newcomers {
         if !has_deployed(own, member.authorities.first()?) {
             continue;
@@ -66,7 +68,8 @@ fn prove(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
             return Some(Decision::Steps(vec![steps::acknowledge(kind, "proof")]));
         }
         let open = all.iter().filter(|probe| !situation.proved(probe)).count();
-        let message = format!("{open} of {} nodes of `{}` to accept this organisation's authority", all.len(), member.id);
+        let message =
+            format!("{open} of {} nodes of `{}` to accept this organisation's authority", all.len(), member.id);
         return Some(situation.wait(all, message));
     }
     None
@@ -74,8 +77,9 @@ fn prove(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
 
 /// Names the release's content: a change of members is another step.
 fn release_key(situation: &Situation<'_>) -> String {
-    let mut members: Vec<String> =
-        crate::situation::trusted(situation.roster).map(|member| format!("{}.{}", member.id, member.nodes.len())).collect();
+    let mut members: Vec<String> = crate::situation::trusted(situation.roster)
+        .map(|member| format!("{}.{}", member.id, member.nodes.len()))
+        .collect();
     members.sort_unstable();
     format!("operate/{}", steps::digest(&members))
 }

@@ -29,24 +29,43 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
         Goal::Create => vec![
             certificates(),
             release(),
-            phase("found", "initialise the cluster once and keep its identity", vec!["verb init".into(), "record-cluster-id".into()], own()),
+            phase(
+                "found",
+                "initialise the cluster once and keep its identity",
+                vec!["verb init".into(), "record-cluster-id".into()],
+                own(),
+            ),
             phase("serve", "lay down the schema and start the API", vec!["apply-release".into()], own()),
         ],
         Goal::Join => vec![
-            phase("gate", "wait until every member has loaded our authority and accepts us", vec!["acknowledge accepted-by".into(), "set-state joining".into()], peers()),
+            phase(
+                "gate",
+                "wait until every member has loaded our authority and accepts us",
+                vec!["acknowledge accepted-by".into(), "set-state joining".into()],
+                peers(),
+            ),
             certificates(),
             release(),
-            phase("serve", "start the API once every member is accepted by our nodes", vec!["apply-release".into(), "set-state active".into()], peers()),
+            phase(
+                "serve",
+                "start the API once every member is accepted by our nodes",
+                vec!["apply-release".into(), "set-state active".into()],
+                peers(),
+            ),
         ],
         Goal::Operate => vec![
             phase(
                 "trust",
                 "let in the members of the roster",
-                secrets.iter().cloned().chain([
-                    "apply-release".into(),
-                    format!("reload {}", names.workload()),
-                    "acknowledge deployed".into(),
-                ]).collect(),
+                secrets
+                    .iter()
+                    .cloned()
+                    .chain([
+                        "apply-release".into(),
+                        format!("reload {}", names.workload()),
+                        "acknowledge deployed".into(),
+                    ])
+                    .collect(),
                 own(),
             ),
             phase("proof", "prove that new members accept us", vec!["acknowledge accepted-by".into()], own()),

@@ -25,7 +25,12 @@ pub(crate) const RANGES_SQL: &str = "SELECT \
      CAST(sum(CAST(metrics->>'ranges.unavailable' AS DECIMAL)) AS STRING) FROM crdb_internal.kv_store_status";
 
 pub(crate) fn secret(name: String) -> Probe {
-    Probe { id: format!("secret/{name}"), vantage: Vantage::Host, timeout_ms: LOOK_MS, question: Question::Secret(name) }
+    Probe {
+        id: format!("secret/{name}"),
+        vantage: Vantage::Host,
+        timeout_ms: LOOK_MS,
+        question: Question::Secret(name),
+    }
 }
 
 pub(crate) fn workload(name: String) -> Probe {

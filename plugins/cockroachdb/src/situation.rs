@@ -146,7 +146,12 @@ pub(crate) fn accepted_by(by: &Member, member: &str, authority: &Authority) -> b
     })
 }
 
-pub(crate) fn blocked(subject: impl Into<String>, message: impl Into<String>, cure: &str, whose: Option<&str>) -> Decision {
+pub(crate) fn blocked(
+    subject: impl Into<String>,
+    message: impl Into<String>,
+    cure: &str,
+    whose: Option<&str>,
+) -> Decision {
     Decision::Blocked(vec![Finding {
         severity: Severity::Error,
         subject: subject.into(),

@@ -26,11 +26,17 @@ pub(crate) fn put_secrets(situation: &Situation<'_>, phase: &str) -> Result<Vec<
         .into_iter()
         .map(|profile| {
             let placement = profile.placement;
-            let has_bundle =
-                Check { probe: probes::secret(placement.secret.clone()), expectation: Expectation::Authorities(bundle.clone()) };
+            let has_bundle = Check {
+                probe: probes::secret(placement.secret.clone()),
+                expectation: Expectation::Authorities(bundle.clone()),
+            };
             Step {
                 key: format!("put-secret/{}/{}", placement.secret, digest(&bundle)),
-                title: format!("put certificates and the bundle of {} authorities into secret `{}`", bundle.len(), placement.secret),
+                title: format!(
+                    "put certificates and the bundle of {} authorities into secret `{}`",
+                    bundle.len(),
+                    placement.secret
+                ),
                 requires: Vec::new(),
                 already_done: Some(has_bundle.clone()),
                 action: Action::PutSecret(PutSecret {
@@ -65,7 +71,10 @@ pub(crate) fn apply_release(
         requires: requires.iter().map(|step| step.key.clone()).collect(),
         already_done: None,
         action: Action::ApplyRelease(values.to_string()),
-        verify: Some(Check { probe: probes::workload(situation.names.workload()), expectation: Expectation::AllRunning }),
+        verify: Some(Check {
+            probe: probes::workload(situation.names.workload()),
+            expectation: Expectation::AllRunning,
+        }),
         deadline_ms: ROLLOUT_MS,
         phase: phase.into(),
     })
@@ -149,8 +158,9 @@ fn bookkeeping(key: String, title: String, action: Action, phase: &str) -> Step 
 /// A short stable name for a list of texts, so that a step for another bundle is another step.
 pub(crate) fn digest(texts: &[String]) -> String {
     // FNV-1a: only told apart, never trusted.
-    let hash = texts.iter().flat_map(|text| text.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = texts
+        .iter()
+        .flat_map(|text| text.bytes().chain([0]))
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }

@@ -1,0 +1,141 @@
+//! Both gates of a join, from both sides.
+
+use crate::site::{CLUSTER, Site, fingerprint, healthy, member, steps, tls};
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Action, Decision, Goal, Member, MemberState, Observation, Probe, TlsOutcome,
+};
+
+fn members(joiner: MemberState) -> Vec<Member> {
+    vec![member("uss1", MemberState::Active), member("uss2", MemberState::Active), member("uss3", joiner)]
+}
+
+fn joiner(state: MemberState) -> Site {
+    let mut site = Site::new("uss3", Goal::Join, members(state));
+    site.intent.pool.cluster_id = Some(CLUSTER.into());
+    site
+}
+
+fn settle(site: &mut Site, rule: impl Fn(&Probe) -> Observation) -> Decision {
+    for _ in 0..20 {
+        match site.decide() {
+            Decision::Look(probes) => site.answer(&probes, &rule),
+            other => return other,
+        }
+    }
+    panic!("it looks for ever");
+}
+
+fn all_deployed(site: &mut Site) {
+    for peer in ["uss1", "uss2"] {
+        site.acknowledge(peer, AcknowledgementKind::Deployed(vec![fingerprint("uss3")]));
+    }
+}
+
+#[test]
+fn nothing_starts_before_all_have_voted() {
+    let site = joiner(MemberState::Asking);
+    let Decision::Awaiting(awaiting) = site.decide() else { panic!("it must wait for the votes") };
+    assert_eq!(awaiting.members, ["uss1", "uss2"]);
+    assert_eq!(awaiting.what, "accept uss3");
+}
+
+#[test]
+fn nothing_starts_before_every_member_has_loaded_our_authority() {
+    let mut site = joiner(MemberState::Asking);
+    site.open("uss3");
+    site.acknowledge("uss1", AcknowledgementKind::Deployed(vec![fingerprint("uss3")]));
+    let Decision::Awaiting(awaiting) = site.decide() else { panic!("it must wait for uss2") };
+    assert_eq!(awaiting.members, ["uss2"]);
+}
+
+#[test]
+fn an_acknowledgement_alone_is_not_believed() {
+    let mut site = joiner(MemberState::Asking);
+    site.open("uss3");
+    all_deployed(&mut site);
+    let refuse = |probe: &Probe| match probe.id.as_str() {
+        "accepts/uss2/1" => tls(TlsOutcome::AuthorityUnknown),
+        _ => healthy(probe),
+    };
+    let first = steps(settle(&mut site, refuse));
+    assert_eq!(first.len(), 1, "uss1 is proved, uss2 is not");
+    assert!(
+        matches!(&first[0].action, Action::Acknowledge(AcknowledgementKind::AcceptedBy((peer, _))) if peer == "uss1")
+    );
+    site.acknowledge("uss3", AcknowledgementKind::AcceptedBy(("uss1".into(), fingerprint("uss3"))));
+    assert!(matches!(settle(&mut site, refuse), Decision::Wait(_)));
+}
+
+#[test]
+fn the_api_waits_for_the_second_gate() {
+    let mut site = joiner(MemberState::Joining);
+    site.open("uss3");
+    all_deployed(&mut site);
+    for peer in ["uss1", "uss2"] {
+        site.acknowledge("uss3", AcknowledgementKind::AcceptedBy((peer.into(), fingerprint("uss3"))));
+    }
+    let Decision::Awaiting(awaiting) = settle(&mut site, healthy) else { panic!("the second gate is shut") };
+    assert_eq!(awaiting.members, ["uss1", "uss2"]);
+    for peer in ["uss1", "uss2"] {
+        site.acknowledge(peer, AcknowledgementKind::AcceptedBy(("uss3".into(), fingerprint(peer))));
+    }
+    let last = steps(settle(&mut site, healthy));
+    assert!(matches!(last[1].action, Action::SetState(MemberState::Active)));
+    assert_eq!(last[1].requires, [last[0].key.clone()]);
+}
+
+#[test]
+fn a_joiner_that_found_itself_another_cluster_is_stopped() {
+    let mut site = joiner(MemberState::Joining);
+    site.intent.pool.cluster_id = Some("another".into());
+    site.open("uss3");
+    all_deployed(&mut site);
+    for peer in ["uss1", "uss2"] {
+        site.acknowledge("uss3", AcknowledgementKind::AcceptedBy((peer.into(), fingerprint("uss3"))));
+    }
+    assert!(matches!(settle(&mut site, healthy), Decision::Blocked(_)));
+}
+
+#[test]
+fn a_member_lets_nobody_in_before_the_change_is_open() {
+    let mut site = Site::new("uss1", Goal::Operate, members(MemberState::Asking));
+    let own = vec![fingerprint("uss1"), fingerprint("uss2")];
+    let asked = steps(site.decide());
+    assert!(asked.iter().any(|step| matches!(&step.action,
+        Action::Acknowledge(AcknowledgementKind::Deployed(bundle)) if *bundle == own)));
+    site.open("uss3");
+    let asked = steps(site.decide());
+    assert!(asked.iter().any(|step| matches!(&step.action,
+        Action::Acknowledge(AcknowledgementKind::Deployed(bundle)) if bundle.contains(&fingerprint("uss3")))));
+    let order: Vec<_> = asked.iter().map(|step| step.key.split('/').next().unwrap_or_default()).collect();
+    assert_eq!(order, ["put-secret", "put-secret", "apply-release", "reload", "acknowledge"]);
+    assert_eq!(asked[4].requires, [asked[3].key.clone()], "loaded first, said afterwards");
+}
+
+#[test]
+fn a_member_proves_a_joiner_that_listens() {
+    let mut site = Site::new("uss1", Goal::Operate, members(MemberState::Joining));
+    site.open("uss3");
+    for step in steps(site.decide()) {
+        if let Action::Acknowledge(kind) = step.action.clone() {
+            site.acknowledge("uss1", kind);
+        }
+        site.facts.done.push(step.key);
+    }
+    let silent = |_: &Probe| tls(TlsOutcome::Unreachable);
+    assert!(matches!(settle(&mut site, silent), Decision::Wait(_)));
+    site.facts.observations.clear();
+    let proved = steps(settle(&mut site, healthy));
+    assert!(matches!(&proved[0].action, Action::Acknowledge(AcknowledgementKind::AcceptedBy((peer, authority)))
+        if peer == "uss3" && *authority == fingerprint("uss1")));
+}
+
+#[test]
+fn two_members_of_one_locality_block() {
+    let mut all = members(MemberState::Asking);
+    all[2].locality = all[0].locality.clone();
+    let mut site = Site::new("uss3", Goal::Join, all);
+    site.open("uss3");
+    let Decision::Blocked(findings) = site.decide() else { panic!("one locality for two must block") };
+    assert_eq!(findings[0].whose.as_deref(), Some("uss3"));
+}

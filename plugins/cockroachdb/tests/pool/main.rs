@@ -1,0 +1,5 @@
+//! The strategy against a pool on paper.
+
+mod founding;
+mod joining;
+mod site;
