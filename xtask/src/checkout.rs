@@ -1,0 +1,62 @@
+//! The clone that xtask works in.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use crate::{environment::Environment, program::Program};
+
+/// The clone, its target folder, and the environment xtask runs in.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    pub(crate) root: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) environment: Environment,
+}
+
+impl Checkout {
+    pub(crate) fn find(environment: Environment) -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.parent().context("xtask lies in no workspace")?.to_owned();
+        let target = match environment.path("CARGO_TARGET_DIR") {
+            Some(folder) => std::path::absolute(folder).context("no current folder")?,
+            None => root.join("target"),
+        };
+        Ok(Self { root, target, environment })
+    }
+
+    /// The cargo that runs us, with the same target folder.
+    pub(crate) fn cargo(&self) -> Program {
+        let cargo = self.environment.get("CARGO").unwrap_or("cargo".as_ref());
+        Program::new(cargo).env("CARGO_TARGET_DIR", &self.target).folder(&self.root)
+    }
+
+    /// What cargo knows of the workspace and, with `resolve`, of all it depends on.
+    pub(crate) fn metadata(&self, resolve: bool) -> Result<Metadata> {
+        let mut command = MetadataCommand::new();
+        command.current_dir(&self.root);
+        if let Some(cargo) = self.environment.get("CARGO") {
+            command.cargo_path(cargo);
+        }
+        if !resolve {
+            command.no_deps();
+        }
+        command.exec().context("cannot read the workspace")
+    }
+
+    /// Where the components land, one `NAME.wasm` each.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.target.join("plugins")
+    }
+
+    /// Where the image layouts land, one folder each.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.target.join("images")
+    }
+
+    /// A path as short as it can be said from the root of the clone.
+    pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}

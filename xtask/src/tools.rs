@@ -1,0 +1,102 @@
+//! The foreign tools: found on the machine or put into the cache, each at a version stated here.
+
+mod aws_provider;
+mod cache;
+mod debian;
+mod download;
+mod go;
+mod helm;
+mod kubeone;
+mod moto;
+mod oras;
+mod registry;
+mod search;
+mod terraform;
+mod toolbox;
+mod version;
+pub(crate) mod wasm;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::{checkout::Checkout, tools::search::Search};
+pub(crate) use toolbox::Toolbox;
+
+/// What the tools are wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Purpose {
+    /// The demo and the offline world
+    Demo,
+    /// All tests, real clouds' emulators included
+    Test,
+}
+
+/// One tool and how it is come by.
+struct Tool {
+    name: &'static str,
+    /// The environment variable that children find it by, and by which a developer names another one.
+    variable: &'static str,
+    /// The least purpose that needs it.
+    purpose: Purpose,
+    find: fn(&Search<'_>) -> Result<PathBuf>,
+}
+
+const TOOLS: [Tool; 10] = [
+    Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
+    Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
+    Tool { name: "registry", variable: "HANGAR_REGISTRY", purpose: Purpose::Demo, find: registry::find },
+    Tool { name: "kubeone", variable: "HANGAR_KUBEONE", purpose: Purpose::Demo, find: kubeone::find },
+    Tool { name: "oras", variable: "HANGAR_ORAS", purpose: Purpose::Test, find: oras::find },
+    Tool { name: "moto_server", variable: "HANGAR_MOTO_SERVER", purpose: Purpose::Test, find: moto::find },
+    Tool {
+        name: "terraform provider `hashicorp/aws`",
+        variable: "HANGAR_AWS_PROVIDER_MIRROR",
+        purpose: Purpose::Test,
+        find: aws_provider::find,
+    },
+    Tool { name: "kubectl", variable: "HANGAR_KUBECTL", purpose: Purpose::Test, find: debian::kubectl },
+    Tool { name: "psql", variable: "HANGAR_PSQL", purpose: Purpose::Test, find: debian::psql },
+    Tool { name: "openssl", variable: "HANGAR_OPENSSL", purpose: Purpose::Test, find: debian::openssl },
+];
+
+/// Finds the compiler of the plugins.
+pub(crate) fn search_wasm(checkout: &Checkout) -> Result<wasm::Toolchain> {
+    wasm::find(&Search::new(&checkout.environment, &checkout.root)?)
+}
+
+/// Finds or installs everything that `purpose` needs, says what it found, and writes it down for others.
+///
+/// Goes through all tools before it complains. What only tests need may be missing outside CI: the tests that
+/// need it say so themselves.
+///
+/// # Errors
+///
+/// Names each tool that is missing and its cure.
+pub(crate) fn run(checkout: &Checkout, purpose: Purpose) -> Result<Toolbox> {
+    let search = Search::new(&checkout.environment, &checkout.root)?;
+    let mut toolbox = Toolbox::default();
+    let mut missing = Vec::new();
+    match wasm::find(&search) {
+        Ok(toolchain) => eprintln!("{:>12} {toolchain}", "wasm"),
+        Err(error) => missing.push(format!("Wasm target: {error:#}")),
+    }
+    for tool in TOOLS.iter().filter(|tool| tool.purpose <= purpose) {
+        match search.named(tool.variable).transpose().unwrap_or_else(|| (tool.find)(&search)) {
+            Ok(path) => {
+                eprintln!("{:>12} {}", tool.variable.trim_start_matches("HANGAR_").to_lowercase(), path.display());
+                toolbox.add(tool.variable, path);
+            }
+            Err(error) if tool.purpose == Purpose::Test && !checkout.environment.is_ci() => {
+                eprintln!("warning: no {}: {error:#}", tool.name);
+            }
+            Err(error) => missing.push(format!("{}: {error:#}", tool.name)),
+        }
+    }
+    toolbox.write(&checkout.target.join("tools.json"))?;
+    if !missing.is_empty() {
+        bail!("{} missing:\n  {}", missing.len(), missing.join("\n  "));
+    }
+    Ok(toolbox)
+}

@@ -1,0 +1,79 @@
+//! Terraform or OpenTofu.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    digest::Fields,
+    tools::{
+        cache::Recipe,
+        download::{self, Release},
+        go::OwnModule,
+        search::Search,
+        version,
+    },
+};
+
+/// The version in `tests/world/tofu/go.mod`.
+const TOFU: &str = "1.12.6";
+
+/// `terraform` or `tofu` from PATH, else OpenTofu's release, else OpenTofu built from a module of ours.
+pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
+    let wanted = ">=1.9.0, <2.0.0".parse().context("a version range")?;
+    let accepts = |program: &Path| version::check(program, &["version"], &wanted);
+    for name in ["terraform", "tofu"] {
+        if let Ok(path) = search.on_path(name, accepts) {
+            return Ok(path);
+        }
+    }
+    let platform = download::platform().replace('-', "_");
+    let release = Release {
+        base: format!("https://github.com/opentofu/opentofu/releases/download/v{TOFU}"),
+        archive: format!("tofu_{TOFU}_{platform}.tar.gz"),
+        sums: format!("tofu_{TOFU}_SHA256SUMS"),
+        member: "tofu".into(),
+        program: "tofu",
+    };
+    let released = Recipe::new("tofu", TOFU, Fields::default().with("release").with(&platform), "tofu");
+    // OpenTofu replaces a module by its own fork, which the Go command accepts from a main module only.
+    let module = OwnModule {
+        name: "tofu",
+        version: TOFU,
+        folder: search.root.join("tests/world/tofu"),
+        package: "github.com/opentofu/opentofu/cmd/tofu",
+        ldflags: "-X github.com/opentofu/opentofu/version.dev=no".into(),
+        duration: "some minutes",
+    };
+    let built = module.recipe(search);
+    if let Some(path) = built.as_ref().ok().and_then(|built| search.cache.find(built)) {
+        return Ok(path);
+    }
+    download::install(search, &released, &release).or_else(|unreachable| {
+        let built = built.and_then(|built| search.cache.program(&built, |folder| module.build(search, folder)));
+        built.with_context(|| format!("neither terraform nor tofu is to be had ({unreachable:#})"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+    use crate::tools::search::fake::Machine;
+
+    #[test]
+    fn terraform_goes_before_tofu() {
+        let machine = Machine::new();
+        let tofu = machine.add_program("tofu", "OpenTofu v1.10.0");
+        assert_eq!(find(&machine.search()).expect("tofu is there"), tofu);
+        let terraform = machine.add_program("terraform", "Terraform v1.11.4");
+        assert_eq!(find(&machine.search()).expect("both are there"), terraform);
+    }
+
+    #[test]
+    fn an_old_terraform_is_passed_over() {
+        let machine = Machine::new();
+        machine.add_program("terraform", "Terraform v1.5.7");
+        let tofu = machine.add_program("tofu", "OpenTofu v1.10.0");
+        assert_eq!(find(&machine.search()).expect("tofu is there"), tofu);
+    }
+}
