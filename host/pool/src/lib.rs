@@ -1,1 +1,34 @@
 //! The loop around a pooling strategy.
+//!
+//! A strategy decides, [`Hands`] look and act, a [`Carrier`] moves records between members, and [`OwnRecord`] is the one
+//! record that is ours to write. [`Drive`] goes round: take in records, do what the rules of voting make due, ask the
+//! strategy, and take the steps it names through the engine, each inside the envelope that was approved. This room knows
+//! no database and no driver.
+
+mod carrier;
+mod drive;
+mod envelope;
+mod error;
+mod expectation;
+mod hands;
+mod memory;
+mod own;
+mod strategy;
+mod strategy_step;
+
+pub use carrier::{Carrier, CarrierError, Folder};
+pub use drive::{Drive, Tell, Until};
+pub use error::PoolError;
+pub use expectation::{describe, holds};
+pub use hands::Hands;
+pub use own::{OwnRecord, RecordError};
+pub use strategy::{Strategy, StrategyFailure};
+
+/// The fail points of this room, with what a kill there leaves behind.
+pub const FAIL_POINTS: &[(&str, &str)] = &[
+    ("pool.record.before", "the record as it was"),
+    ("pool.record.kept", "a new record at home that the carrier does not show yet"),
+    ("pool.record.after", "a new record that others can see"),
+    ("pool.invitation.before", "no invitation"),
+    ("pool.invitation.after", "an invitation that no vote stands behind yet"),
+];

@@ -1,0 +1,226 @@
+//! Going round until a goal is reached.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hangar_engine::{Cancel, Level, Operation, Steps};
+use hangar_plan::step::StepKey;
+use hangar_plan::strategy::action::Step;
+use hangar_plan::strategy::decision::{Decision, Finding, Phase, Waiting};
+use hangar_plan::strategy::intent::Intent;
+use hangar_plan::strategy::observation::Facts;
+use hangar_plan::strategy::probe::Probe;
+use hangar_roster::next;
+
+use crate::envelope::excess;
+use crate::error::PoolError;
+use crate::hands::Hands;
+use crate::memory::Memory;
+use crate::own::OwnRecord;
+use crate::strategy::Strategy;
+use crate::strategy_step::StrategyStep;
+
+/// Looks without a decision in between; a strategy that needs more has lost its way.
+const LOOKS: usize = 30;
+/// Pause between two looks at the carrier while others are waited for.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The strategy says that the goal is reached.
+    Goal,
+    /// As above, and our vote is settled: the change it was for is closed or withdrawn.
+    Closed,
+}
+
+/// Hears what is waited for, and for whom.
+pub trait Tell: Send + Sync {
+    /// Something is waited for, in words; called again when the words change.
+    fn waiting(&self, what: &str);
+}
+
+/// One procedure of a pool, on its way.
+pub struct Drive<'a> {
+    /// Decides.
+    pub strategy: &'a dyn Strategy,
+    /// Looks and acts.
+    pub hands: Arc<dyn Hands>,
+    /// Our record.
+    pub own: Arc<OwnRecord>,
+    /// The operation that takes the steps.
+    pub operation: &'a Operation<'a>,
+    /// What is wanted. The cluster's identity is filled in from the roster.
+    pub intent: Intent,
+    /// The envelope that was approved.
+    pub phases: Vec<Phase>,
+    /// Hears what is waited for.
+    pub tell: &'a dyn Tell,
+    /// Asks to stop.
+    pub cancel: Cancel,
+    /// Called whenever records were taken in, so that the hands trust whom the roster trusts.
+    pub refreshed: &'a (dyn Fn(&OwnRecord) + Send + Sync),
+}
+
+impl Drive<'_> {
+    /// Goes round until the goal is reached.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`]; what was done stays done.
+    pub async fn run(&self, until: Until) -> Result<Vec<Finding>, PoolError> {
+        let mut memory = Memory::default();
+        let mut done: Vec<String> = Vec::new();
+        let mut looks = 0;
+        let mut waiting_since: Option<(String, Instant)> = None;
+        loop {
+            self.take_in()?;
+            let decision = self.decide(&memory, &done).await?;
+            if !matches!(decision, Decision::Look(_)) {
+                looks = 0;
+            }
+            if !matches!(decision, Decision::Wait(_) | Decision::Look(_)) {
+                waiting_since = None;
+            }
+            match decision {
+                Decision::Look(probes) => {
+                    looks += 1;
+                    if looks > LOOKS {
+                        return Err(PoolError::Undecided(looks));
+                    }
+                    self.look(&mut memory, &probes).await?;
+                }
+                Decision::Steps(steps) => {
+                    done.extend(self.take(steps).await?);
+                    // What was seen before may no longer hold.
+                    memory.forget();
+                }
+                Decision::Wait(waiting) => {
+                    let since = waiting_since.get_or_insert_with(|| (waiting.message.clone(), Instant::now()));
+                    if since.0 != waiting.message {
+                        *since = (waiting.message.clone(), Instant::now());
+                    }
+                    self.check_patience(&waiting, since.1)?;
+                    self.tell.waiting(&waiting.message);
+                    self.pause(Duration::from_millis(u64::from(waiting.after_ms))).await?;
+                    self.look(&mut memory, &waiting.probes).await?;
+                }
+                Decision::Awaiting(awaiting) => {
+                    self.tell.waiting(&format!("{} to {}", awaiting.members.join(", "), awaiting.what));
+                    self.pause(PAUSE).await?;
+                    self.look(&mut memory, &awaiting.probes).await?;
+                }
+                Decision::Blocked(findings) => return Err(PoolError::Blocked(findings)),
+                Decision::Done(findings) => {
+                    if self.is_over(until)? {
+                        return Ok(findings);
+                    }
+                    self.pause(PAUSE).await?;
+                }
+            }
+        }
+    }
+
+    /// Records of others, and what they make due for ours.
+    fn take_in(&self) -> Result<(), PoolError> {
+        self.own.refresh()?;
+        if let Some(fork) = self.own.roster().forks().first() {
+            return Err(PoolError::Frozen(fork.problem.to_string()));
+        }
+        self.own.duties(self.hands.now_ms())?;
+        (self.refreshed)(&self.own);
+        Ok(())
+    }
+
+    async fn decide(&self, memory: &Memory, done: &[String]) -> Result<Decision, PoolError> {
+        let roster = self.own.view();
+        let mut intent = self.intent.clone();
+        intent.pool.cluster_id = self.own.roster().genesis().and_then(|genesis| genesis.cluster_id.clone());
+        let facts = Facts {
+            now_ms: self.hands.now_ms(),
+            observations: memory.observations(),
+            in_doubt: Vec::new(),
+            done: done.to_vec(),
+            issued: Vec::new(),
+        };
+        self.strategy.decide(&intent, &roster, &facts).await.map_err(PoolError::Strategy)
+    }
+
+    async fn look(&self, memory: &mut Memory, probes: &[Probe]) -> Result<(), PoolError> {
+        if !probes.is_empty() {
+            memory.keep(self.hands.look(probes).await.map_err(PoolError::Look)?);
+        }
+        Ok(())
+    }
+
+    /// Takes steps through the engine, each within the envelope; returns their keys.
+    async fn take(&self, asked: Vec<Step>) -> Result<Vec<String>, PoolError> {
+        if let Some((step, detail)) =
+            asked.iter().find_map(|step| excess(&self.phases, step).map(|detail| (step.key.clone(), detail)))
+        {
+            return Err(PoolError::OutsideEnvelope { step, detail });
+        }
+        let keys: Vec<String> = asked.iter().map(|step| step.key.clone()).collect();
+        let bad = |detail: String| PoolError::OutsideEnvelope { step: keys.join(", "), detail };
+        let key_of = |text: &str| StepKey::new(format!("pool/{text}")).map_err(|err| bad(err.to_string()));
+        let mut steps = Steps::new();
+        for step in asked {
+            // What an earlier round has done is required no more.
+            let requires = step.requires.iter().filter(|key| keys.contains(key)).map(|key| key_of(key));
+            let requires: Vec<StepKey> = requires.collect::<Result<_, _>>()?;
+            let key = key_of(&step.key)?;
+            steps.add(
+                key,
+                requires,
+                StrategyStep { asked: step, hands: Arc::clone(&self.hands), own: Arc::clone(&self.own) },
+            );
+        }
+        self.operation.run(steps).await?;
+        Ok(keys)
+    }
+
+    fn check_patience(&self, waiting: &Waiting, since: Instant) -> Result<(), PoolError> {
+        let patience = Duration::from_millis(waiting.until_ms.saturating_sub(self.hands.now_ms()));
+        if since.elapsed() <= patience {
+            return Ok(());
+        }
+        Err(PoolError::Deadline { message: waiting.message.clone(), waited_s: since.elapsed().as_secs() })
+    }
+
+    /// Whether there is nothing left to wait for. Closes our vote once its change is carried out.
+    fn is_over(&self, until: Until) -> Result<bool, PoolError> {
+        let now_ms = self.hands.now_ms();
+        let may_close = self.own.roster().own_record().record().vote.is_some();
+        if may_close {
+            match self.own.step(|roster| next::close(roster, now_ms)) {
+                Ok(_) => self.own.duties(now_ms)?,
+                Err(crate::RecordError::Next(
+                    next::NextError::NotOpen | next::NextError::NotCarriedOut { .. } | next::NextError::StillDeployed { .. },
+                )) => {}
+                Err(err) => return Err(err.into()),
+            }
+        }
+        if until == Until::Goal {
+            return Ok(true);
+        }
+        let waiting = {
+            let roster = self.own.roster();
+            let record = roster.own_record().record();
+            record.vote.as_ref().map(|vote| format!("the {} of {} to be closed", vote.change.kind, vote.change.subject))
+        };
+        match waiting {
+            Some(what) => {
+                self.tell.waiting(&what);
+                Ok(false)
+            }
+            None => Ok(true),
+        }
+    }
+
+    async fn pause(&self, pause: Duration) -> Result<(), PoolError> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = self.cancel.reached(Level::Draining) => Err(PoolError::Interrupted),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Whether an answer of the world is what a strategy expects.
+
+use std::collections::BTreeSet;
+
+use hangar_plan::strategy::action::Expectation;
+use hangar_plan::strategy::observation::{Certificate, Observation};
+
+/// Whether the observation is what is expected. An answer of another kind never is, and neither is a failed look.
+#[must_use]
+pub fn holds(expectation: &Expectation, observation: &Observation) -> bool {
+    match (expectation, observation) {
+        (Expectation::Value(wanted), Observation::Rows(rows)) => {
+            rows.rows.first().and_then(|row| row.first()) == Some(&Some(wanted.clone()))
+        }
+        (Expectation::SomeRows, Observation::Rows(rows)) => !rows.rows.is_empty(),
+        (Expectation::NoRows, Observation::Rows(rows)) => rows.rows.is_empty(),
+        (Expectation::Status(wanted), Observation::Http(answer)) => answer.status == *wanted,
+        (Expectation::Tls(wanted), Observation::Tls(answer)) => answer.outcome == *wanted,
+        (Expectation::AllReady, Observation::Workload(workload)) => {
+            workload.pods.iter().filter(|pod| pod.ready).count() == workload.wanted as usize
+        }
+        (Expectation::AllRunning, Observation::Workload(workload)) => {
+            workload.pods.iter().filter(|pod| pod.phase == "Running").count() == workload.wanted as usize
+        }
+        (Expectation::Fingerprints(wanted), Observation::Certificates(seen)) => includes(wanted, seen, |_| true),
+        (Expectation::Fingerprints(wanted), Observation::Mounted(pods)) => {
+            !pods.is_empty() && pods.iter().all(|pod| !pod.pending && includes(wanted, &pod.certificates, |_| true))
+        }
+        (Expectation::Authorities(wanted), Observation::Certificates(seen)) => equals(wanted, seen),
+        (Expectation::Authorities(wanted), Observation::Mounted(pods)) => {
+            !pods.is_empty() && pods.iter().all(|pod| !pod.pending && equals(wanted, &pod.certificates))
+        }
+        (Expectation::Deployed(digest), Observation::Release(release)) => {
+            release.status == "deployed" && (digest.is_empty() || release.values_digest.as_ref() == Some(digest))
+        }
+        (Expectation::Contains(text), Observation::Http(answer)) => answer.body.contains(text.as_str()),
+        (Expectation::Absent, Observation::Absent) => true,
+        _ => false,
+    }
+}
+
+/// Describes an observation in a few words, for the last thing seen.
+#[must_use]
+pub fn describe(observation: &Observation) -> String {
+    match observation {
+        Observation::Rows(rows) => format!("{} rows", rows.rows.len()),
+        Observation::Http(answer) => format!("status {}: {}", answer.status, first_line(&answer.body)),
+        Observation::Tls(answer) => format!("{:?}: {}", answer.outcome, first_line(&answer.detail)),
+        Observation::Workload(workload) => {
+            let ready = workload.pods.iter().filter(|pod| pod.ready).count();
+            let reason = workload.pods.iter().find_map(|pod| Some(format!(", pod {}: {}", pod.name, pod.reason.as_ref()?)));
+            format!("{ready} of {} pods ready{}", workload.wanted, reason.unwrap_or_default())
+        }
+        Observation::Certificates(seen) => format!("{} certificates", seen.len()),
+        Observation::Mounted(pods) => {
+            let pending = pods.iter().filter(|pod| pod.pending).count();
+            format!("{} pods, {pending} of them have yet to reload", pods.len())
+        }
+        Observation::Release(release) => format!("release {} at revision {}", release.status, release.revision),
+        Observation::Absent => "nothing there".into(),
+        Observation::Failed(failure) => format!("{:?}: {}", failure.class, first_line(&failure.detail)),
+        Observation::Other(text) => first_line(text).into(),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+fn includes(wanted: &[String], seen: &[Certificate], which: impl Fn(&Certificate) -> bool) -> bool {
+    let seen: BTreeSet<&str> = seen.iter().filter(|&c| which(c)).map(|c| c.fingerprint.as_str()).collect();
+    wanted.iter().all(|fingerprint| seen.contains(fingerprint.as_str()))
+}
+
+fn equals(wanted: &[String], seen: &[Certificate]) -> bool {
+    let seen: BTreeSet<&str> = seen.iter().filter(|c| c.is_authority).map(|c| c.fingerprint.as_str()).collect();
+    wanted.iter().map(String::as_str).collect::<BTreeSet<_>>() == seen
+}
+
+#[cfg(test)]
+mod tests {
+    use hangar_plan::strategy::observation::{Failure, FailureClass, Mounted};
+
+    use super::*;
+
+    fn authority(fingerprint: &str) -> Certificate {
+        Certificate {
+            file: "ca.crt".into(),
+            fingerprint: fingerprint.into(),
+            subject: String::new(),
+            issuer: String::new(),
+            alternatives: Vec::new(),
+            not_before_ms: 0,
+            not_after_ms: 0,
+            is_authority: true,
+        }
+    }
+
+    fn pod(certificates: Vec<Certificate>, pending: bool) -> Mounted {
+        Mounted { pod: "db-0".into(), certificates, signalled_ms: None, pending }
+    }
+
+    #[test]
+    fn a_bundle_is_loaded_only_when_every_pod_has_exactly_it() {
+        let wanted = Expectation::Authorities(vec!["a".into(), "b".into()]);
+        let whole = pod(vec![authority("b"), authority("a")], false);
+        assert!(holds(&wanted, &Observation::Mounted(vec![whole.clone(), whole.clone()])));
+        let short = pod(vec![authority("a")], false);
+        assert!(!holds(&wanted, &Observation::Mounted(vec![whole.clone(), short])));
+        let pending = pod(vec![authority("a"), authority("b")], true);
+        assert!(!holds(&wanted, &Observation::Mounted(vec![whole, pending])));
+        assert!(!holds(&wanted, &Observation::Mounted(Vec::new())), "no pod proves nothing");
+    }
+
+    #[test]
+    fn a_failed_look_never_holds() {
+        let failed = Observation::Failed(Failure { class: FailureClass::TimedOut, detail: String::new() });
+        for wanted in [Expectation::Absent, Expectation::NoRows, Expectation::AllReady, Expectation::Status(200)] {
+            assert!(!holds(&wanted, &failed), "{wanted:?}");
+        }
+    }
+}

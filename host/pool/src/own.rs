@@ -1,0 +1,294 @@
+//! The one record that is ours to write.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hangar_durable::{WriteError, failpoint};
+use hangar_engine::StepError;
+use hangar_plan::strategy::action::Action;
+use hangar_plan::strategy::member::{self, MemberState};
+use hangar_roster::next::{self, NextError};
+use hangar_roster::{
+    CarrierFile, Finding, MemberId, OrganisationKey, Proof, Record, Roster, SignedInvitation, SignedRecord, State,
+    StoredError,
+};
+
+use crate::carrier::{Carrier, CarrierError};
+
+/// Why our record is as it was, or could not be shown to others.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The rules of the roster forbid it.
+    #[error(transparent)]
+    Next(#[from] NextError),
+    /// The carrier failed. The record is kept at home and goes out with the next run.
+    #[error(transparent)]
+    Carrier(#[from] CarrierError),
+    /// It could not be kept at home, so it was not shown to anybody.
+    #[error("cannot keep the roster")]
+    Keep(#[from] WriteError),
+    /// What is kept at home cannot be read.
+    #[error("cannot read the roster kept in `{}`", path.display())]
+    Stored {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: StoredError,
+    },
+    /// What is kept at home cannot be opened.
+    #[error("cannot open `{}`", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        err: std::io::Error,
+    },
+    /// A strategy named something that no record can hold.
+    #[error("the strategy asked for what a record cannot say: {0}")]
+    Strategy(String),
+}
+
+impl RecordError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Next(err) => err.cure(),
+            Self::Stored { err, .. } => err.hint(),
+            Self::Carrier(_) => Some("make the carrier reachable and run the same command again".into()),
+            Self::Keep(_) | Self::Open { .. } => Some("make room or allow access, then run the same command again".into()),
+            Self::Strategy(_) => None,
+        }
+    }
+}
+
+/// The roster as we hold it, the key that signs our record, and the ways to keep it and to show it.
+///
+/// A new record is kept at home first and shown afterwards: one that was shown and forgotten would make the next a fork.
+pub struct OwnRecord {
+    roster: Mutex<Roster>,
+    key: OrganisationKey,
+    path: PathBuf,
+    carrier: Arc<dyn Carrier>,
+}
+
+impl OwnRecord {
+    /// Takes up the roster kept in a file; none if nothing was ever kept there.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Open`], [`RecordError::Stored`].
+    pub fn open(path: &Path, key: OrganisationKey, carrier: Arc<dyn Carrier>) -> Result<Option<Self>, RecordError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(err) => return Err(RecordError::Open { path: path.to_owned(), err }),
+        };
+        let roster = Roster::from_bytes(&bytes).map_err(|err| RecordError::Stored { path: path.to_owned(), err })?;
+        Ok(Some(Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier }))
+    }
+
+    /// Begins a roster with our own first record, keeps it and shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Keep`], [`RecordError::Carrier`].
+    pub fn begin(
+        path: &Path,
+        key: OrganisationKey,
+        carrier: Arc<dyn Carrier>,
+        first: Record,
+    ) -> Result<Self, RecordError> {
+        let roster = Roster::start(first.sign(&key));
+        let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier };
+        own.keep_and_show()?;
+        Ok(own)
+    }
+
+    /// The roster, for reading.
+    pub fn roster(&self) -> MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what we expect of others (a joiner's key, an invitation) and keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Keep`].
+    pub fn change<T>(&self, change: impl FnOnce(&mut Roster) -> T) -> Result<T, RecordError> {
+        let value = change(&mut self.roster());
+        self.keep()?;
+        Ok(value)
+    }
+
+    /// Takes in what the carrier shows, and shows our own record again if the carrier has another.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Carrier`], [`RecordError::Keep`].
+    pub fn refresh(&self) -> Result<Vec<Finding>, RecordError> {
+        let files = self.carrier.records()?;
+        let (findings, changed, shown) = {
+            let mut roster = self.roster();
+            let before = roster.clone();
+            let findings = roster.take_in(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+            let own = roster.own_record().to_bytes();
+            (findings, *roster != before, files.iter().any(|(_, bytes)| *bytes == own))
+        };
+        if changed {
+            self.keep()?;
+        }
+        if !shown {
+            self.show()?;
+        }
+        Ok(findings)
+    }
+
+    /// Signs, keeps and shows our next record; nothing for none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Keep`] before anybody saw it, [`RecordError::Carrier`] after it was kept.
+    pub fn advance(&self, next: Option<Record>) -> Result<bool, RecordError> {
+        let Some(next) = next else { return Ok(false) };
+        let signed: SignedRecord = next.sign(&self.key);
+        self.roster().publish(signed);
+        self.keep_and_show()?;
+        Ok(true)
+    }
+
+    /// Makes the next record out of the roster as it is now, and advances to it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`].
+    pub fn step(
+        &self,
+        next: impl FnOnce(&Roster) -> Result<Option<Record>, NextError>,
+    ) -> Result<bool, RecordError> {
+        let next = next(&self.roster())?;
+        self.advance(next)
+    }
+
+    /// Does what the rules of voting make due, until nothing is.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`].
+    pub fn duties(&self, now_ms: u64) -> Result<(), RecordError> {
+        while self.step(|roster| next::due(roster, now_ms))? {}
+        Ok(())
+    }
+
+    /// Shows an invitation of ours to the joiner.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Carrier`].
+    pub fn show_invitation(&self, joiner: &MemberId, invitation: &SignedInvitation) -> Result<(), RecordError> {
+        failpoint::hit("pool.invitation.before");
+        self.carrier.publish(&CarrierFile::Invitation(joiner.clone()), &invitation.to_bytes())?;
+        failpoint::hit("pool.invitation.after");
+        Ok(())
+    }
+
+    /// The invitation that was made for us, as the carrier has it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Carrier`].
+    pub fn invitation(&self) -> Result<Option<Vec<u8>>, RecordError> {
+        let own = self.roster().own().clone();
+        Ok(self.carrier.read(&CarrierFile::Invitation(own))?)
+    }
+
+    /// Our key, for signing an invitation.
+    #[must_use]
+    pub fn key(&self) -> &OrganisationKey {
+        &self.key
+    }
+
+    /// The roster as a strategy sees it.
+    #[must_use]
+    pub fn view(&self) -> member::Roster {
+        let describe = |pem: &str| {
+            hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
+        };
+        self.roster().view(describe)
+    }
+
+    /// Whether our record says already what a strategy wants it to say.
+    pub(crate) async fn shows(&self, action: &Action) -> bool {
+        match self.wanted(action, 0) {
+            Ok(next) => next.is_none(),
+            // Why not is told when it is tried.
+            Err(_) => false,
+        }
+    }
+
+    /// Makes our record say what a strategy wants.
+    pub(crate) async fn apply(&self, action: &Action, now_ms: u64) -> Result<(), StepError> {
+        let advance = || self.advance(self.wanted(action, now_ms)?);
+        advance().map(drop).map_err(|err| {
+            let hint = err.hint();
+            let step = match &err {
+                RecordError::Next(_) => StepError::person(err),
+                _ => StepError::outside(err),
+            };
+            match hint {
+                Some(hint) => step.with_hint(hint),
+                None => step,
+            }
+        })
+    }
+
+    fn wanted(&self, action: &Action, now_ms: u64) -> Result<Option<Record>, RecordError> {
+        let roster = self.roster();
+        Ok(match action {
+            Action::Acknowledge(kind) => {
+                let proof = Proof::try_from(kind.clone()).map_err(RecordError::Strategy)?;
+                next::acknowledge(&roster, proof, now_ms)?
+            }
+            Action::SetState(state) => next::state(&roster, lowered(*state), now_ms)?,
+            Action::RecordClusterId(id) => next::cluster_id(&roster, id, now_ms)?,
+            other => return Err(RecordError::Strategy(format!("{other:?}"))),
+        })
+    }
+
+    fn keep_and_show(&self) -> Result<(), RecordError> {
+        failpoint::hit("pool.record.before");
+        self.keep()?;
+        failpoint::hit("pool.record.kept");
+        self.show()?;
+        failpoint::hit("pool.record.after");
+        Ok(())
+    }
+
+    fn keep(&self) -> Result<(), RecordError> {
+        if let Some(folder) = self.path.parent() {
+            hangar_durable::private_dir(folder)?;
+        }
+        let bytes = self.roster().to_bytes();
+        Ok(hangar_durable::write_private(&self.path, &bytes)?)
+    }
+
+    fn show(&self) -> Result<(), RecordError> {
+        let (own, bytes) = {
+            let roster = self.roster();
+            (roster.own().clone(), roster.own_record().to_bytes())
+        };
+        Ok(self.carrier.publish(&CarrierFile::Record(own), &bytes)?)
+    }
+}
+
+fn lowered(state: MemberState) -> State {
+    match state {
+        MemberState::Asking => State::Asking,
+        MemberState::Joining => State::Joining,
+        MemberState::Active => State::Active,
+        MemberState::Leaving => State::Leaving,
+        MemberState::Gone => State::Gone,
+    }
+}

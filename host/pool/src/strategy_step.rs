@@ -1,0 +1,94 @@
+//! One step that a strategy asked for, as the engine takes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hangar_engine::{Seen, Step, StepContext, StepError};
+use hangar_plan::strategy::action::{Action, Check, Step as Asked};
+use hangar_plan::strategy::observation::Observation;
+use serde_json::{Value, json};
+
+use crate::expectation::{describe, holds};
+use crate::hands::Hands;
+use crate::own::OwnRecord;
+
+/// Pause between two looks while a step's effect is waited for.
+const PAUSE: Duration = Duration::from_millis(400);
+
+/// A step of a strategy.
+///
+/// Probe: the strategy's own check, or what the hands can tell of the action. Act: the hands, or for bookkeeping the
+/// member's own record. Verify: the strategy's check, looked at until it holds or the step's deadline has come.
+pub(crate) struct StrategyStep {
+    pub(crate) asked: Asked,
+    pub(crate) hands: Arc<dyn Hands>,
+    pub(crate) own: Arc<OwnRecord>,
+}
+
+impl StrategyStep {
+    async fn observe(&self, check: &Check) -> Result<Observation, StepError> {
+        let facts = self.hands.look(std::slice::from_ref(&check.probe)).await?;
+        let fact = facts.into_iter().next();
+        fact.map(|fact| fact.observation).ok_or_else(|| StepError::bug("a look without an answer"))
+    }
+}
+
+#[async_trait]
+impl Step for StrategyStep {
+    const NAME: &'static str = "strategy";
+    type Output = ();
+
+    fn input(&self) -> Value {
+        json!({"key": self.asked.key, "action": self.asked.action})
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_millis(u64::from(self.asked.deadline_ms))
+    }
+
+    async fn probe(&self, _cx: &StepContext) -> Result<Seen<()>, StepError> {
+        let done = match &self.asked.action {
+            Action::Acknowledge(_) | Action::SetState(_) | Action::RecordClusterId(_) => {
+                self.own.shows(&self.asked.action).await
+            }
+            action => {
+                let check = match &self.asked.already_done {
+                    Some(check) => holds(&check.expectation, &self.observe(check).await?),
+                    None => true,
+                };
+                check && self.hands.is_done(action).await?
+            }
+        };
+        Ok(if done { Seen::Done(()) } else { Seen::NotDone })
+    }
+
+    async fn act(&self, cx: &StepContext) -> Result<(), StepError> {
+        match &self.asked.action {
+            Action::Acknowledge(_) | Action::SetState(_) | Action::RecordClusterId(_) => {
+                self.own.apply(&self.asked.action, self.hands.now_ms()).await
+            }
+            action => self.hands.act(cx, action).await,
+        }
+    }
+
+    async fn verify(&self, cx: &StepContext) -> Result<(), StepError> {
+        let Some(check) = &self.asked.verify else { return Ok(()) };
+        let mut shown = String::new();
+        loop {
+            let seen = self.observe(check).await?;
+            if holds(&check.expectation, &seen) {
+                return Ok(());
+            }
+            let now = describe(&seen);
+            if now != shown {
+                cx.waiting(format!("{}: {now}", self.asked.title));
+                shown = now;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = cx.stopped() => return Err(StepError::interrupted()),
+            }
+        }
+    }
+}
