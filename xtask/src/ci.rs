@@ -7,8 +7,16 @@ use crate::{checkout::Checkout, suite};
 /// Formatting, lints, then all tests, the table of rooms among them. Stops at the first that fails.
 pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     checkout.cargo().args(["fmt", "--all", "--check"]).run().context("run `cargo fmt --all`")?;
-    let lints =
-        checkout.cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]);
+    let lints = checkout.cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ]);
     lints.run()?;
     suite::run(checkout, None)
 }

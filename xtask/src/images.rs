@@ -34,7 +34,7 @@ struct Image {
 
 const IMAGES: [Image; 3] = [
     Image {
-        name: "library/hangar",
+        name: "interuss/hangar",
         tag: env!("CARGO_PKG_VERSION"),
         programs: &[("hangar", "usr/bin/hangar"), ("hangar-agent", "usr/bin/hangar-agent")],
         folder: None,
@@ -67,7 +67,7 @@ impl Image {
 
     /// Its layout's folder: `cockroachdb_cockroach`.
     fn folder_name(&self) -> String {
-        self.name.trim_start_matches("library/").replace('/', "_")
+        self.name.replace('/', "_")
     }
 
     fn files(&self, root: &Path, bin: &Path) -> Result<Vec<File>> {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn folders_and_references_are_those_that_the_world_reads() {
         let names: Vec<_> = IMAGES.iter().map(|image| (image.folder_name(), image.reference())).collect();
-        assert_eq!(names[0].0, "hangar");
+        assert_eq!(names[0].0, "interuss_hangar");
         assert_eq!(names[1], ("cockroachdb_cockroach".into(), "docker.io/cockroachdb/cockroach:v24.1.3".into()));
         assert_eq!(names[2], ("interuss_dss".into(), "docker.io/interuss/dss:v0.22.0".into()));
     }

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::{CrateType, Message, Package, Target, TargetKind};
+use serde::Deserialize;
 
 use crate::{
     checkout::Checkout,
@@ -25,31 +26,41 @@ struct Guest {
     package: String,
     target: String,
     is_example: bool,
-    /// The component's file name without `.wasm`.
-    name: String,
     /// The plugin's `plugin.toml`.
     manifest: PathBuf,
 }
 
 impl Guest {
-    /// A library is called as its folder and has its manifest there. An example is called as itself; its manifest lies
-    /// beside `examples/NAME/main.rs`, or is `examples/NAME.toml`.
+    /// A library has its manifest in its package's folder; an example beside `examples/NAME/main.rs`, or in
+    /// `examples/NAME.toml`.
     fn of(package: &Package, target: &Target) -> Option<Self> {
         if !target.crate_types.contains(&CrateType::CDyLib) {
             return None;
         }
         let is_example = target.kind.contains(&TargetKind::Example);
-        let folder = package.manifest_path.parent()?;
-        let (name, manifest) = if !is_example {
-            (folder.file_name()?.to_owned(), folder.join("plugin.toml"))
+        let manifest = if !is_example {
+            package.manifest_path.with_file_name("plugin.toml")
         } else if target.src_path.file_name() == Some("main.rs") {
-            (target.name.clone(), target.src_path.with_file_name("plugin.toml"))
+            target.src_path.with_file_name("plugin.toml")
         } else {
-            (target.name.clone(), target.src_path.with_extension("toml"))
+            target.src_path.with_extension("toml")
         };
         let (package, target) = (package.name.to_string(), target.name.clone());
-        Some(Self { package, target, is_example, name, manifest: manifest.into_std_path_buf() })
+        Some(Self { package, target, is_example, manifest: manifest.into_std_path_buf() })
     }
+
+    /// The plugin's name in its manifest, which its component is called by.
+    fn name(&self) -> Result<String> {
+        let path = &self.manifest;
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let Named { name } = toml::from_str(&text).with_context(|| format!("no name in `{}`", path.display()))?;
+        Ok(name)
+    }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
 }
 
 /// Builds all components into the plugins' folder and returns it.
@@ -61,8 +72,9 @@ pub(crate) fn build(checkout: &Checkout, toolchain: &Toolchain, hangar: &Path) -
     let modules = compile(checkout, toolchain, &guests)?;
     let folder = checkout.plugins();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    for (guest, module) in guests.iter().zip(&modules) {
-        let component = folder.join(&guest.name).with_extension("wasm");
+    let names = names(&guests)?;
+    for ((guest, name), module) in guests.iter().zip(&names).zip(&modules) {
+        let component = folder.join(format!("{name}.wasm"));
         if !is_newer(&component, &[module, &guest.manifest, hangar]) {
             componentize(hangar, module, &guest.manifest, &component)?;
         }
@@ -80,14 +92,23 @@ fn guests(checkout: &Checkout) -> Result<Vec<Guest>> {
             guests.extend(package.targets.iter().filter_map(|target| Guest::of(package, target)));
         }
     }
-    guests.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pair) = guests.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        bail!("two components are called `{}`: of `{}` and of `{}`", pair[0].name, pair[0].package, pair[1].package);
-    }
     if guests.is_empty() {
         bail!("no package under `plugins` has crate type `cdylib`");
     }
     Ok(guests)
+}
+
+/// Returns the name of each guest, in their order. No two are alike, since each is a file.
+fn names(guests: &[Guest]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for guest in guests {
+        let name = guest.name()?;
+        if names.contains(&name) {
+            bail!("two plugins are called `{name}`; one is `{}`", guest.manifest.display());
+        }
+        names.push(name);
+    }
+    Ok(names)
 }
 
 /// Returns the module of each guest, in their order.
@@ -117,7 +138,7 @@ fn compile(checkout: &Checkout, toolchain: &Toolchain, guests: &[Guest]) -> Resu
         });
         let module =
             of_guest.find_map(|artifact| artifact.filenames.iter().find(|name| name.extension() == Some("wasm")));
-        module.map(|name| name.clone().into_std_path_buf()).with_context(|| format!("no module for `{}`", guest.name))
+        module.map(|name| name.clone().into_std_path_buf()).with_context(|| format!("no module of `{}`", guest.target))
     };
     guests.iter().map(module).collect()
 }
@@ -167,7 +188,7 @@ mod tests {
     use cargo_metadata::Package;
     use serde_json::json;
 
-    use super::{Guest, belongs_to_compiler, is_newer};
+    use super::{Guest, belongs_to_compiler, is_newer, names};
 
     fn package(targets: serde_json::Value) -> Package {
         serde_json::from_value(json!({
@@ -183,25 +204,40 @@ mod tests {
     }
 
     #[test]
-    fn a_library_is_called_as_its_folder() {
+    fn only_a_library_that_can_be_a_module_is_a_guest() {
         let found = guests(json!([
             {"name": "plugin_aws", "kind": ["cdylib", "rlib"], "crate_types": ["cdylib", "rlib"], "src_path": "/r/plugins/aws/src/lib.rs"},
             {"name": "tests", "kind": ["test"], "crate_types": ["bin"], "src_path": "/r/plugins/aws/tests/tests.rs"},
         ]));
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].name, "aws");
         assert_eq!(found[0].manifest, Path::new("/r/plugins/aws/plugin.toml"));
     }
 
     #[test]
-    fn an_example_is_called_as_itself_and_has_a_manifest_of_its_own() {
+    fn an_example_has_a_manifest_of_its_own() {
         let found = guests(json!([
             {"name": "loop", "kind": ["example"], "crate_types": ["cdylib"], "src_path": "/r/plugins/aws/examples/loop/main.rs"},
             {"name": "trap", "kind": ["example"], "crate_types": ["cdylib"], "src_path": "/r/plugins/aws/examples/trap.rs"},
         ]));
-        let found: Vec<_> = found.iter().map(|guest| (guest.name.as_str(), guest.manifest.as_path())).collect();
+        let found: Vec<_> = found.iter().map(|guest| guest.manifest.as_path()).collect();
         let folder = Path::new("/r/plugins/aws/examples");
-        assert_eq!(found, [("loop", &*folder.join("loop/plugin.toml")), ("trap", &*folder.join("trap.toml"))]);
+        assert_eq!(found, [folder.join("loop/plugin.toml"), folder.join("trap.toml")]);
+    }
+
+    #[test]
+    fn two_plugins_of_one_name_are_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let guest = |file: &str, text: &str| {
+            let manifest = folder.path().join(file);
+            fs::write(&manifest, text).expect("the folder is ours");
+            Guest { package: "p".into(), target: "p".into(), is_example: false, manifest }
+        };
+        let (a, b) = (guest("a.toml", "name = 'aws'\nversion = '0.1.0'"), guest("b.toml", "name = 'gcp'"));
+        assert_eq!(names(&[a, b]).expect("they differ"), ["aws", "gcp"]);
+        let (a, b) = (guest("a.toml", "name = 'aws'"), guest("b.toml", "name = 'aws'"));
+        assert!(names(&[a, b]).expect_err("they do not").to_string().starts_with("two plugins are called `aws`"));
+        let error = names(&[guest("c.toml", "version = '0.1.0'")]).expect_err("it has none");
+        assert!(error.to_string().starts_with("no name in "), "{error}");
     }
 
     #[test]

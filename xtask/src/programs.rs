@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::checkout::Checkout;
+use crate::{checkout::Checkout, tools::Toolbox};
 
 /// Packages whose binaries are built. All in one cargo invocation, so that each dependency is compiled once.
 const PACKAGES: [&str; 5] = ["hangar-cli", "hangar-agent", "test-world", "world-cockroach", "world-dss"];
@@ -45,9 +45,11 @@ pub(crate) fn build_host(checkout: &Checkout) -> Result<PathBuf> {
     Ok(folder(checkout, Profile::Dev))
 }
 
-/// Builds everything that `cargo test` will, and the programs, with the features that a test run has.
-pub(crate) fn build_for_tests(checkout: &Checkout) -> Result<PathBuf> {
-    let cargo = checkout.cargo().args(["build", "--workspace", "--all-targets"]);
+/// Builds everything that `cargo test` with these arguments will, and the programs, and returns the folder of those.
+///
+/// The programs are built together with the tests, so that no dependency is compiled twice with other features.
+pub(crate) fn build_for_tests(checkout: &Checkout, arguments: &[String], toolbox: &Toolbox) -> Result<PathBuf> {
+    let cargo = checkout.cargo().args(["build", "--all-targets"]).args(arguments).envs(toolbox.variables());
     cargo.run().context("cannot build the workspace")?;
     Ok(folder(checkout, Profile::Dev))
 }

@@ -44,11 +44,15 @@ pub(crate) fn for_demo(checkout: &Checkout) -> Result<Ready> {
     finish(checkout, toolbox, bin)
 }
 
-/// What the tests need. Builds them too.
-pub(crate) fn for_tests(checkout: &Checkout) -> Result<Ready> {
+/// What the tests need. Builds them too, with the arguments for cargo that `arguments` makes of the tools.
+pub(crate) fn for_tests(
+    checkout: &Checkout,
+    arguments: impl FnOnce(&Toolbox) -> Result<Vec<String>>,
+) -> Result<(Ready, Vec<String>)> {
     let toolbox = tools::run(checkout, Purpose::Test)?;
-    let bin = programs::build_for_tests(checkout)?;
-    finish(checkout, toolbox, bin)
+    let arguments = arguments(&toolbox)?;
+    let bin = programs::build_for_tests(checkout, &arguments, &toolbox)?;
+    Ok((finish(checkout, toolbox, bin)?, arguments))
 }
 
 /// The components alone, and the host that makes them.

@@ -13,10 +13,7 @@ use crate::{checkout::Checkout, program::Program, tidy::Findings};
 const LONG: usize = 400;
 
 /// What no file of ours may say, and why.
-const WORDS: [(&str, &str); 7] = [
-    ("/root/", "a path of one machine"),
-    ("/home/", "a path of one machine"),
-    ("/work/", "a path of one machine"),
+const WORDS: [(&str, &str); 4] = [
     ("TODO", "unfinished work belongs into an issue"),
     ("FIXME", "unfinished work belongs into an issue"),
     ("<<<<<<< ", "left over from a merge"),
@@ -27,11 +24,14 @@ const WORDS: [(&str, &str); 7] = [
 const EXEMPT: [&str; 5] = ["text.rs", "Cargo.lock", "go.sum", "go.mod", "moto-requirements.txt"];
 
 pub(crate) fn check(checkout: &Checkout, findings: &mut Findings) -> Result<()> {
+    let machine = paths_of_machine(checkout);
     for path in files(checkout)? {
         // A file may be gone since git listed it, or be no text.
         let Ok(text) = fs::read_to_string(checkout.root.join(&path)) else { continue };
         if !EXEMPT.iter().any(|name| path.ends_with(name)) {
-            findings.problems.extend(words(&path, &text));
+            let written = WORDS.iter().map(|(word, reason)| (*word, *reason));
+            let machine = machine.iter().map(|path| (path.as_str(), "a path of this machine"));
+            findings.problems.extend(words(&path, &text, &written.chain(machine).collect::<Vec<_>>()));
         }
         findings.warnings.extend(length(&path, &text));
     }
@@ -45,10 +45,20 @@ fn files(checkout: &Checkout) -> Result<Vec<PathBuf>> {
     Ok(names.split_terminator('\0').map(PathBuf::from).collect())
 }
 
-fn words(path: &Path, text: &str) -> Vec<String> {
+/// Where this clone and the caches of its tools lie; another machine has none of them.
+fn paths_of_machine(checkout: &Checkout) -> Vec<String> {
+    let home = checkout.environment.path("HOME").into_iter();
+    let caches = home.flat_map(|home| [".cargo", ".rustup", ".cache"].map(|folder| home.join(folder)));
+    let root = checkout.root.clone();
+    // One level below `/` is too little to tell a path from a word.
+    let telling = caches.chain([root]).filter(|path| path.components().count() > 2);
+    telling.map(|path| path.display().to_string()).collect()
+}
+
+fn words(path: &Path, text: &str, forbidden: &[(&str, &str)]) -> Vec<String> {
     let lines = text.lines().enumerate();
     let found = lines.flat_map(|(index, line)| {
-        let words = WORDS.iter().filter(move |(word, _)| line.contains(word));
+        let words = forbidden.iter().filter(move |(word, _)| line.contains(word));
         words.map(move |(word, reason)| format!("{}:{}: `{}`: {reason}", path.display(), index + 1, word.trim()))
     });
     found.collect()
@@ -65,11 +75,22 @@ mod tests {
     use std::path::Path;
 
     use super::{LONG, length, words};
+    use crate::checkout::Checkout;
 
     #[test]
     fn a_word_is_found_with_its_place_and_reason() {
-        let found = words(Path::new("a/b.rs"), "fine\n// TODO: more\n");
+        let found = words(Path::new("a/b.rs"), "fine\n// TODO: more\n", &super::WORDS);
         assert_eq!(found, ["a/b.rs:2: `TODO`: unfinished work belongs into an issue"]);
+    }
+
+    #[test]
+    fn paths_of_this_machine_are_words_too() {
+        let checkout = Checkout {
+            root: "/srv/builds/clone".into(),
+            target: "/srv/builds/target".into(),
+            environment: [("HOME", "/h")].into_iter().collect(),
+        };
+        assert_eq!(super::paths_of_machine(&checkout), ["/h/.cargo", "/h/.rustup", "/h/.cache", "/srv/builds/clone"]);
     }
 
     #[test]

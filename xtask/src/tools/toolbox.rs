@@ -17,6 +17,10 @@ impl Toolbox {
         self.0.insert(variable, path);
     }
 
+    pub(crate) fn has(&self, variable: &str) -> bool {
+        self.0.contains_key(variable)
+    }
+
     /// What children get into their environment.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.0.iter().map(|(variable, path)| (*variable, path.as_path()))
