@@ -1,0 +1,149 @@
+//! One API server, and who we are to it.
+
+use std::future::Future;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderValue};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::PostParams;
+use kube::client::{Body, ClientBuilder};
+use kube::{Api, Client, Resource};
+use secrecy::{ExposeSecret as _, SecretString};
+use tower::util::MapRequestLayer;
+
+use crate::access::{Access, Credential};
+use crate::error::KubeError;
+
+/// Longest time one request may take. Watches are not requests in this sense.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// One API server, and who we are to it. Copies share the connection and the token.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    endpoint: Arc<str>,
+    token: Option<Arc<RwLock<HeaderValue>>>,
+}
+
+/// Who the API server says we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name.
+    pub user: String,
+    /// Groups.
+    pub groups: Vec<String>,
+}
+
+impl Cluster {
+    /// Makes a client. Nothing is sent yet: [`Self::identity`] tells whether the access is good.
+    ///
+    /// # Errors
+    ///
+    /// [`KubeError::Access`] for an endpoint, authority, proxy or credential that cannot be used.
+    pub fn connect(access: &Access) -> Result<Self, KubeError> {
+        let builder = ClientBuilder::try_from(access.to_config()?).map_err(|err| KubeError::Access {
+            detail: "no client can be made of it".to_owned(),
+            err: Some(Box::new(err)),
+        })?;
+        let endpoint = Arc::from(access.endpoint.as_str());
+        let Credential::Token(token) = &access.credential else {
+            return Ok(Self { client: builder.build(), endpoint, token: None });
+        };
+        let token = Arc::new(RwLock::new(bearer(token)?));
+        let each = Arc::clone(&token);
+        let layer = MapRequestLayer::new(move |mut request: http::Request<Body>| {
+            let value = each.read().expect("nobody panics holding it").clone();
+            request.headers_mut().insert(AUTHORIZATION, value);
+            request
+        });
+        Ok(Self { client: builder.with_layer(&layer).build(), endpoint, token: Some(token) })
+    }
+
+    /// Uses a client that is there already, such as a test's or that of a pod.
+    #[must_use]
+    pub fn of_client(client: Client, endpoint: &str) -> Self {
+        Self { client, endpoint: Arc::from(endpoint), token: None }
+    }
+
+    /// Puts another token into all requests from now on, those of running watches included once they start anew.
+    ///
+    /// # Errors
+    ///
+    /// [`KubeError::Access`] for a token that fits no header, or where we are not known by a token.
+    pub fn replace_token(&self, token: &SecretString) -> Result<(), KubeError> {
+        let Some(held) = &self.token else {
+            return Err(KubeError::Access { detail: "it is not by a token".to_owned(), err: None });
+        };
+        *held.write().expect("nobody panics holding it") = bearer(token)?;
+        Ok(())
+    }
+
+    /// The client, for what this room does not do.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// URL of the API.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Asks the API server who we are: the first thing to do, since it proves the path, the server and the credential.
+    ///
+    /// # Errors
+    ///
+    /// [`KubeError::Unreachable`], [`KubeError::Untrusted`] or [`KubeError::CredentialRefused`].
+    pub async fn identity(&self) -> Result<Identity, KubeError> {
+        let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let action = || "ask the Kubernetes API who we are".to_owned();
+        let review = self.call(action, api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
+        let user = review.status.and_then(|status| status.user_info).unwrap_or_default();
+        Ok(Identity { user: user.username.unwrap_or_default(), groups: user.groups.unwrap_or_default() })
+    }
+
+    /// Asks the API server for its version, such as `v1.34.3`.
+    ///
+    /// # Errors
+    ///
+    /// As for every request.
+    pub async fn version(&self) -> Result<String, KubeError> {
+        let action = || "ask the Kubernetes API for its version".to_owned();
+        Ok(self.call(action, self.client.apiserver_version()).await?.git_version)
+    }
+
+    pub(crate) fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Makes one request, in time, and tells what its failure means for `action` (`read secret x`).
+    pub(crate) async fn call<T>(
+        &self,
+        action: impl FnOnce() -> String,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, KubeError> {
+        match tokio::time::timeout(REQUEST, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(err)) => Err(KubeError::of(&self.endpoint, action(), err)),
+            Err(_) => {
+                let reason = format!("no answer within {} s", REQUEST.as_secs());
+                Err(KubeError::Unavailable { action: action(), reason })
+            }
+        }
+    }
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, KubeError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
+        KubeError::Access { detail: "the token has letters that no header can carry".to_owned(), err: None }
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

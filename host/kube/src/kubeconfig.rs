@@ -1,0 +1,82 @@
+//! A kubeconfig for tools run by hand, written when the operator asks for one.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use crate::access::{Access, Credential};
+use crate::error::KubeError;
+
+/// Makes a kubeconfig with one context. It holds the credential, so it is a secret.
+///
+/// The form is JSON, which every reader of kubeconfigs takes: YAML readers turn an unquoted `n` or `on` into a boolean.
+#[must_use]
+pub fn text(access: &Access, name: &str, namespace: &str) -> SecretString {
+    let encode = |text: &str| BASE64_STANDARD.encode(text);
+    let mut cluster = json!({"server": access.endpoint});
+    if let Some(ca) = &access.ca_pem {
+        cluster["certificate-authority-data"] = json!(encode(ca));
+    }
+    if let Some(server_name) = &access.server_name {
+        cluster["tls-server-name"] = json!(server_name);
+    }
+    if let Some(proxy) = &access.proxy {
+        cluster["proxy-url"] = json!(proxy);
+    }
+    let user = match &access.credential {
+        Credential::Token(token) => json!({"token": token.expose_secret()}),
+        Credential::ClientTls { certificate_pem, key_pem } => json!({
+            "client-certificate-data": encode(certificate_pem),
+            "client-key-data": encode(key_pem.expose_secret()),
+        }),
+    };
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
+        "current-context": name,
+    });
+    format!("{config:#}\n").into()
+}
+
+/// Writes a kubeconfig that only this user can read.
+///
+/// # Errors
+///
+/// [`KubeError::Write`]; a file that was there is then left as it was.
+pub fn write(path: &Path, access: &Access, name: &str, namespace: &str) -> Result<(), KubeError> {
+    let content = text(access, name, namespace);
+    hangar_durable::write_private(path, content.expose_secret().as_bytes())
+        .map_err(|err| KubeError::Write { path: path.to_owned(), err })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_is_read_back_and_private() -> anyhow::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (ca, _) = crate::pem::tests::self_signed("ca.example")?;
+        let access = Access {
+            endpoint: "https://api.example:6443".to_owned(),
+            ca_pem: Some(ca),
+            server_name: Some("other.example".to_owned()),
+            proxy: Some("http://proxy.example:3128/".to_owned()),
+            credential: Credential::Token("sesame".into()),
+        };
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("kubeconfig");
+        write(&path, &access, "on", "n")?;
+        assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
+        let back = Access::from_kubeconfig(&std::fs::read_to_string(&path)?.into(), None).await?;
+        assert_eq!((back.endpoint, back.server_name, back.proxy), (access.endpoint, access.server_name, access.proxy));
+        assert!(matches!(back.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
+        Ok(())
+    }
+}

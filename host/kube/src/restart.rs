@@ -1,0 +1,211 @@
+//! Restarting the pods of a StatefulSet one at a time.
+
+use std::future::Future;
+use std::time::Duration;
+
+use hangar_durable::failpoint;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::policy::v1::Eviction;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::watcher::Config;
+
+use crate::cluster::Cluster;
+use crate::deadline::{Seen, within};
+use crate::error::KubeError;
+use crate::mirror::Mirror;
+use crate::rollout::Level;
+use crate::workload::{Workload, pod};
+
+/// Field manager of the mark alone, so that it is no field of those who apply the workload.
+const MARKER: &str = "hangar-restart";
+
+/// Annotation of the pods' template: which restart they have been through.
+const MARK: &str = "hangar.dev/restart";
+
+/// Label that the StatefulSet controller gives a pod for the template it was made of.
+const REVISION: &str = "controller-revision-hash";
+
+/// How long between two looks at a health that is not well, or at a budget that forbids.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What is restarted.
+#[derive(Debug, Clone)]
+pub struct Restart<'a> {
+    /// Namespace.
+    pub namespace: &'a str,
+    /// Name of the StatefulSet, whose update strategy is `OnDelete`.
+    pub workload: &'a str,
+    /// Names this restart: a second call with the same key restarts only the pods that the first did not.
+    pub key: &'a str,
+    /// How far the other pods must be before one is stopped, and the new one before the next.
+    pub level: Level,
+    /// For all of it.
+    pub deadline: Duration,
+}
+
+/// Restarts the pods of a StatefulSet one at a time, highest ordinal first, and returns how many it restarted.
+///
+/// The template is marked with the key; whatever pod is still of another template is evicted, on the condition that all
+/// others are well, that the disruption budget allows it and that `health` holds, and is waited for. A template that was
+/// changed for other reasons is taken up on the way. A pod that is not well itself goes first: it has nothing to lose.
+///
+/// `health` says what is not well about the whole (none: all is), such as ranges without enough replicas.
+///
+/// # Errors
+///
+/// [`KubeError::Deadline`]; the pods are then partly of the new template, and the same call goes on from there.
+pub async fn rolling<H, F>(cluster: &Cluster, restart: &Restart<'_>, health: H) -> Result<u32, KubeError>
+where
+    H: Fn() -> F + Send + Sync,
+    F: Future<Output = Option<String>> + Send,
+{
+    let seen = Seen::default();
+    within(&format!("restart of `{}`", restart.workload), restart.deadline, &seen, async {
+        let generation = mark(cluster, restart).await?;
+        failpoint::hit("kube.restart.marked");
+        let mut stage = Stage::new(cluster, restart);
+        let mut n_restarted = 0;
+        stage.complete().await?;
+        loop {
+            match stage.next(generation) {
+                Next::Done => return Ok(n_restarted),
+                Next::Wait(what) => {
+                    seen.set(what);
+                    stage.changed().await?;
+                }
+                Next::Stop(pod) => match health().await {
+                    Some(unwell) => {
+                        seen.set(unwell);
+                        stage.changed_or_pause().await?;
+                    }
+                    None if evict(cluster, restart, &pod, &seen).await? => {
+                        n_restarted += 1;
+                        failpoint::hit("kube.restart.pod");
+                        stage.changed().await?;
+                    }
+                    None => stage.changed_or_pause().await?,
+                },
+            }
+        }
+    })
+    .await
+}
+
+/// Marks the template, and returns the generation from which on the controller knows of it.
+async fn mark(cluster: &Cluster, restart: &Restart<'_>) -> Result<i64, KubeError> {
+    let patch = serde_json::json!({
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": restart.workload},
+        "spec": {"template": {"metadata": {"annotations": {MARK: restart.key}}}},
+    });
+    let api = cluster.api::<StatefulSet>(restart.namespace);
+    let action = || format!("mark the template of `{}/{}`", restart.namespace, restart.workload);
+    // Apply would make what is not there.
+    cluster.call(action, api.get(restart.workload)).await?;
+    let (params, patch) = (PatchParams::apply(MARKER), Patch::Apply(&patch));
+    let marked = cluster.call(action, api.patch(restart.workload, &params, &patch)).await?;
+    Ok(marked.metadata.generation.unwrap_or_default())
+}
+
+/// Evicts one pod; says whether it did, or whether the disruption budget forbids it for now.
+async fn evict(cluster: &Cluster, restart: &Restart<'_>, pod: &Pod, seen: &Seen) -> Result<bool, KubeError> {
+    let name = pod.name_any();
+    let exactly_this = Preconditions { uid: pod.uid(), resource_version: None };
+    let eviction = Eviction {
+        metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+        delete_options: Some(DeleteOptions { preconditions: Some(exactly_this), ..DeleteOptions::default() }),
+    };
+    let api = cluster.api::<Pod>(restart.namespace);
+    let action = || format!("evict pod `{}/{name}`", restart.namespace);
+    let params = PostParams::default();
+    let evicted = api.create_subresource::<_, serde_json::Value>("eviction", &name, &params, &eviction);
+    match cluster.call(action, evicted).await {
+        Ok(_) => {
+            tracing::info!(pod = %name, "evicted for a restart");
+            Ok(true)
+        }
+        // 429: the budget. 404 and 409: another pod of this name by now, which the next look shows.
+        Err(KubeError::Unavailable { reason, .. }) => {
+            seen.set(format!("pod {name} may not be stopped: {reason}"));
+            Ok(false)
+        }
+        Err(KubeError::NotFound { .. } | KubeError::Conflict { .. }) => Ok(false),
+        Err(err) => Err(err),
+    }
+}
+
+/// Live copies of the workload and its pods.
+struct Stage<'a> {
+    restart: &'a Restart<'a>,
+    sets: Mirror<StatefulSet>,
+    pods: Mirror<Pod>,
+}
+
+enum Next {
+    Done,
+    Wait(String),
+    Stop(Box<Pod>),
+}
+
+impl<'a> Stage<'a> {
+    fn new(cluster: &Cluster, restart: &'a Restart<'_>) -> Self {
+        let Restart { namespace, workload, .. } = restart;
+        let only_this = Config::default().fields(&format!("metadata.name={workload}"));
+        let watch = |kind: &str| format!("watch {kind} of `{namespace}`");
+        Self {
+            restart,
+            sets: Mirror::new(cluster, cluster.api(namespace), only_this, &watch("stateful sets")),
+            pods: Mirror::new(cluster, cluster.api(namespace), Config::default(), &watch("pods")),
+        }
+    }
+
+    async fn complete(&mut self) -> Result<(), KubeError> {
+        tokio::try_join!(self.sets.changed(), self.pods.changed())?;
+        Ok(())
+    }
+
+    async fn changed(&mut self) -> Result<(), KubeError> {
+        tokio::select! {
+            changed = self.sets.changed() => changed,
+            changed = self.pods.changed() => changed,
+        }
+    }
+
+    async fn changed_or_pause(&mut self) -> Result<(), KubeError> {
+        tokio::time::timeout(PAUSE, self.changed()).await.unwrap_or(Ok(()))
+    }
+
+    fn next(&self, generation: i64) -> Next {
+        let Restart { workload: name, level, .. } = self.restart;
+        let Some(set) = self.sets.get(name) else { return Next::Wait(format!("no stateful set `{name}`")) };
+        let status = set.status.clone().unwrap_or_default();
+        if status.observed_generation.unwrap_or_default() < generation {
+            return Next::Wait(format!("`{name}` not taken up yet"));
+        }
+        let workload = Workload::of_set(set);
+        let mut pods: Vec<&Pod> = self.pods.values().filter(|pod| workload.has(pod)).collect();
+        pods.sort_by_key(|one| std::cmp::Reverse(pod::ordinal(&one.name_any())));
+        let is_old = |one: &&&Pod| one.labels().get(REVISION) != status.update_revision.as_ref();
+        let (well, unwell): (Vec<&Pod>, Vec<&Pod>) = pods.iter().partition(|one| level.is_reached(one));
+        // The one that is not well may be cured by the restart, and costs nothing more.
+        let first = match unwell.as_slice() {
+            [] => well.iter().find(is_old),
+            [one] if is_old(&one) && one.metadata.deletion_timestamp.is_none() => Some(one),
+            [one, ..] => return Next::Wait(format!("pod {}: {}", one.name_any(), words(one))),
+        };
+        let n_missing = (workload.wanted as usize).saturating_sub(pods.len());
+        match first {
+            _ if n_missing > 0 => Next::Wait(format!("{n_missing} pods of `{name}` not made yet")),
+            Some(pod) => Next::Stop(Box::new((*pod).clone())),
+            None => Next::Done,
+        }
+    }
+}
+
+fn words(one: &Pod) -> String {
+    pod::reason(one).unwrap_or_else(|| "not there yet".to_owned())
+}
