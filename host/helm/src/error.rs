@@ -1,0 +1,217 @@
+//! Why Helm, or a release, did not do what was asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hangar_exec::ExecError;
+use hangar_plan::hint::Hint;
+
+/// Why Helm, or a release, did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HelmError {
+    /// There is no Helm.
+    #[error("no `helm` found in {}", list(searched))]
+    Missing {
+        /// Where it was looked for.
+        searched: Vec<PathBuf>,
+    },
+    /// Helm is there, in a version this driver does not know.
+    #[error("`{}` is Helm {found}, wanted {wanted}", path.display())]
+    Version {
+        /// The program.
+        path: PathBuf,
+        /// Its version, as it says.
+        found: String,
+        /// What would do.
+        wanted: &'static str,
+    },
+    /// Helm could not be started or followed.
+    #[error("cannot run helm")]
+    Exec(#[from] ExecError),
+    /// A file of ours could not be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        err: hangar_durable::WriteError,
+    },
+    /// The chart cannot be read.
+    #[error("cannot read chart `{}`: {detail}", path.display())]
+    Chart {
+        /// Folder or archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The values are no JSON object.
+    #[error("chart values are not an object")]
+    ValuesShape,
+    /// The values hold something that looks like a secret; releases are stored readable by many.
+    #[error("value `{pointer}` looks like {what}")]
+    SecretInValues {
+        /// JSON pointer.
+        pointer: String,
+        /// What it looks like.
+        what: &'static str,
+    },
+    /// The chart's schema refuses the values; all findings at once.
+    #[error("chart values refused: {}", findings.join("; "))]
+    ValuesRefused {
+        /// One text a finding, each with its place.
+        findings: Vec<String>,
+    },
+    /// The chart does not render with these values, or renders something that is no manifest.
+    #[error("the chart does not render: {detail}")]
+    Template {
+        /// What Helm said.
+        detail: String,
+    },
+    /// The chart is for other versions of Kubernetes.
+    #[error("{detail}")]
+    KubeVersion {
+        /// What Helm said.
+        detail: String,
+    },
+    /// The release would not fit into the Secret that Helm keeps it in.
+    #[error("the release would take {size} bytes, more than the {limit} that Kubernetes stores")]
+    TooLarge {
+        /// As stored.
+        size: usize,
+        /// What fits.
+        limit: usize,
+    },
+    /// The release is in the hands of another Helm, or was left so by one that was not ours.
+    #[error("release `{release}` is {status} at revision {revision} since {since}, by {by}")]
+    Pending {
+        /// The release.
+        release: String,
+        /// Its status.
+        status: String,
+        /// Its revision.
+        revision: u32,
+        /// Since when.
+        since: String,
+        /// Who did it, as far as is known.
+        by: String,
+    },
+    /// Helm cannot reach the Kubernetes API.
+    #[error("helm cannot reach the Kubernetes API: {detail}")]
+    Unreachable {
+        /// What Helm said.
+        detail: String,
+    },
+    /// The Kubernetes API does not know who we are.
+    #[error("the Kubernetes API refused helm's credential")]
+    CredentialRefused,
+    /// The Kubernetes API does not let us.
+    #[error("helm is not allowed to: {detail}")]
+    Forbidden {
+        /// What Helm said.
+        detail: String,
+    },
+    /// Somebody else owns fields that the chart sets.
+    #[error("somebody else changed what the chart sets: {detail}")]
+    FieldConflict {
+        /// What Helm said, with the field manager.
+        detail: String,
+    },
+    /// An object that the chart makes is there and belongs to no release, or to another.
+    #[error("an object of the chart is there already: {detail}")]
+    NotOurs {
+        /// What Helm said.
+        detail: String,
+    },
+    /// The Kubernetes API refuses an object, such as a field that cannot change.
+    #[error("an object of the chart is refused: {detail}")]
+    Refused {
+        /// What Helm said.
+        detail: String,
+    },
+    /// Helm did not end in time; it was interrupted.
+    #[error("helm did not end within {} s: {detail}", after.as_secs())]
+    Deadline {
+        /// How long it had.
+        after: Duration,
+        /// The last thing it said.
+        detail: String,
+    },
+    /// Helm ended without saying why, such as by a signal.
+    #[error("helm ended with {exit}: {detail}")]
+    Ended {
+        /// How.
+        exit: String,
+        /// The last thing it said.
+        detail: String,
+    },
+    /// What Helm stores could not be read or changed.
+    #[error("cannot {action}")]
+    Storage {
+        /// What was tried.
+        action: String,
+        /// What the Kubernetes API said.
+        #[source]
+        err: Box<kube::Error>,
+    },
+    /// What Helm stores makes no sense to us.
+    #[error("revision {revision} of release `{release}` cannot be read: {detail}")]
+    Unreadable {
+        /// The release.
+        release: String,
+        /// The revision.
+        revision: u32,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl HelmError {
+    pub(crate) fn storage(action: impl Into<String>, err: kube::Error) -> Self {
+        Self::Storage { action: action.into(), err: Box::new(err) }
+    }
+}
+
+impl Hint for HelmError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Missing { .. } => "install Helm 4, or let `hangar doctor --fix` fetch it",
+            Self::Version { .. } => "install Helm 4 in front of it on PATH",
+            Self::Exec(_) | Self::Storage { .. } => "see the cause above, then run the same command again",
+            Self::Write { .. } => "make room and check the folder's permissions",
+            Self::Chart { .. } => "check `services { chart }` in the workspace file",
+            Self::ValuesShape => "write keys and values at the top of the values file",
+            Self::SecretInValues { .. } => {
+                "keep it in the secret store and name the Kubernetes Secret in the values instead"
+            }
+            Self::ValuesRefused { .. } | Self::Template { .. } => {
+                "correct the values file; the chart's README lists every key"
+            }
+            Self::KubeVersion { .. } => "upgrade the cluster, or take a chart that is made for its version",
+            Self::TooLarge { .. } => "shorten the values: large files belong into ConfigMaps of their own",
+            Self::Pending { release, .. } => {
+                return Some(format!(
+                    "wait for them; if that run is dead, they repair it, or run `helm rollback {release}` in agreement with them"
+                ));
+            }
+            Self::Unreachable { .. } => "check the network path to the endpoint, then run the same command again",
+            Self::CredentialRefused => "sign in to the cloud again, then run the same command again",
+            Self::Forbidden { .. } => "give the identity this permission, then run the same command again",
+            Self::FieldConflict { .. } => {
+                "undo the change, or put it into the values file, then run the same command again"
+            }
+            Self::NotOurs { .. } => "remove that object or choose another release name",
+            Self::Refused { .. } => "some fields are fixed once an object is made; change the value back",
+            Self::Deadline { .. } | Self::Ended { .. } => {
+                "run the same command again: it repairs what was left and goes on"
+            }
+            Self::Unreadable { .. } => "see what is stored with `helm get metadata`; a newer Helm may have written it",
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn list(folders: &[PathBuf]) -> String {
+    let names: Vec<_> = folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+    if names.is_empty() { "no folder at all".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,85 @@
+//! The releases of one cluster: what stands.
+
+use hangar_plan::strategy::observation::{self, Observation};
+use kube::Client;
+
+use crate::access::ClusterAccess;
+use crate::error::HelmError;
+use crate::manifest::Manifest;
+use crate::record::{Record, Storage};
+use crate::release::ReleaseName;
+use crate::tool::Helm;
+
+/// The releases of one cluster, seen and changed as one identity.
+#[derive(Clone)]
+pub struct Releases {
+    pub(crate) helm: Helm,
+    pub(crate) client: Client,
+    pub(crate) access: ClusterAccess,
+}
+
+impl Releases {
+    /// Names the cluster twice: the client for looking, the access for Helm.
+    #[must_use]
+    pub fn new(helm: Helm, client: Client, access: ClusterAccess) -> Self {
+        Self { helm, client, access }
+    }
+
+    /// The Helm that is used.
+    #[must_use]
+    pub fn helm(&self) -> &Helm {
+        &self.helm
+    }
+
+    /// Every revision that is kept of a release, newest first; empty if there is no such release.
+    ///
+    /// # Errors
+    ///
+    /// [`HelmError::Storage`].
+    pub async fn history(&self, namespace: &str, release: &ReleaseName) -> Result<Vec<Record>, HelmError> {
+        self.storage(namespace).history(release).await
+    }
+
+    /// The newest revision; none if there is no such release.
+    ///
+    /// # Errors
+    ///
+    /// [`HelmError::Storage`].
+    pub async fn latest(&self, namespace: &str, release: &ReleaseName) -> Result<Option<Record>, HelmError> {
+        Ok(self.history(namespace, release).await?.into_iter().next())
+    }
+
+    /// The newest revision as a strategy sees it; [`Observation::Absent`] if there is no such release.
+    ///
+    /// # Errors
+    ///
+    /// [`HelmError::Storage`], [`HelmError::Unreadable`].
+    pub async fn observe(&self, namespace: &str, release: &ReleaseName) -> Result<Observation, HelmError> {
+        let Some(record) = self.latest(namespace, release).await? else { return Ok(Observation::Absent) };
+        let document = self.storage(namespace).document(release, record.revision).await?;
+        Ok(Observation::Release(observation::Release {
+            status: record.status.as_str().to_owned(),
+            revision: record.revision,
+            chart_version: document.chart_version(),
+            values_digest: record.values_digest,
+        }))
+    }
+
+    /// What the newest revision consists of; nothing if there is no such release.
+    ///
+    /// # Errors
+    ///
+    /// [`HelmError::Storage`], [`HelmError::Unreadable`].
+    pub async fn manifest(&self, namespace: &str, release: &ReleaseName) -> Result<Manifest, HelmError> {
+        match self.latest(namespace, release).await? {
+            Some(record) => {
+                Manifest::parse(self.storage(namespace).document(release, record.revision).await?.manifest())
+            }
+            None => Ok(Manifest::default()),
+        }
+    }
+
+    pub(crate) fn storage(&self, namespace: &str) -> Storage {
+        Storage::new(&self.client, namespace)
+    }
+}
