@@ -1,0 +1,255 @@
+//! One run at a time in one folder.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use hangar_durable::{ProcessId, failpoint};
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+use crate::journal::now_ms;
+
+/// Who holds, or last held, a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// Format of this record.
+    pub version: u32,
+    /// The process.
+    pub process: ProcessId,
+    /// Name of its machine.
+    pub host: String,
+    /// The command it runs, without its secrets.
+    pub command: String,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub since_ms: u64,
+}
+
+impl Owner {
+    fn current(command: &str) -> io::Result<Self> {
+        Ok(Self {
+            version: 1,
+            process: ProcessId::current()?,
+            host: host_name(),
+            command: command.to_owned(),
+            since_ms: now_ms(),
+        })
+    }
+
+    /// Whether it is surely dead: it was started on this machine, and runs no more.
+    #[must_use]
+    pub fn is_provably_dead(&self) -> bool {
+        self.host == host_name() && !self.process.is_alive()
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` (process {} on `{}`)", self.command, self.process.pid, self.host)
+    }
+}
+
+/// How a lock stands, for one who only looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockState {
+    /// Nobody holds it.
+    Free,
+    /// Nobody holds it, but its last owner died without giving it back.
+    Abandoned(Owner),
+    /// Somebody holds it; none if the owner has not written its name yet.
+    Held(Option<Owner>),
+}
+
+/// A lock on a folder, held until it is dropped or the process ends.
+///
+/// The kernel keeps it (`flock`), so a dead owner frees it at once and two owners cannot be. The file only says who.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    former: Option<Owner>,
+}
+
+impl Lock {
+    /// Takes the lock of a folder, which must exist. A lock that a dead process left is taken over;
+    /// [`former`](Self::former) tells.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Locked`] while another process holds it; [`EngineError::LockedElsewhere`] if its last owner ran on
+    /// another machine and never gave it back: on a shared file system that machine may still be at it.
+    pub fn take(folder: &Path, command: &str) -> Result<Self, EngineError> {
+        failpoint::hit("engine.lock.before");
+        let path = path_in(folder);
+        let failed = |err| EngineError::Folder { path: path.clone(), err };
+        let mut file = open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(EngineError::Locked { folder: folder.to_owned(), owner: read(&mut file).map_err(failed)? });
+            }
+            Err(TryLockError::Error(err)) => return Err(failed(err)),
+        }
+        let former = read(&mut file).map_err(failed)?;
+        if let Some(owner) = former.as_ref().filter(|owner| owner.host != host_name()) {
+            return Err(EngineError::LockedElsewhere { folder: folder.to_owned(), owner: owner.clone() });
+        }
+        failpoint::hit("engine.lock.taken");
+        let owner = Owner::current(command).map_err(failed)?;
+        write(&mut file, &to_json(&owner)).map_err(failed)?;
+        failpoint::hit("engine.lock.after");
+        Ok(Self { file, former })
+    }
+
+    /// The dead process that had left the lock.
+    #[must_use]
+    pub fn former(&self) -> Option<&Owner> {
+        self.former.as_ref()
+    }
+
+    /// Looks at the lock of a folder and leaves it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Folder`] if its file cannot be read.
+    pub fn look(folder: &Path) -> Result<LockState, EngineError> {
+        let path = path_in(folder);
+        let failed = |err| EngineError::Folder { path: path.clone(), err };
+        let mut file = match File::open(&path) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(LockState::Free),
+            opened => opened.map_err(failed)?,
+        };
+        let owner = read(&mut file).map_err(failed)?;
+        match (file.try_lock_shared(), owner) {
+            (Ok(()), None) => Ok(LockState::Free),
+            (Ok(()), Some(owner)) => Ok(LockState::Abandoned(owner)),
+            (Err(TryLockError::WouldBlock), owner) => Ok(LockState::Held(owner)),
+            (Err(TryLockError::Error(err)), _) => Err(failed(err)),
+        }
+    }
+
+    /// Forgets an owner that died without giving the lock back, wherever it ran. For a person who knows.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Locked`] while a process holds it: that is never broken.
+    pub fn forget_abandoned(folder: &Path) -> Result<(), EngineError> {
+        let path = path_in(folder);
+        let failed = |err| EngineError::Folder { path: path.clone(), err };
+        let mut file = open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => write(&mut file, b"").map_err(failed),
+            Err(TryLockError::WouldBlock) => {
+                Err(EngineError::Locked { folder: folder.to_owned(), owner: read(&mut file).map_err(failed)? })
+            }
+            Err(TryLockError::Error(err)) => Err(failed(err)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If the name cannot be taken out, the next owner notes a takeover; nothing worse.
+        write(&mut self.file, b"").ok();
+        // Said outright: a child between fork and exec still has the file open, and closing ours would free nothing.
+        self.file.unlock().ok();
+        failpoint::hit("engine.lock.released");
+    }
+}
+
+fn path_in(folder: &Path) -> PathBuf {
+    folder.join("lock")
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// A name that a kill has cut short tells nothing; that is not worth an error.
+fn read(file: &mut File) -> io::Result<Option<Owner>> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+/// In place, since the lock is on this very file and a renamed one would be another.
+fn write(file: &mut File, text: &[u8]) -> io::Result<()> {
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn to_json(owner: &Owner) -> Vec<u8> {
+    serde_json::to_vec(owner).expect("a record of numbers and texts has a JSON form")
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_held_lock_names_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Lock::take(dir.path(), "hangar up").unwrap();
+        assert!(held.former().is_none());
+        let refused = Lock::take(dir.path(), "hangar down").unwrap_err();
+        let pid = std::process::id();
+        assert!(refused.to_string().contains(&format!("`hangar up` (process {pid} on `")), "{refused}");
+        assert!(matches!(Lock::look(dir.path()).unwrap(), LockState::Held(Some(_))));
+        assert!(Lock::forget_abandoned(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_lock_given_back_leaves_no_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Lock::take(dir.path(), "hangar up").unwrap());
+        assert_eq!(Lock::look(dir.path()).unwrap(), LockState::Free);
+        assert!(Lock::take(dir.path(), "hangar up").unwrap().former().is_none());
+    }
+
+    fn leave(dir: &Path, host: &str) -> Owner {
+        let mut owner = Owner::current("hangar up").unwrap();
+        owner.process.start_time -= 1;
+        owner.host = host.to_owned();
+        fs::write(path_in(dir), to_json(&owner)).unwrap();
+        owner
+    }
+
+    #[test]
+    fn a_lock_of_a_dead_process_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let dead = leave(dir.path(), &host_name());
+        assert!(dead.is_provably_dead());
+        assert_eq!(Lock::look(dir.path()).unwrap(), LockState::Abandoned(dead.clone()));
+        assert_eq!(Lock::take(dir.path(), "hangar up").unwrap().former(), Some(&dead));
+    }
+
+    #[test]
+    fn a_lock_of_another_machine_is_never_taken_over_unasked() {
+        let dir = tempfile::tempdir().unwrap();
+        let away = leave(dir.path(), "another-machine");
+        assert!(!away.is_provably_dead());
+        let refused = Lock::take(dir.path(), "hangar up").unwrap_err();
+        assert!(matches!(refused, EngineError::LockedElsewhere { .. }), "{refused}");
+        Lock::forget_abandoned(dir.path()).unwrap();
+        Lock::take(dir.path(), "hangar up").unwrap();
+    }
+
+    #[test]
+    fn a_name_cut_short_by_a_kill_is_no_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(path_in(dir.path()), b"{\"version\":1,\"proc").unwrap();
+        assert!(Lock::take(dir.path(), "hangar up").unwrap().former().is_none());
+    }
+}
