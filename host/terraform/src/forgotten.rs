@@ -1,0 +1,46 @@
+//! Resources that were made and then lost.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::TerraformError;
+use crate::run::Told;
+use crate::stack::{IMPORT_FILE, Stack, quoted};
+use crate::state::State;
+use crate::stream::Action;
+
+/// A resource that the tool said it had made, and that its state does not know: a killed tool has lost it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Its address.
+    pub address: String,
+    /// Its id at the provider.
+    pub id: String,
+}
+
+/// Compares what a run said it had made with what the state knows.
+pub(crate) fn forgotten(stack: &Stack, told: &Told) -> Result<Vec<Forgotten>, TerraformError> {
+    let known = State::read(stack.state_file())?.map(|state| state.addresses()).unwrap_or_default();
+    let made = told.completed.iter().filter(|resource| resource.action == Some(Action::Create));
+    let lost = made.filter(|resource| !known.contains(&resource.address)).filter_map(|resource| {
+        let id = resource.id.clone()?;
+        Some(Forgotten { address: resource.address.clone(), id })
+    });
+    Ok(lost.collect())
+}
+
+/// Writes import blocks for lost resources, or takes those of an earlier recovery away.
+pub(crate) fn propose_imports(stack: &Stack, lost: &[Forgotten]) -> Result<(), TerraformError> {
+    let path = stack.dir().join(IMPORT_FILE);
+    if lost.is_empty() {
+        return Ok(hangar_durable::remove(&path)?);
+    }
+    let mut text = String::from("# Written by hangar: made before a crash, and taken back by their ids.\n");
+    for one in lost {
+        let id = quoted(&one.id);
+        write!(text, "import {{\n  to = {}\n  id = {id}\n}}\n", one.address)
+            .expect("a text takes what is written to it");
+    }
+    Ok(hangar_durable::write(&path, text.as_bytes())?)
+}

@@ -1,0 +1,185 @@
+//! A kill at every point, of the host alone and of host and tool.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use hangar_durable::failpoint::{Arming, Kill, arm};
+use hangar_exec::{Exit, Found, OnHostDeath, Spool, find};
+use hangar_terraform::{Planning, StackPlan};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::real::SLOW;
+use crate::site::{Site, wait_until};
+use crate::steps::{assert_settled, planned, run};
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    point: Option<String>,
+    children: bool,
+    continues: bool,
+    plan: StackPlan,
+}
+
+/// The host that is to be killed: this test program again, in a folder that says what to do. Without that file it does
+/// nothing, so that it is no test of its own.
+#[tokio::test]
+#[ignore = "run by the tests that kill it"]
+async fn killed_host() {
+    let Ok(order) = fs::read("order.json") else { return };
+    let order: Order = serde_json::from_slice(&order).unwrap();
+    let kill = order.point.map(|point| Kill { children: order.children, ..point.parse().unwrap() });
+    arm(Arming { kill, list: Some("points".into()) }).unwrap();
+    let site = Site::at(Path::new("."));
+    let fate = if order.continues { OnHostDeath::Continue } else { OnHostDeath::Interrupt };
+    let driver = Arc::new(site.real().await.on_host_death(fate));
+    run(&site, &driver, &order.plan).await.unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "the host under test is started as a shell would start it")]
+fn host(site: &Site, plan: &StackPlan, point: Option<&str>, children: bool, continues: bool) -> Child {
+    let order = Order { point: point.map(str::to_owned), children, continues, plan: plan.clone() };
+    fs::write(site.dir.join("order.json"), serde_json::to_vec(&order).unwrap()).unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::killed_host", "--ignored"])
+        .current_dir(&site.dir)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Runs a host that dies at a point.
+pub(crate) fn killed(site: &Site, plan: &StackPlan, point: &str, children: bool) {
+    let died = host(site, plan, Some(point), children, false).wait().unwrap();
+    assert_eq!(died.signal(), Some(9), "`{point}` was not passed");
+}
+
+/// Where the last attempt to apply has its output.
+pub(crate) fn apply_spool(site: &Site) -> PathBuf {
+    let operations = fs::read_dir(site.dir.join("engine/operations")).unwrap();
+    let operation = operations.map(|entry| entry.unwrap().path()).max().unwrap();
+    operation.join("infra+apply/attempt-1/apply")
+}
+
+fn resource_ids(site: &Site) -> Vec<String> {
+    let state: serde_json::Value = serde_json::from_slice(&fs::read(site.stack().state_file()).unwrap()).unwrap();
+    let resources = state["resources"].as_array().unwrap();
+    resources.iter().map(|resource| resource["instances"][0]["attributes"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+const QUICK: &str = "resource \"terraform_data\" \"a\" {\n  input = 1\n}\nresource \"terraform_data\" \"b\" {\n  input = terraform_data.a.id\n}\n";
+
+/// Laid down and planned, as `hangar up` has it when the plan is approved.
+async fn approved(module: &str) -> (Site, StackPlan) {
+    let site = Site::new();
+    site.lay_down(module);
+    let driver = site.real().await;
+    let plan = planned(&site, &driver, Planning::Apply).await;
+    // The first step is to initialise, so that it is there to be killed.
+    fs::remove_file(site.dir.join("infra/.terraform/hangar-init.json")).unwrap();
+    (site, plan)
+}
+
+#[tokio::test]
+async fn killed_at_any_point_the_next_run_ends_the_same() {
+    let (site, plan) = approved(QUICK).await;
+    assert!(host(&site, &plan, None, false, false).wait().unwrap().success());
+    let mut passages: BTreeMap<String, usize> = BTreeMap::new();
+    for point in fs::read_to_string(site.dir.join("points")).unwrap().lines() {
+        *passages.entry(point.to_owned()).or_default() += 1;
+    }
+    assert!(passages.len() > 40, "{passages:?}");
+
+    for (point, n_passages) in passages {
+        // The first passage is of the step that initialises and the last of the one that applies. What every durable write
+        // passes is also tried between them.
+        let between = if point.starts_with("durable.") { n_passages / 2 } else { 1 };
+        let mut nths = vec![1, between, n_passages];
+        nths.retain(|nth| *nth > 0);
+        nths.dedup();
+        for nth in nths {
+            for children in [false, true] {
+                let (site, plan) = approved(QUICK).await;
+                killed(&site, &plan, &format!("{point}:{nth}"), children);
+                let driver = Arc::new(site.real().await);
+                let report = run(&site, &driver, &plan).await;
+                report.unwrap_or_else(|err| panic!("after {point}:{nth}, children {children}: {err:?}"));
+                assert_eq!(resource_ids(&site).len(), 2, "after {point}:{nth}, children {children}");
+                assert_settled(&site, &driver, &plan).await;
+            }
+        }
+    }
+}
+
+/// Kills the host from outside once the slow resource is being made.
+fn kill_in_the_middle(site: &Site, plan: &StackPlan, continues: bool) {
+    let mut host = host(site, plan, None, false, continues);
+    let has_begun = || {
+        let operations = site.dir.join("engine/operations");
+        operations.exists()
+            && fs::read_to_string(apply_spool(site).join("stdout")).is_ok_and(|text| text.contains("provision_start"))
+    };
+    wait_until("the slow resource to be begun", has_begun);
+    kill(Pid::from_raw(i32::try_from(host.id()).unwrap()), Signal::SIGKILL).unwrap();
+    host.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_host_leaves_a_tool_that_saves_its_state_and_the_next_run_finishes() {
+    let (site, plan) = approved(SLOW).await;
+    kill_in_the_middle(&site, &plan, false);
+    let spool = Spool::new(apply_spool(&site));
+    wait_until("the tool to end", || matches!(find(&spool).unwrap(), Found::Ended(Exit::Unknown)));
+    let quick = resource_ids(&site)[0].clone();
+
+    let driver = Arc::new(site.real().await);
+    run(&site, &driver, &plan).await.unwrap();
+    assert!(resource_ids(&site).contains(&quick), "what was done has stayed done");
+    assert_eq!(resource_ids(&site).len(), 3);
+    assert_settled(&site, &driver, &plan).await;
+}
+
+#[tokio::test]
+async fn a_living_tool_is_waited_for_and_never_doubled() {
+    let (site, plan) = approved(SLOW).await;
+    kill_in_the_middle(&site, &plan, true);
+    let spool = Spool::new(apply_spool(&site));
+    assert!(matches!(find(&spool).unwrap(), Found::Living(_)));
+
+    let driver = Arc::new(site.real().await);
+    let report = run(&site, &driver, &plan).await.unwrap();
+    assert_eq!(report.n_changed(), 0, "the tool of the dead host has done it all");
+    assert_eq!(resource_ids(&site).len(), 3);
+    assert_settled(&site, &driver, &plan).await;
+}
+
+#[tokio::test]
+async fn host_and_tool_killed_together_in_the_middle_are_made_good() {
+    let (site, plan) = approved(SLOW).await;
+    let mut host = host(&site, &plan, None, false, true);
+    let spool = Spool::new(apply_spool_when_there(&site));
+    wait_until("the slow resource to be begun", || {
+        fs::read_to_string(spool.path(hangar_exec::Stream::Stdout)).is_ok_and(|text| text.contains("provision_start"))
+    });
+    kill(Pid::from_raw(i32::try_from(host.id()).unwrap()), Signal::SIGKILL).unwrap();
+    host.wait().unwrap();
+    if let Found::Living(child) = find(&spool).unwrap() {
+        child.kill();
+    }
+    wait_until("the tool to end", || matches!(find(&spool).unwrap(), Found::Ended(_)));
+
+    let driver = Arc::new(site.real().await);
+    run(&site, &driver, &plan).await.unwrap();
+    assert_eq!(resource_ids(&site).len(), 3);
+    assert_settled(&site, &driver, &plan).await;
+}
+
+fn apply_spool_when_there(site: &Site) -> PathBuf {
+    wait_until("the operation to begin", || site.dir.join("engine/operations").exists());
+    apply_spool(site)
+}

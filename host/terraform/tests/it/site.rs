@@ -1,0 +1,134 @@
+//! A folder with a stack, and tools for it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use hangar_exec::ProcessId;
+use hangar_terraform::{Driver, Environment, Event, Observer, Stack, StackName, Terraform, TerraformError};
+
+/// Far more than anything here takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Site {
+    pub(crate) dir: PathBuf,
+    _owned: Option<tempfile::TempDir>,
+    n_folders: AtomicU32,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { dir: dir.path().canonicalize().unwrap(), _owned: Some(dir), n_folders: AtomicU32::new(0) }
+    }
+
+    /// A site that somebody else owns.
+    pub(crate) fn at(dir: &Path) -> Self {
+        Self { dir: dir.canonicalize().unwrap(), _owned: None, n_folders: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn stack(&self) -> Stack {
+        let name = StackName::new("infra").unwrap();
+        Stack::new(name, self.dir.join("infra"), self.dir.join("state/infra/terraform.tfstate"))
+    }
+
+    pub(crate) fn lay_down(&self, module: &str) {
+        self.stack().lay_down(&[("main.tf".to_owned(), module.as_bytes().to_vec())]).unwrap();
+    }
+
+    /// A folder that was never used.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let number = self.n_folders.fetch_add(1, Ordering::SeqCst);
+        let folder = self.dir.join(format!("runs/{}-{number}", std::process::id()));
+        hangar_durable::private_dir(&folder).unwrap();
+        folder
+    }
+
+    fn cache(&self) -> PathBuf {
+        let cache = self.dir.join("cache");
+        hangar_durable::private_dir(&cache).unwrap();
+        cache
+    }
+
+    /// The tool that the machine has.
+    #[cfg(feature = "real-terraform")]
+    pub(crate) async fn real(&self) -> Driver {
+        let terraform = match option_env!("HANGAR_TERRAFORM") {
+            Some(binary) => Terraform::at(Path::new(binary), &self.cache()).await.unwrap(),
+            None => {
+                let folders =
+                    hangar_exec::search_path(std::ffi::OsStr::new("/usr/local/bin:/usr/bin:/opt/homebrew/bin"));
+                Terraform::find(&folders, &self.cache()).await.unwrap()
+            }
+        };
+        Driver::new(terraform, self.stack(), Environment::new())
+    }
+
+    /// A tool that does what a script says, once it has told its version.
+    pub(crate) async fn double(&self, script: &str) -> Result<Driver, TerraformError> {
+        let binary = self.dir.join("terraform");
+        let text = format!(
+            "#!/bin/sh\nif [ \"$1\" = version ]; then echo \"${{VERSION:-Terraform v1.11.4}}\"; exit 0; fi\n{script}\n"
+        );
+        fs::write(&binary, text).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        let terraform = Terraform::at(&binary, &self.cache()).await?;
+        Ok(Driver::new(terraform, self.stack(), Environment::new()))
+    }
+}
+
+/// Keeps every event, and stops the run once one of them is as wanted.
+#[derive(Default)]
+pub(crate) struct Ears {
+    pub(crate) heard: Mutex<Vec<Event>>,
+    pub(crate) stop_at: Option<fn(&Event) -> bool>,
+}
+
+#[async_trait]
+impl Observer for Ears {
+    async fn events(&self, events: &[Event]) -> Result<(), TerraformError> {
+        self.heard.lock().unwrap().extend_from_slice(events);
+        Ok(())
+    }
+
+    async fn started(&self, _: &ProcessId, _: &Path) -> Result<(), TerraformError> {
+        Ok(())
+    }
+
+    async fn stopped(&self) {
+        let Some(stop_at) = self.stop_at else { return std::future::pending().await };
+        while !self.heard.lock().unwrap().iter().any(stop_at) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[cfg(feature = "real-terraform")]
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "waited {PATIENCE:?} for: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(not(feature = "real-terraform"))]
+pub(crate) fn _unused(_: Instant) {}
+
+/// Every file below a folder that holds a text.
+pub(crate) fn files_with(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let is_it = entry.file_type().is_file()
+            && fs::read(entry.path()).unwrap().windows(text.len()).any(|part| part == text.as_bytes());
+        if is_it {
+            found.push(entry.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
