@@ -23,6 +23,8 @@ const REQUEST: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    /// Tells a `429` at once, where it is an answer and no sign of load.
+    unretried: Client,
     endpoint: Arc<str>,
     token: Option<Arc<RwLock<HeaderValue>>>,
 }
@@ -43,28 +45,22 @@ impl Cluster {
     ///
     /// [`KubeError::Access`] for an endpoint, authority, proxy or credential that cannot be used.
     pub fn connect(access: &Access) -> Result<Self, KubeError> {
-        let builder = ClientBuilder::try_from(access.to_config()?).map_err(|err| KubeError::Access {
-            detail: "no client can be made of it".to_owned(),
-            err: Some(Box::new(err)),
-        })?;
         let endpoint = Arc::from(access.endpoint.as_str());
-        let Credential::Token(token) = &access.credential else {
-            return Ok(Self { client: builder.build(), endpoint, token: None });
+        let token = match &access.credential {
+            Credential::Token(token) => Some(Arc::new(RwLock::new(bearer(token)?))),
+            Credential::ClientTls { .. } => None,
         };
-        let token = Arc::new(RwLock::new(bearer(token)?));
-        let each = Arc::clone(&token);
-        let layer = MapRequestLayer::new(move |mut request: http::Request<Body>| {
-            let value = each.read().expect("nobody panics holding it").clone();
-            request.headers_mut().insert(AUTHORIZATION, value);
-            request
-        });
-        Ok(Self { client: builder.with_layer(&layer).build(), endpoint, token: Some(token) })
+        let config = access.to_config()?;
+        let mut unretried = config.clone();
+        unretried.default_retry = false;
+        let (client, unretried) = (client(config, token.as_ref())?, client(unretried, token.as_ref())?);
+        Ok(Self { client, unretried, endpoint, token })
     }
 
     /// Uses a client that is there already, such as a test's or that of a pod.
     #[must_use]
     pub fn of_client(client: Client, endpoint: &str) -> Self {
-        Self { client, endpoint: Arc::from(endpoint), token: None }
+        Self { unretried: client.clone(), client, endpoint: Arc::from(endpoint), token: None }
     }
 
     /// Puts another token into all requests from now on, those of running watches included once they start anew.
@@ -123,6 +119,15 @@ impl Cluster {
         Api::namespaced(self.client.clone(), namespace)
     }
 
+    /// The same, for requests whose refusal is an answer.
+    pub(crate) fn unretried_api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.unretried.clone(), namespace)
+    }
+
     /// Makes one request, in time, and tells what its failure means for `action` (`read secret x`).
     pub(crate) async fn call<T>(
         &self,
@@ -138,6 +143,19 @@ impl Cluster {
             }
         }
     }
+}
+
+fn client(config: kube::Config, token: Option<&Arc<RwLock<HeaderValue>>>) -> Result<Client, KubeError> {
+    let detail = "no client can be made of it".to_owned();
+    let builder =
+        ClientBuilder::try_from(config).map_err(|err| KubeError::Access { detail, err: Some(Box::new(err)) })?;
+    let Some(token) = token.cloned() else { return Ok(builder.build()) };
+    let layer = MapRequestLayer::new(move |mut request: http::Request<Body>| {
+        let value = token.read().expect("nobody panics holding it").clone();
+        request.headers_mut().insert(AUTHORIZATION, value);
+        request
+    });
+    Ok(builder.with_layer(&layer).build())
 }
 
 fn bearer(token: &SecretString) -> Result<HeaderValue, KubeError> {

@@ -16,6 +16,18 @@ use crate::error::KubeError;
 use crate::mirror::Mirror;
 use crate::{FIELD_MANAGER, MANAGED_BY};
 
+/// Whether a namespace is there and pods can be made in it.
+///
+/// # Errors
+///
+/// As for every request.
+pub async fn is_ready(cluster: &Cluster, name: &str) -> Result<bool, KubeError> {
+    let accounts: Api<ServiceAccount> = cluster.api(name);
+    let found =
+        cluster.call(|| format!("read service account `default` of `{name}`"), accounts.get_opt("default")).await?;
+    Ok(found.is_some())
+}
+
 /// Makes a namespace, or labels one that is there, and waits until pods can be made in it.
 ///
 /// A namespace is of use only once the controller manager has made its service account.

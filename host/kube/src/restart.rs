@@ -1,5 +1,6 @@
 //! Restarting the pods of a StatefulSet one at a time.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ where
                     }
                     None if evict(cluster, restart, &pod, &seen).await? => {
                         n_restarted += 1;
+                        stage.evicted.insert(pod.uid().unwrap_or_default());
                         failpoint::hit("kube.restart.pod");
                         stage.changed().await?;
                     }
@@ -119,7 +121,7 @@ async fn evict(cluster: &Cluster, restart: &Restart<'_>, pod: &Pod, seen: &Seen)
         metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
         delete_options: Some(DeleteOptions { preconditions: Some(exactly_this), ..DeleteOptions::default() }),
     };
-    let api = cluster.api::<Pod>(restart.namespace);
+    let api = cluster.unretried_api::<Pod>(restart.namespace);
     let action = || format!("evict pod `{}/{name}`", restart.namespace);
     let params = PostParams::default();
     let evicted = api.create_subresource::<_, serde_json::Value>("eviction", &name, &params, &eviction);
@@ -128,7 +130,8 @@ async fn evict(cluster: &Cluster, restart: &Restart<'_>, pod: &Pod, seen: &Seen)
             tracing::info!(pod = %name, "evicted for a restart");
             Ok(true)
         }
-        // 429: the budget. 404 and 409: another pod of this name by now, which the next look shows.
+        // 429: the budget. It keeps account of evicted pods by name, so a pod that ended faster than the disruption
+        // controller could see takes two minutes to be forgotten. 404 and 409: another pod of this name by now, which the next look shows.
         Err(KubeError::Unavailable { reason, .. }) => {
             seen.set(format!("pod {name} may not be stopped: {reason}"));
             Ok(false)
@@ -143,6 +146,8 @@ struct Stage<'a> {
     restart: &'a Restart<'a>,
     sets: Mirror<StatefulSet>,
     pods: Mirror<Pod>,
+    /// Pods that were evicted; for a moment the copies do not show it.
+    evicted: BTreeSet<String>,
 }
 
 enum Next {
@@ -160,6 +165,7 @@ impl<'a> Stage<'a> {
             restart,
             sets: Mirror::new(cluster, cluster.api(namespace), only_this, &watch("stateful sets")),
             pods: Mirror::new(cluster, cluster.api(namespace), Config::default(), &watch("pods")),
+            evicted: BTreeSet::new(),
         }
     }
 
@@ -189,6 +195,10 @@ impl<'a> Stage<'a> {
         let workload = Workload::of_set(set);
         let mut pods: Vec<&Pod> = self.pods.values().filter(|pod| workload.has(pod)).collect();
         pods.sort_by_key(|one| std::cmp::Reverse(pod::ordinal(&one.name_any())));
+        let is_evicted = |one: &&&Pod| one.metadata.uid.as_ref().is_some_and(|uid| self.evicted.contains(uid));
+        if let Some(one) = pods.iter().find(is_evicted) {
+            return Next::Wait(format!("pod {}: it is being stopped", one.name_any()));
+        }
         let is_old = |one: &&&Pod| one.labels().get(REVISION) != status.update_revision.as_ref();
         let (well, unwell): (Vec<&Pod>, Vec<&Pod>) = pods.iter().partition(|one| level.is_reached(one));
         // The one that is not well may be cured by the restart, and costs nothing more.

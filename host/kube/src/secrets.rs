@@ -85,8 +85,8 @@ pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Opti
 /// Puts files into a Secret by compare-and-swap, and makes it if it is not there. Files not named stay as they are.
 ///
 /// The Secret is read, merged and applied on the condition that it is still the one that was read; if somebody was faster,
-/// again from the start. At no moment is one of its files missing. A new Secret is first made without files, since
-/// server-side apply has no condition for "not there yet". Annotations tell the fingerprints of the certificates.
+/// again from the start. At no moment is one of its files missing. A new Secret is first made empty, since server-side apply
+/// has no condition for "not there yet" and would undo what another host has just applied. Annotations tell the fingerprints of the certificates.
 ///
 /// # Errors
 ///
@@ -105,7 +105,13 @@ pub async fn put(
     for _ in 0..TRIES {
         let live = match get(cluster, namespace, name).await? {
             Some(live) => live,
-            None => apply(cluster, &shell(namespace, name, &labels)).await?,
+            None => match create_empty(cluster, namespace, name).await {
+                Err(err @ KubeError::Conflict { .. }) => {
+                    lost = Some(err);
+                    continue;
+                }
+                made => made?,
+            },
         };
         if live.immutable == Some(true) {
             return Err(KubeError::Immutable { object: object(namespace, name) });
@@ -179,6 +185,14 @@ async fn apply(cluster: &Cluster, secret: &Secret) -> Result<Secret, KubeError> 
     let api = cluster.api::<Secret>(&namespace);
     let action = || format!("apply {}", object(&namespace, &name));
     cluster.call(action, api.patch(&name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(secret))).await
+}
+
+/// Nothing is in it that a later apply would change: what a create and an apply of one manager set apart clashes.
+async fn create_empty(cluster: &Cluster, namespace: &str, name: &str) -> Result<Secret, KubeError> {
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let api = cluster.api::<Secret>(namespace);
+    let empty = shell(namespace, name, &BTreeMap::new());
+    cluster.call(|| format!("make {}", object(namespace, name)), api.create(&params, &empty)).await
 }
 
 fn shell(namespace: &str, name: &str, labels: &BTreeMap<String, String>) -> Secret {

@@ -96,6 +96,16 @@ impl Store {
                 Some(secret) => (StatusCode::OK, secret.clone()),
                 None => (StatusCode::NOT_FOUND, json!({"kind": "Status", "code": 404, "reason": "NotFound"})),
             },
+            Method::POST if self.secret.is_some() => {
+                (StatusCode::CONFLICT, json!({"kind": "Status", "code": 409, "reason": "AlreadyExists"}))
+            }
+            Method::POST => {
+                self.version += 1;
+                let mut secret: Value = serde_json::from_slice(body).unwrap_or_default();
+                secret["metadata"]["resourceVersion"] = json!(self.version.to_string());
+                self.secret = Some(secret.clone());
+                (StatusCode::CREATED, secret)
+            }
             Method::PATCH if uri.contains("fieldManager=hangar") && !uri.contains("force=true") => {
                 self.apply(serde_json::from_slice(body).unwrap_or_default())
             }
