@@ -68,11 +68,7 @@ impl FromStr for Kill {
         let nth = nth.parse().ok().filter(|nth| *nth > 0);
         match (point, nth) {
             ("", _) | (_, None) => Err(ParseError(text.to_owned())),
-            (point, Some(nth)) => Ok(Self {
-                point: point.to_owned(),
-                nth,
-                children: false,
-            }),
+            (point, Some(nth)) => Ok(Self { point: point.to_owned(), nth, children: false }),
         }
     }
 }
@@ -90,11 +86,7 @@ pub fn arm(arming: Arming) -> Result<(), ArmError> {
             Err(err) => return Err(ArmError::List { path, err }),
         },
     };
-    let armed = Armed {
-        kill: arming.kill,
-        list,
-        n_passed: Mutex::default(),
-    };
+    let armed = Armed { kill: arming.kill, list, n_passed: Mutex::default() };
     ARMED.set(armed).map_err(|_| ArmError::Again)
 }
 
@@ -134,11 +126,7 @@ static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 impl Armed {
     fn pass(&self, point: &'static str) {
         let nth = self.count(point);
-        if let Some(kill) = self
-            .kill
-            .as_ref()
-            .filter(|kill| kill.point == point && kill.nth == nth)
-        {
+        if let Some(kill) = self.kill.as_ref().filter(|kill| kill.point == point && kill.nth == nth) {
             die(kill.children);
         }
     }
@@ -179,31 +167,15 @@ mod tests {
 
     #[test]
     fn a_passage_is_a_name_with_or_without_a_number() {
-        let kill = |point: &str, nth| {
-            Ok(Kill {
-                point: point.to_owned(),
-                nth,
-                children: false,
-            })
-        };
-        assert_eq!(
-            "journal.intent.before".parse(),
-            kill("journal.intent.before", 1)
-        );
-        assert_eq!(
-            "durable.write.inside:3".parse(),
-            kill("durable.write.inside", 3)
-        );
+        let kill = |point: &str, nth| Ok(Kill { point: point.to_owned(), nth, children: false });
+        assert_eq!("journal.intent.before".parse(), kill("journal.intent.before", 1));
+        assert_eq!("durable.write.inside:3".parse(), kill("durable.write.inside", 3));
     }
 
     #[test]
     fn nonsense_is_refused() {
         for text in ["", ":2", "name:", "name:0", "name:x"] {
-            assert_eq!(
-                text.parse::<Kill>(),
-                Err(ParseError(text.to_owned())),
-                "{text}"
-            );
+            assert_eq!(text.parse::<Kill>(), Err(ParseError(text.to_owned())), "{text}");
         }
     }
 

@@ -117,11 +117,7 @@ pub fn remove(path: &Path) -> Result<(), WriteError> {
 ///
 /// [`WriteError`] with [`Failure::Folder`].
 pub fn private_dir(path: &Path) -> Result<(), WriteError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|err| failed(path, Failure::Folder, err))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|err| failed(path, Failure::Folder, err))
 }
 
 /// Removes the temporary files that killed writers left in one folder, and returns how many there were.
@@ -157,10 +153,7 @@ enum Existing {
 fn put(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> Result<(), WriteError> {
     failpoint::hit("durable.write.before");
     let mut temporary = tempfile::Builder::new()
-        .prefix(&format!(
-            ".{}.",
-            path.file_name().unwrap_or_default().to_string_lossy()
-        ))
+        .prefix(&format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy()))
         .suffix(TEMPORARY)
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder_of(path))
@@ -183,9 +176,7 @@ fn put(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> Result<(), W
 
 /// A rename or an unlink lasts only once the folder itself has been synced.
 fn sync_folder(path: &Path) -> Result<(), WriteError> {
-    File::open(folder_of(path))
-        .and_then(|folder| folder.sync_all())
-        .map_err(|err| failed(path, Failure::Sync, err))
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(|err| failed(path, Failure::Sync, err))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -196,11 +187,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn failed(path: &Path, failure: Failure, err: io::Error) -> WriteError {
-    WriteError {
-        path: path.to_owned(),
-        failure,
-        err,
-    }
+    WriteError { path: path.to_owned(), failure, err }
 }
 
 #[cfg(test)]
@@ -224,10 +211,7 @@ mod tests {
         let path = dir.path().join("key");
         write(&path, b"x").unwrap();
         write_private(&path, b"y").unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -255,20 +239,13 @@ mod tests {
     #[test]
     fn a_missing_folder_is_named_in_the_error() {
         let refused = write(Path::new("/nonexistent/folder/file"), b"x").unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "cannot write `/nonexistent/folder/file`"
-        );
+        assert_eq!(refused.to_string(), "cannot write `/nonexistent/folder/file`");
     }
 
     #[test]
     fn sweeping_takes_only_what_killed_writers_left() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(
-            dir.path().join(format!(".state.json.x1{TEMPORARY}")),
-            b"half",
-        )
-        .unwrap();
+        fs::write(dir.path().join(format!(".state.json.x1{TEMPORARY}")), b"half").unwrap();
         fs::write(dir.path().join("state.json"), b"whole").unwrap();
         assert_eq!(sweep(dir.path()).unwrap(), 1);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -10,22 +10,14 @@ pub mod failpoint;
 mod file;
 pub mod process;
 
-pub use file::{
-    Failure, WriteError, copy, create, private_dir, remove, sweep, write, write_private,
-};
+pub use file::{Failure, WriteError, copy, create, private_dir, remove, sweep, write, write_private};
 pub use process::ProcessId;
 
 /// The fail points of this room, with what a kill there leaves behind.
 pub const FAIL_POINTS: &[(&str, &str)] = &[
     ("durable.write.before", "the file as it was"),
-    (
-        "durable.write.inside",
-        "the file as it was, and a temporary file beside it",
-    ),
-    (
-        "durable.write.renamed",
-        "the new file, whose name a power cut may still take back",
-    ),
+    ("durable.write.inside", "the file as it was, and a temporary file beside it"),
+    ("durable.write.renamed", "the new file, whose name a power cut may still take back"),
     ("durable.write.after", "the new file"),
     ("durable.remove.before", "the file as it was"),
     ("durable.remove.after", "no file"),

@@ -1,11 +1,16 @@
 //! Telling one process from another, also after a crash or a restart of the machine.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use serde::{Deserialize, Serialize};
+
+/// Names, in the environment of a child that `host/exec` starts, the folder its output goes to.
+pub const SPOOL_VARIABLE: &str = "HANGAR_SPOOL";
 
 /// A process that is never mistaken for a later one with the same number.
 ///
@@ -42,11 +47,7 @@ impl ProcessId {
         let Some(stat) = Stat::read(pid)? else {
             return Ok(None);
         };
-        Ok(Some(Self {
-            pid,
-            start_time: stat.start_time,
-            boot_id: boot_id()?,
-        }))
+        Ok(Some(Self { pid, start_time: stat.start_time, boot_id: boot_id()? }))
     }
 
     /// Whether it still runs. One that has ended and was not yet reaped does not.
@@ -86,9 +87,7 @@ impl Stat {
         match fs::read(&path) {
             Ok(line) => Self::parse(&String::from_utf8_lossy(&line))
                 .map(Some)
-                .ok_or_else(|| {
-                    io::Error::new(io::ErrorKind::InvalidData, format!("cannot read `{path}`"))
-                }),
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("cannot read `{path}`"))),
             // A process may end between the opening and the reading; the kernel then answers ESRCH.
             Err(err) if is_gone(&err) && Path::new("/proc/self/stat").exists() => Ok(None),
             Err(err) => Err(err),
@@ -102,11 +101,7 @@ impl Stat {
         let state = fields.next()?.chars().next()?;
         let group = fields.nth(1)?.parse().ok()?;
         let start_time = fields.nth(16)?.parse().ok()?;
-        Some(Self {
-            state,
-            group,
-            start_time,
-        })
+        Some(Self { state, group, start_time })
     }
 
     fn runs(&self) -> bool {
@@ -114,14 +109,40 @@ impl Stat {
     }
 }
 
+/// Returns the living leaders of process groups that were started with this variable, and its value in each.
+///
+/// Processes of other users cannot be read and are not among them. A process that has just been forked still has its
+/// parent's environment for a moment.
+///
+/// # Errors
+///
+/// Where `/proc` cannot be read.
+pub fn leaders_with(variable: &str) -> io::Result<Vec<(ProcessId, PathBuf)>> {
+    let prefix = [variable.as_bytes(), b"="].concat();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        let Some(value) = environment.split(|byte| *byte == 0).find_map(|line| line.strip_prefix(prefix.as_slice()))
+        else {
+            continue;
+        };
+        // Its own children have its environment too; the child that was started is the one that leads the group.
+        let leads = Stat::read(pid)?.is_some_and(|stat| stat.group == pid && stat.runs());
+        if let Some(process) = ProcessId::of(pid)?.filter(|_| leads) {
+            found.push((process, PathBuf::from(OsStr::from_bytes(value))));
+        }
+    }
+    Ok(found)
+}
+
 fn is_gone(err: &io::Error) -> bool {
     err.kind() == io::ErrorKind::NotFound || err.raw_os_error() == Some(nix::libc::ESRCH)
 }
 
 fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim()
-        .to_owned())
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -137,14 +158,8 @@ mod tests {
     #[test]
     fn a_number_given_out_again_is_not_the_same_process() {
         let now = ProcessId::current().unwrap();
-        let before = ProcessId {
-            start_time: now.start_time - 1,
-            ..now.clone()
-        };
-        let other_boot = ProcessId {
-            boot_id: "another".to_owned(),
-            ..now
-        };
+        let before = ProcessId { start_time: now.start_time - 1, ..now.clone() };
+        let other_boot = ProcessId { boot_id: "another".to_owned(), ..now };
         assert!(!before.is_alive());
         assert!(!other_boot.is_alive());
         assert!(!other_boot.is_of_this_boot());
@@ -153,14 +168,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let line = "7 (a) b (c) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
-        assert_eq!(
-            Stat::parse(line),
-            Some(Stat {
-                state: 'S',
-                group: 7,
-                start_time: 4242
-            })
-        );
+        assert_eq!(Stat::parse(line), Some(Stat { state: 'S', group: 7, start_time: 4242 }));
     }
 
     #[test]

@@ -7,20 +7,21 @@ use hangar_durable::WriteError;
 use hangar_plan::hint::Hint;
 use hangar_plan::step::{OrderError, StepKey};
 
-use crate::journal::{ChildEntry, JournalError};
+use crate::journal::JournalError;
 use crate::lock::Owner;
+use crate::operation::Leftover;
 use crate::report::{Report, StepFailure};
 
 /// Why a run came to nothing, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Another process is at work in this folder.
-    #[error("`{}` is in use by {}", folder.display(), name(owner.as_ref()))]
+    #[error("`{}` is in use by {}", folder.display(), name(owner.as_deref()))]
     Locked {
         /// The folder.
         folder: PathBuf,
         /// Who it is; none if it has not written its name yet.
-        owner: Option<Owner>,
+        owner: Option<Box<Owner>>,
     },
     /// A process of another machine has not given the folder back.
     #[error("`{}` was last used by {owner}, which never gave it back", folder.display())]
@@ -28,7 +29,7 @@ pub enum EngineError {
         /// The folder.
         folder: PathBuf,
         /// Who it is.
-        owner: Owner,
+        owner: Box<Owner>,
     },
     /// A file or folder could not be used.
     #[error("cannot use `{}`", path.display())]
@@ -76,10 +77,10 @@ pub enum EngineError {
         report: Report,
     },
     /// A tool that an earlier run had started still works.
-    #[error("step `{}` of an earlier run is still at work (process {})", child.step, child.process.pid)]
+    #[error("a tool of an earlier run is still at work: {leftover}")]
     StillAtWork {
-        /// The process.
-        child: Box<ChildEntry>,
+        /// The tool.
+        leftover: Box<Leftover>,
     },
 }
 
@@ -95,8 +96,8 @@ impl Hint for EngineError {
             Self::Journal(err) => err.hint(),
             Self::Incomplete { first, .. } => first.err.hint(),
             Self::Stopped { .. } => Some("run the same command again to go on".to_owned()),
-            Self::StillAtWork { child } => {
-                Some(format!("wait for it, or stop it with `kill -INT {}`", child.process.pid))
+            Self::StillAtWork { leftover } => {
+                Some(format!("wait for it, or stop it with `kill -INT {}`", leftover.process.pid))
             }
             _ => None,
         }

@@ -36,7 +36,7 @@ pub use journal::{
     OperationState, OperationSummary,
 };
 pub use lock::{Lock, LockState, Owner};
-pub use operation::{Engine, Operation, Options, Work};
+pub use operation::{Engine, Leftover, Operation, Options, Work};
 pub use progress::{Event, NoProgress, Progress, What};
 pub use redact::{NoSecrets, Redactor};
 pub use report::{Left, Report, StepFailure, StepOutcome};

@@ -5,12 +5,17 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hangar_durable::{ProcessId, failpoint};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::journal::now_ms;
+
+/// Longest time that a lock is tried for whose owner is dead.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Who holds, or last held, a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,16 +90,12 @@ impl Lock {
         let path = path_in(folder);
         let failed = |err| EngineError::Folder { path: path.clone(), err };
         let mut file = open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(EngineError::Locked { folder: folder.to_owned(), owner: read(&mut file).map_err(failed)? });
-            }
-            Err(TryLockError::Error(err)) => return Err(failed(err)),
+        if let Held::By(owner) = acquire(&mut file).map_err(failed)? {
+            return Err(EngineError::Locked { folder: folder.to_owned(), owner: owner.map(Box::new) });
         }
         let former = read(&mut file).map_err(failed)?;
         if let Some(owner) = former.as_ref().filter(|owner| owner.host != host_name()) {
-            return Err(EngineError::LockedElsewhere { folder: folder.to_owned(), owner: owner.clone() });
+            return Err(EngineError::LockedElsewhere { folder: folder.to_owned(), owner: Box::new(owner.clone()) });
         }
         failpoint::hit("engine.lock.taken");
         let owner = Owner::current(command).map_err(failed)?;
@@ -141,9 +142,10 @@ impl Lock {
         let mut file = open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => write(&mut file, b"").map_err(failed),
-            Err(TryLockError::WouldBlock) => {
-                Err(EngineError::Locked { folder: folder.to_owned(), owner: read(&mut file).map_err(failed)? })
-            }
+            Err(TryLockError::WouldBlock) => Err(EngineError::Locked {
+                folder: folder.to_owned(),
+                owner: read(&mut file).map_err(failed)?.map(Box::new),
+            }),
             Err(TryLockError::Error(err)) => Err(failed(err)),
         }
     }
@@ -156,6 +158,30 @@ impl Drop for Lock {
         // Said outright: a child between fork and exec still has the file open, and closing ours would free nothing.
         self.file.unlock().ok();
         failpoint::hit("engine.lock.released");
+    }
+}
+
+enum Held {
+    ByUs,
+    By(Option<Owner>),
+}
+
+/// A tool that a host was just starting when it was killed has the host's files open for the moment between fork and
+/// exec, and so holds a lock whose owner is dead. It lets go by itself.
+fn acquire(file: &mut File) -> io::Result<Held> {
+    let end = Instant::now() + MOMENT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Held::ByUs),
+            Err(TryLockError::Error(err)) => return Err(err),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let owner = read(file)?;
+        let may_pass = owner.as_ref().is_none_or(Owner::is_provably_dead);
+        if !may_pass || Instant::now() >= end {
+            return Ok(Held::By(owner));
+        }
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

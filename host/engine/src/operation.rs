@@ -1,17 +1,21 @@
 //! The engine and its operations.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hangar_durable::ProcessId;
+use hangar_durable::process::{SPOOL_VARIABLE, leaders_with};
+use hangar_plan::step::StepKey;
 use serde_json::{Value, json};
 
 use crate::cancel::{Cancel, Level};
 use crate::context::Shared;
 use crate::error::EngineError;
-use crate::journal::{EntryKind, Journal, JournalError, NewEntry, OperationId};
+use crate::journal::{ChildEntry, EntryKind, Journal, JournalError, NewEntry, OperationId};
 use crate::lock::Lock;
 use crate::progress::{NoProgress, Progress, What};
 use crate::redact::{NoSecrets, Redactor};
@@ -104,12 +108,12 @@ impl Engine {
     /// # Errors
     ///
     /// [`EngineError::Journal`], and [`EngineError::StillAtWork`] for a tool of another plan that an earlier run had
-    /// started and that still lives: see [`wait_for_children`](Self::wait_for_children).
+    /// started and that still lives: see [`wait_for_leftovers`](Self::wait_for_leftovers).
     pub async fn begin(&self, work: Work) -> Result<Operation<'_>, EngineError> {
         let unfinished = self.journal.last_operation().await?;
         let is_same = unfinished.is_some_and(|last| last.digest == work.digest && last.ended_ms.is_none());
-        if !is_same && let Some(child) = self.journal.living_children().await?.into_iter().next() {
-            return Err(EngineError::StillAtWork { child: Box::new(child) });
+        if !is_same && let Some(leftover) = self.leftovers().await?.into_iter().next() {
+            return Err(EngineError::StillAtWork { leftover: Box::new(leftover) });
         }
         let begun = self.journal.begin(&work).await?;
         let shared = Shared {
@@ -140,30 +144,72 @@ impl Engine {
         Ok(report)
     }
 
-    /// Waits until no process lives that an earlier run has started; `waiting` hears for which one. Returns at once where
-    /// there is none, and earlier if the run is asked to stop.
+    /// Returns the tools that earlier runs have started in this folder and that still live, on record or not.
     ///
     /// # Errors
     ///
-    /// [`EngineError::StillAtWork`] if it was asked to stop before.
-    pub async fn wait_for_children(
-        &self,
-        waiting: impl Fn(&crate::ChildEntry) + Send + Sync,
-    ) -> Result<(), EngineError> {
+    /// [`EngineError::Journal`], and [`EngineError::Folder`] where the machine's processes cannot be read.
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, EngineError> {
+        let recorded = self.journal.living_children().await?;
+        let mut leftovers: Vec<Leftover> = recorded.into_iter().map(Leftover::from).collect();
+        for (process, spool) in
+            leaders_with(SPOOL_VARIABLE).map_err(|err| EngineError::Folder { path: "/proc".into(), err })?
+        {
+            let is_known = leftovers.iter().any(|known| known.process == process);
+            if !is_known && spool.starts_with(&self.folder) {
+                leftovers.push(Leftover { process, spool, step: None });
+            }
+        }
+        Ok(leftovers)
+    }
+
+    /// Waits until nothing of [`leftovers`](Self::leftovers) lives; `waiting` hears for what it waits. Returns at once where
+    /// there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::StillAtWork`] if the run was asked to stop before; otherwise as [`leftovers`](Self::leftovers).
+    pub async fn wait_for_leftovers(&self, waiting: impl Fn(&Leftover) + Send + Sync) -> Result<(), EngineError> {
         let mut told = None;
-        while let Some(child) = self.journal.living_children().await?.into_iter().next() {
-            if told.as_ref() != Some(&child) {
-                waiting(&child);
-                told = Some(child.clone());
+        while let Some(leftover) = self.leftovers().await?.into_iter().next() {
+            if told.as_ref() != Some(&leftover) {
+                waiting(&leftover);
+                told = Some(leftover.clone());
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.options.cancel.reached(Level::Draining) => {
-                    return Err(EngineError::StillAtWork { child: Box::new(child) });
+                    return Err(EngineError::StillAtWork { leftover: Box::new(leftover) });
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A tool that an earlier run has started and that still lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// The process.
+    pub process: ProcessId,
+    /// Folder of its output.
+    pub spool: PathBuf,
+    /// The step that has started it, if that is on record.
+    pub step: Option<StepKey>,
+}
+
+impl From<ChildEntry> for Leftover {
+    fn from(child: ChildEntry) -> Self {
+        Self { process: child.process, spool: child.spool, step: Some(child.step) }
+    }
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Some(step) => write!(f, "process {} of step `{step}`", self.process.pid),
+            None => write!(f, "process {} with its output in `{}`", self.process.pid, self.spool.display()),
+        }
     }
 }
 

@@ -17,12 +17,13 @@ use crate::context::Shared;
 use crate::error::EngineError;
 use crate::progress::What;
 use crate::report::{Report, StepFailure, StepOutcome};
-use crate::step::{AnyStep, FailureKind};
+use crate::step::FailureKind;
+use crate::steps::StepsByKey;
 
 pub(crate) async fn run(
     shared: &Arc<Shared>,
     order: Arc<StepOrder>,
-    steps: &BTreeMap<StepKey, Arc<dyn AnyStep>>,
+    steps: &StepsByKey,
     parallelism: NonZeroUsize,
 ) -> Result<Report, EngineError> {
     let mut board = Board { order: Arc::clone(&order), started: Vec::new(), outcomes: BTreeMap::new() };

@@ -7,6 +7,9 @@ use hangar_plan::step::{OrderError, StepKey, StepOrder};
 
 use crate::step::{AnyStep, Erased, Step};
 
+/// The steps of one run, each under its name.
+pub(crate) type StepsByKey = BTreeMap<StepKey, Arc<dyn AnyStep>>;
+
 /// The steps of one run, with what each requires.
 #[derive(Default)]
 pub struct Steps {
@@ -45,7 +48,7 @@ impl Steps {
         self.entries.is_empty()
     }
 
-    pub(crate) fn into_order(self) -> Result<(StepOrder, BTreeMap<StepKey, Arc<dyn AnyStep>>), OrderError> {
+    pub(crate) fn into_order(self) -> Result<(StepOrder, StepsByKey), OrderError> {
         let order = StepOrder::new(self.entries.iter().map(|(key, requires, _)| (key.clone(), requires.clone())))?;
         Ok((order, self.entries.into_iter().map(|(key, _, step)| (key, step)).collect()))
     }

@@ -73,28 +73,14 @@ pub struct Child {
 }
 
 impl Child {
-    pub(crate) fn own(
-        record: ChildRecord,
-        spool: Spool,
-        exit: watch::Receiver<Option<Exit>>,
-    ) -> Self {
-        Self {
-            record,
-            spool,
-            exit,
-            is_attached: false,
-        }
+    pub(crate) fn own(record: ChildRecord, spool: Spool, exit: watch::Receiver<Option<Exit>>) -> Self {
+        Self { record, spool, exit, is_attached: false }
     }
 
     /// Watches a living process that another host, or an earlier life of this one, has started.
     pub(crate) fn attached(record: ChildRecord, spool: Spool) -> Self {
         let exit = watch_process(record.process.clone(), spool.clone());
-        Self {
-            record,
-            spool,
-            exit,
-            is_attached: true,
-        }
+        Self { record, spool, exit, is_attached: true }
     }
 
     /// Who it is.

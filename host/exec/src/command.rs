@@ -152,17 +152,9 @@ mod tests {
 
     #[test]
     fn the_debug_form_shows_no_value_of_the_environment() {
-        let command = Command::new("/bin/true")
-            .env("A", "plain-value")
-            .secret_env("B", SecretString::from("canary"));
+        let command = Command::new("/bin/true").env("A", "plain-value").secret_env("B", SecretString::from("canary"));
         let shown = format!("{command:?}");
-        assert!(
-            shown.contains("\"A\"") && shown.contains("\"B\""),
-            "{shown}"
-        );
-        assert!(
-            !shown.contains("plain-value") && !shown.contains("canary"),
-            "{shown}"
-        );
+        assert!(shown.contains("\"A\"") && shown.contains("\"B\""), "{shown}");
+        assert!(!shown.contains("plain-value") && !shown.contains("canary"), "{shown}");
     }
 }

@@ -57,9 +57,6 @@ pub enum ExecError {
 
 impl ExecError {
     pub(crate) fn spool(path: impl Into<PathBuf>, err: io::Error) -> Self {
-        Self::Spool {
-            path: path.into(),
-            err,
-        }
+        Self::Spool { path: path.into(), err }
     }
 }

@@ -40,18 +40,9 @@ pub struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn open(
-        path: PathBuf,
-        exit: watch::Receiver<Option<Exit>>,
-    ) -> Result<Self, ExecError> {
+    pub(crate) fn open(path: PathBuf, exit: watch::Receiver<Option<Exit>>) -> Result<Self, ExecError> {
         let file = File::open(&path).map_err(|err| ExecError::spool(&path, err))?;
-        Ok(Self {
-            file,
-            path,
-            exit,
-            chunk: vec![0; CHUNK].into(),
-            lines: Splitter::new(LINE_LIMIT),
-        })
+        Ok(Self { file, path, exit, chunk: vec![0; CHUNK].into(), lines: Splitter::new(LINE_LIMIT) })
     }
 
     /// Returns the lines that have come since, at least one; none once the child has ended and all is read.
@@ -74,10 +65,11 @@ impl Follow {
             match (n_read, has_ended) {
                 (0, true) => return Ok(self.lines.finish().map(|line| vec![line])),
                 // A watch that closes without an exit was abandoned, which is an end too.
-                (0, false) => match time::timeout(LATENCY, self.exit.changed()).await {
-                    Ok(Err(_)) => return Ok(self.lines.finish().map(|line| vec![line])),
-                    Ok(Ok(())) | Err(_) => {}
-                },
+                (0, false) => {
+                    if let Ok(Err(_)) = time::timeout(LATENCY, self.exit.changed()).await {
+                        return Ok(self.lines.finish().map(|line| vec![line]));
+                    }
+                }
                 _ => {}
             }
         }
@@ -85,10 +77,7 @@ impl Follow {
 
     /// Files never make a reader wait, so reading them here blocks nobody for long.
     fn read(&mut self) -> Result<usize, ExecError> {
-        let n_read = self
-            .file
-            .read(&mut self.chunk)
-            .map_err(|err| ExecError::spool(&self.path, err))?;
+        let n_read = self.file.read(&mut self.chunk).map_err(|err| ExecError::spool(&self.path, err))?;
         self.lines.push(&self.chunk[..n_read]);
         Ok(n_read)
     }
@@ -105,12 +94,7 @@ struct Splitter {
 
 impl Splitter {
     fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            open: Vec::new(),
-            is_cut: false,
-            complete: Vec::new(),
-        }
+        Self { limit, open: Vec::new(), is_cut: false, complete: Vec::new() }
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -135,10 +119,7 @@ impl Splitter {
         }
         let text = String::from_utf8_lossy(&self.open).into_owned();
         self.open.clear();
-        Line {
-            text,
-            is_cut: std::mem::take(&mut self.is_cut),
-        }
+        Line { text, is_cut: std::mem::take(&mut self.is_cut) }
     }
 
     fn has_complete(&self) -> bool {
@@ -169,10 +150,7 @@ mod tests {
         assert_eq!(texts(&mut splitter), ["one"]);
         splitter.push(b"o\r\n\nthree");
         assert_eq!(texts(&mut splitter), ["two", ""]);
-        assert_eq!(
-            splitter.finish().map(|line| line.text).as_deref(),
-            Some("three")
-        );
+        assert_eq!(splitter.finish().map(|line| line.text).as_deref(), Some("three"));
         assert_eq!(splitter.finish(), None);
     }
 
@@ -185,19 +163,7 @@ mod tests {
         assert!(splitter.open.capacity() < 1000);
         splitter.push(b"\nnext\n");
         let lines = splitter.take();
-        assert_eq!(
-            lines[0],
-            Line {
-                text: "xyzx".to_owned(),
-                is_cut: true
-            }
-        );
-        assert_eq!(
-            lines[1],
-            Line {
-                text: "next".to_owned(),
-                is_cut: false
-            }
-        );
+        assert_eq!(lines[0], Line { text: "xyzx".to_owned(), is_cut: true });
+        assert_eq!(lines[1], Line { text: "next".to_owned(), is_cut: false });
     }
 }

@@ -40,17 +40,8 @@ pub use tool::{find_tool, search_path};
 /// The fail points of this room, with what a kill there leaves behind.
 pub const FAIL_POINTS: &[(&str, &str)] = &[
     ("exec.spawn.before", "no child"),
-    (
-        "exec.spawn.started",
-        "a child that only its environment tells of",
-    ),
+    ("exec.spawn.started", "a child that only its environment tells of"),
     ("exec.spawn.after", "a child on record"),
-    (
-        "exec.exit.before",
-        "an ended child whose exit status is not on record",
-    ),
-    (
-        "exec.exit.after",
-        "an ended child with its exit status on record",
-    ),
+    ("exec.exit.before", "an ended child whose exit status is not on record"),
+    ("exec.exit.after", "an ended child with its exit status on record"),
 ];

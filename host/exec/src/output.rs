@@ -27,11 +27,7 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-pub(crate) async fn run(
-    command: Command,
-    scratch: &Path,
-    deadline: Duration,
-) -> Result<Output, ExecError> {
+pub(crate) async fn run(command: Command, scratch: &Path, deadline: Duration) -> Result<Output, ExecError> {
     let spool = Spool::new(scratch.join(unique_name()));
     let program = command.program().to_owned();
     let mut child = command.spawn(&spool).await?;
@@ -42,10 +38,7 @@ pub(crate) async fn run(
     }
     let output = match ended {
         Ok(exit) => read(&spool, exit),
-        Err(_) => Err(ExecError::Deadline {
-            program,
-            after: deadline,
-        }),
+        Err(_) => Err(ExecError::Deadline { program, after: deadline }),
     };
     // What was written may be private; nothing of it stays.
     fs::remove_dir_all(spool.dir()).map_err(|err| ExecError::spool(spool.dir(), err))?;
@@ -54,19 +47,11 @@ pub(crate) async fn run(
 
 fn unique_name() -> String {
     static N_RUN: AtomicU64 = AtomicU64::new(0);
-    format!(
-        "run-{}-{}",
-        std::process::id(),
-        N_RUN.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("run-{}-{}", std::process::id(), N_RUN.fetch_add(1, Ordering::Relaxed))
 }
 
 fn read(spool: &Spool, exit: Exit) -> Result<Output, ExecError> {
-    Ok(Output {
-        exit,
-        stdout: read_stream(spool, Stream::Stdout)?,
-        stderr: read_stream(spool, Stream::Stderr)?,
-    })
+    Ok(Output { exit, stdout: read_stream(spool, Stream::Stdout)?, stderr: read_stream(spool, Stream::Stderr)? })
 }
 
 fn read_stream(spool: &Spool, stream: Stream) -> Result<Vec<u8>, ExecError> {

@@ -9,6 +9,7 @@ use std::thread;
 
 use hangar_durable::ProcessId;
 use hangar_durable::failpoint::{self, GroupGuard};
+use hangar_durable::process::SPOOL_VARIABLE;
 use tokio::sync::{oneshot, watch};
 
 use crate::child::{Child, Exit, interrupt_group};
@@ -16,9 +17,6 @@ use crate::command::{Command, OnHostDeath};
 use crate::error::ExecError;
 use crate::spool::{ChildRecord, Spool};
 use crate::tool::is_executable;
-
-/// Names the spool in the child's environment, so that it is found without any record.
-pub(crate) const SPOOL_VARIABLE: &str = "HANGAR_SPOOL";
 
 /// Where distributions put util-linux.
 const SETPRIV: [&str; 2] = ["/usr/bin/setpriv", "/bin/setpriv"];
@@ -31,16 +29,8 @@ struct Request {
 
 pub(crate) async fn spawn(command: Command, spool: Spool) -> Result<Child, ExecError> {
     let (answer, answered) = oneshot::channel();
-    thread_of_all()
-        .send(Request {
-            command,
-            spool,
-            answer,
-        })
-        .expect("the spawning thread never ends");
-    answered
-        .await
-        .expect("the spawning thread answers every request")
+    thread_of_all().send(Request { command, spool, answer }).expect("the spawning thread never ends");
+    answered.await.expect("the spawning thread answers every request")
 }
 
 /// The thread starts with the first child and ends with the host. It must not end before: see the crate's documentation.
@@ -66,21 +56,13 @@ fn start(command: &Command, spool: &Spool) -> Result<Child, ExecError> {
     failpoint::hit("exec.spawn.before");
     if !is_executable(command.program()) {
         // Said here, since `setpriv` would start and only then fail.
-        return Err(ExecError::Spawn {
-            program: command.program().to_owned(),
-            err: io::ErrorKind::NotFound.into(),
-        });
+        return Err(ExecError::Spawn { program: command.program().to_owned(), err: io::ErrorKind::NotFound.into() });
     }
     let (stdout, stderr) = spool.open_new()?;
     let (mut prepared, stops_with_host) = prepare(command);
     let mut running = prepared
         .env_clear()
-        .envs(
-            command
-                .env
-                .iter()
-                .map(|(name, value)| (name, value.as_os_str())),
-        )
+        .envs(command.env.iter().map(|(name, value)| (name, value.as_os_str())))
         .env(SPOOL_VARIABLE, absolute(spool.dir()))
         .current_dir(command.dir.as_deref().unwrap_or(Path::new(".")))
         .stdin(process::Stdio::null())
@@ -88,20 +70,14 @@ fn start(command: &Command, spool: &Spool) -> Result<Child, ExecError> {
         .stderr(stderr)
         .process_group(0)
         .spawn()
-        .map_err(|err| ExecError::Spawn {
-            program: command.program().to_owned(),
-            err,
-        })?;
+        .map_err(|err| ExecError::Spawn { program: command.program().to_owned(), err })?;
     let pid = i32::try_from(running.id()).expect("Linux numbers processes below 2^22");
     let group = failpoint::guard_group(pid);
     failpoint::hit("exec.spawn.started");
     let record = record(pid, command, stops_with_host);
     let recorded = record.and_then(|record| {
         let written = spool.record_child(&record);
-        written.map(|()| record).map_err(|err| ExecError::Record {
-            program: command.program().to_owned(),
-            err,
-        })
+        written.map(|()| record).map_err(|err| ExecError::Record { program: command.program().to_owned(), err })
     });
     let record = match recorded {
         Ok(record) => record,
@@ -124,12 +100,7 @@ fn start(command: &Command, spool: &Spool) -> Result<Child, ExecError> {
 fn record(pid: i32, command: &Command, stops_with_host: bool) -> Result<ChildRecord, ExecError> {
     let process = ProcessId::of(pid).map_err(ExecError::Processes)?;
     let process = process.expect("a child that was not reaped is shown in /proc");
-    Ok(ChildRecord {
-        version: 1,
-        process,
-        program: command.program().to_owned(),
-        stops_with_host,
-    })
+    Ok(ChildRecord { version: 1, process, program: command.program().to_owned(), stops_with_host })
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -141,10 +112,7 @@ fn prepare(command: &Command) -> (process::Command, bool) {
     match setpriv {
         Some(setpriv) => {
             let mut prepared = process::Command::new(setpriv);
-            prepared
-                .args(["--pdeathsig", "SIGINT", "--"])
-                .arg(command.program())
-                .args(&command.args);
+            prepared.args(["--pdeathsig", "SIGINT", "--"]).arg(command.program()).args(&command.args);
             (prepared, true)
         }
         None => {
@@ -159,14 +127,9 @@ fn prepare(command: &Command) -> (process::Command, bool) {
 fn setpriv() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
-        let found = SETPRIV
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| can_set_signal(path));
+        let found = SETPRIV.iter().map(PathBuf::from).find(|path| can_set_signal(path));
         if found.is_none() {
-            tracing::warn!(
-                "no `setpriv` of util-linux here: tools run on to their end if the host is killed"
-            );
+            tracing::warn!("no `setpriv` of util-linux here: tools run on to their end if the host is killed");
         }
         found
     });
@@ -175,19 +138,11 @@ fn setpriv() -> Option<&'static Path> {
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn can_set_signal(setpriv: &Path) -> bool {
-    let help = process::Command::new(setpriv)
-        .arg("--help")
-        .env_clear()
-        .stdin(process::Stdio::null())
-        .output();
+    let help = process::Command::new(setpriv).arg("--help").env_clear().stdin(process::Stdio::null()).output();
     help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--pdeathsig"))
 }
 
-fn reap_in_background(
-    mut running: process::Child,
-    spool: Spool,
-    group: GroupGuard,
-) -> watch::Receiver<Option<Exit>> {
+fn reap_in_background(mut running: process::Child, spool: Spool, group: GroupGuard) -> watch::Receiver<Option<Exit>> {
     let (sender, exit) = watch::channel(None);
     thread::Builder::new()
         .name("hangar-reap".to_owned())

@@ -92,12 +92,8 @@ impl Spool {
 
     /// Makes the folder and its two output files, which must not be there yet.
     pub(crate) fn open_new(&self) -> Result<(File, File), ExecError> {
-        hangar_durable::private_dir(&self.dir)
-            .map_err(|failed| ExecError::spool(&self.dir, failed.err))?;
-        Ok((
-            self.open_stream(Stream::Stdout)?,
-            self.open_stream(Stream::Stderr)?,
-        ))
+        hangar_durable::private_dir(&self.dir).map_err(|failed| ExecError::spool(&self.dir, failed.err))?;
+        Ok((self.open_stream(Stream::Stdout)?, self.open_stream(Stream::Stderr)?))
     }
 
     /// Whether a child was ever about to be started.
@@ -108,17 +104,10 @@ impl Spool {
     fn open_stream(&self, stream: Stream) -> Result<File, ExecError> {
         let path = self.path(stream);
         // Appending, so that a shell child's redirections or a second writer never overwrite each other.
-        OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|err| match err.kind() {
-                io::ErrorKind::AlreadyExists => ExecError::SpoolUsed {
-                    spool: self.dir.clone(),
-                },
-                _ => ExecError::spool(path, err),
-            })
+        OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path).map_err(|err| match err.kind() {
+            io::ErrorKind::AlreadyExists => ExecError::SpoolUsed { spool: self.dir.clone() },
+            _ => ExecError::spool(path, err),
+        })
     }
 
     fn child_file(&self) -> PathBuf {
@@ -133,9 +122,7 @@ impl Spool {
         match fs::read(path) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(ExecError::spool(path, err)),
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|err| ExecError::spool(path, err.into())),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|err| ExecError::spool(path, err.into())),
         }
     }
 }

@@ -35,10 +35,7 @@ mod tests {
     #[test]
     fn the_first_executable_file_wins() {
         let dir = tempfile::tempdir().unwrap();
-        let folders: Vec<_> = ["a", "b", "c", "d"]
-            .iter()
-            .map(|name| dir.path().join(name))
-            .collect();
+        let folders: Vec<_> = ["a", "b", "c", "d"].iter().map(|name| dir.path().join(name)).collect();
         for folder in &folders {
             fs::create_dir(folder).unwrap();
         }

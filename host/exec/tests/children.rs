@@ -16,16 +16,12 @@ use secrecy::SecretString;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Says that it runs, and how it was asked to stop.
-const OBEDIENT: &str =
-    "trap 'echo interrupted; exit 3' INT; echo started; while :; do sleep 0.02; done";
+const OBEDIENT: &str = "trap 'echo interrupted; exit 3' INT; echo started; while :; do sleep 0.02; done";
 /// Cannot be interrupted.
 const DEAF: &str = "trap '' INT; echo started; while :; do sleep 0.02; done";
 
 fn shell(script: &str) -> Command {
-    Command::new("/bin/sh")
-        .arg("-c")
-        .arg(script)
-        .env("PATH", "/usr/bin:/bin")
+    Command::new("/bin/sh").arg("-c").arg(script).env("PATH", "/usr/bin:/bin")
 }
 
 fn stdout(spool: &Spool) -> String {
@@ -55,16 +51,10 @@ impl Drop for Ending {
 async fn output_and_exit_status_are_files_of_the_spool() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::new(dir.path().join("a/b"));
-    let mut child = shell("echo out; echo err >&2; exit 7")
-        .spawn(&spool)
-        .await
-        .unwrap();
+    let mut child = shell("echo out; echo err >&2; exit 7").spawn(&spool).await.unwrap();
     assert_eq!(child.wait().await, Exit::Code(7));
     assert_eq!(stdout(&spool), "out\n");
-    assert_eq!(
-        fs::read_to_string(spool.path(Stream::Stderr)).unwrap(),
-        "err\n"
-    );
+    assert_eq!(fs::read_to_string(spool.path(Stream::Stderr)).unwrap(), "err\n");
     assert_eq!(spool.exit().unwrap(), Some(Exit::Code(7)));
     assert_eq!(&spool.child().unwrap().unwrap().process, child.process());
     assert!(matches!(find(&spool).unwrap(), Found::Ended(Exit::Code(7))));
@@ -74,32 +64,21 @@ async fn output_and_exit_status_are_files_of_the_spool() {
 async fn the_environment_is_what_was_given_and_the_input_is_empty() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::new(dir.path().join("spool"));
-    let command = Command::new("/usr/bin/env")
-        .env("A", "1")
-        .secret_env("B", SecretString::from("2"));
+    let command = Command::new("/usr/bin/env").env("A", "1").secret_env("B", SecretString::from("2"));
     command.spawn(&spool).await.unwrap().wait().await;
     let mut names: Vec<_> = stdout(&spool).lines().map(str::to_owned).collect();
     names.sort();
-    let marker = format!(
-        "HANGAR_SPOOL={}",
-        spool.dir().canonicalize().unwrap().display()
-    );
+    let marker = format!("HANGAR_SPOOL={}", spool.dir().canonicalize().unwrap().display());
     assert_eq!(names, ["A=1".to_owned(), "B=2".to_owned(), marker]);
 
-    let output = shell("cat; echo done")
-        .output(dir.path(), PATIENCE)
-        .await
-        .unwrap();
+    let output = shell("cat; echo done").output(dir.path(), PATIENCE).await.unwrap();
     assert_eq!(output.stdout, b"done\n");
 }
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let refused = Command::new("/nonexistent/tool")
-        .spawn(&Spool::new(dir.path().join("spool")))
-        .await
-        .unwrap_err();
+    let refused = Command::new("/nonexistent/tool").spawn(&Spool::new(dir.path().join("spool"))).await.unwrap_err();
     assert_eq!(refused.to_string(), "cannot start `/nonexistent/tool`");
 }
 
@@ -116,10 +95,7 @@ async fn a_spool_serves_one_child() {
 async fn lines_are_followed_to_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::new(dir.path().join("spool"));
-    let child = shell("for i in 1 2 3; do echo line $i; sleep 0.05; done; printf end")
-        .spawn(&spool)
-        .await
-        .unwrap();
+    let child = shell("for i in 1 2 3; do echo line $i; sleep 0.05; done; printf end").spawn(&spool).await.unwrap();
     let mut follow = child.follow(Stream::Stdout).unwrap();
     let mut lines = Vec::new();
     while let Some(batch) = follow.next().await.unwrap() {
@@ -159,19 +135,13 @@ async fn stopping_kills_what_does_not_listen() {
     let _ending = Ending(spool.clone());
     let mut child = shell(DEAF).spawn(&spool).await.unwrap();
     wait_until("the child to start", || stdout(&spool).contains("started"));
-    assert_eq!(
-        child.stop(Duration::from_millis(50)).await,
-        Exit::Signal(Signal::SIGKILL as i32)
-    );
+    assert_eq!(child.stop(Duration::from_millis(50)).await, Exit::Signal(Signal::SIGKILL as i32));
 }
 
 #[tokio::test]
 async fn a_short_program_that_hangs_is_killed_at_its_deadline() {
     let dir = tempfile::tempdir().unwrap();
-    let refused = shell(DEAF)
-        .output(dir.path(), Duration::from_millis(50))
-        .await
-        .unwrap_err();
+    let refused = shell(DEAF).output(dir.path(), Duration::from_millis(50)).await.unwrap_err();
     assert!(matches!(refused, ExecError::Deadline { .. }), "{refused}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
@@ -179,10 +149,7 @@ async fn a_short_program_that_hangs_is_killed_at_its_deadline() {
 #[tokio::test]
 async fn nothing_is_found_where_nothing_was_started() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        find(&Spool::new(dir.path().join("spool"))).unwrap(),
-        Found::Never
-    ));
+    assert!(matches!(find(&Spool::new(dir.path().join("spool"))).unwrap(), Found::Never));
 }
 
 /// What the host that is to be killed does: it starts this test program again with `killed_host` in a folder that says
@@ -196,21 +163,9 @@ async fn killed_host() {
     let (fate, point) = order.split_once(' ').unwrap();
     let kill = (point != "-").then(|| point.parse::<Kill>().unwrap());
     let children = fate == "kill-both";
-    arm(Arming {
-        kill: kill.map(|kill| Kill { children, ..kill }),
-        list: None,
-    })
-    .unwrap();
-    let fate = if fate == "interrupt" {
-        OnHostDeath::Interrupt
-    } else {
-        OnHostDeath::Continue
-    };
-    let mut child = shell(OBEDIENT)
-        .on_host_death(fate)
-        .spawn(&Spool::new("spool"))
-        .await
-        .unwrap();
+    arm(Arming { kill: kill.map(|kill| Kill { children, ..kill }), list: None }).unwrap();
+    let fate = if fate == "interrupt" { OnHostDeath::Interrupt } else { OnHostDeath::Continue };
+    let mut child = shell(OBEDIENT).on_host_death(fate).spawn(&Spool::new("spool")).await.unwrap();
     child.wait().await;
 }
 
@@ -220,10 +175,7 @@ struct Host {
     _ending: Ending,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the host under test is started as a shell would start it"
-)]
+#[expect(clippy::disallowed_methods, reason = "the host under test is started as a shell would start it")]
 fn host(dir: &Path, order: &str) -> Host {
     fs::write(dir.join("order"), order).unwrap();
     let this: PathBuf = std::env::current_exe().unwrap();
@@ -234,23 +186,13 @@ fn host(dir: &Path, order: &str) -> Host {
         .spawn()
         .unwrap();
     let spool = Spool::new(dir.join("spool"));
-    Host {
-        process,
-        spool: spool.clone(),
-        _ending: Ending(spool),
-    }
+    Host { process, spool: spool.clone(), _ending: Ending(spool) }
 }
 
 impl Host {
     fn kill_once_the_child_runs(&mut self) {
-        wait_until("the child to start", || {
-            stdout(&self.spool).contains("started")
-        });
-        kill(
-            Pid::from_raw(i32::try_from(self.process.id()).unwrap()),
-            Signal::SIGKILL,
-        )
-        .unwrap();
+        wait_until("the child to start", || stdout(&self.spool).contains("started"));
+        kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), Signal::SIGKILL).unwrap();
         self.process.wait().unwrap();
     }
 
@@ -267,12 +209,8 @@ fn a_killed_host_interrupts_its_child() {
     let dir = tempfile::tempdir().unwrap();
     let mut host = host(dir.path(), "interrupt -");
     host.kill_once_the_child_runs();
-    wait_until("the child to be interrupted", || {
-        stdout(&host.spool).contains("interrupted")
-    });
-    wait_until("the child to end", || {
-        matches!(find(&host.spool).unwrap(), Found::Ended(Exit::Unknown))
-    });
+    wait_until("the child to be interrupted", || stdout(&host.spool).contains("interrupted"));
+    wait_until("the child to end", || matches!(find(&host.spool).unwrap(), Found::Ended(Exit::Unknown)));
 }
 
 #[tokio::test]
@@ -297,14 +235,9 @@ fn a_child_that_was_never_put_on_record_is_found_by_its_environment() {
     host.process.wait().unwrap();
     assert_eq!(host.spool.child().unwrap(), None);
     // The child may still be on its way from fork to exec, with its host's environment.
-    wait_until("the child to start", || {
-        stdout(&host.spool).contains("started")
-    });
+    wait_until("the child to start", || stdout(&host.spool).contains("started"));
     let child = host.found();
-    assert_eq!(
-        &host.spool.child().unwrap().unwrap().process,
-        child.process()
-    );
+    assert_eq!(&host.spool.child().unwrap().unwrap().process, child.process());
 }
 
 #[test]
@@ -312,9 +245,7 @@ fn host_and_child_killed_together_leave_an_unknown_end() {
     let dir = tempfile::tempdir().unwrap();
     let mut host = host(dir.path(), "kill-both exec.spawn.after");
     host.process.wait().unwrap();
-    wait_until("the child to be gone", || {
-        matches!(find(&host.spool).unwrap(), Found::Ended(Exit::Unknown))
-    });
+    wait_until("the child to be gone", || matches!(find(&host.spool).unwrap(), Found::Ended(Exit::Unknown)));
 }
 
 #[test]

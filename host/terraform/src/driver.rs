@@ -118,7 +118,7 @@ impl Driver {
 
     /// Makes good what a crash has left of the state: pushes a state that the tool could not put where it belongs, and
     /// restores one that a killed tool has emptied. Steps do it by themselves; whoever plans does it first, once no tool of
-    /// an earlier run lives ([`Engine::wait_for_children`](hangar_engine::Engine::wait_for_children)).
+    /// an earlier run lives ([`Engine::wait_for_leftovers`](hangar_engine::Engine::wait_for_leftovers)).
     ///
     /// # Errors
     ///

@@ -5,6 +5,7 @@ mod cancel;
 mod crash;
 mod fake;
 mod journal;
+mod leftover;
 mod points;
 mod random;
 mod resume;

@@ -85,9 +85,33 @@ async fn approved(module: &str) -> (Site, StackPlan) {
     (site, plan)
 }
 
+/// Another site that stands where this one stands. Planning it anew would take half of the time.
+fn copied(site: &Site, plan: &StackPlan) -> (Site, StackPlan) {
+    let copy = Site::new();
+    for entry in walkdir::WalkDir::new(&site.dir).min_depth(1) {
+        let entry = entry.unwrap();
+        let to = copy.dir.join(entry.path().strip_prefix(&site.dir).unwrap());
+        if entry.file_type().is_dir() {
+            fs::create_dir(to).unwrap();
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+    let file = copy.dir.join(plan.file.strip_prefix(&site.dir).unwrap());
+    (copy, StackPlan { file, ..plan.clone() })
+}
+
+/// Points that are passed while a tool lives, or that tell what it did.
+fn may_have_a_child(point: &str) -> bool {
+    ["exec.", "terraform.", "journal.child", "journal.progress", "durable."]
+        .iter()
+        .any(|prefix| point.starts_with(prefix))
+}
+
 #[tokio::test]
 async fn killed_at_any_point_the_next_run_ends_the_same() {
-    let (site, plan) = approved(QUICK).await;
+    let template = approved(QUICK).await;
+    let (site, plan) = copied(&template.0, &template.1);
     assert!(host(&site, &plan, None, false, false).wait().unwrap().success());
     let mut passages: BTreeMap<String, usize> = BTreeMap::new();
     for point in fs::read_to_string(site.dir.join("points")).unwrap().lines() {
@@ -104,7 +128,10 @@ async fn killed_at_any_point_the_next_run_ends_the_same() {
         nths.dedup();
         for nth in nths {
             for children in [false, true] {
-                let (site, plan) = approved(QUICK).await;
+                if children && !may_have_a_child(&point) {
+                    continue;
+                }
+                let (site, plan) = copied(&template.0, &template.1);
                 killed(&site, &plan, &format!("{point}:{nth}"), children);
                 let driver = Arc::new(site.real().await);
                 let report = run(&site, &driver, &plan).await;

@@ -1,0 +1,84 @@
+//! Tools that outlive the run that started them.
+
+use std::future::Future as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hangar_engine::{Cancel, EngineError, Level, NoProgress};
+use hangar_plan::hint::Hint as _;
+
+use crate::fake::{Fault, Log, Site, diamond, work};
+
+/// A tool that was started in an engine's folder and never put on record.
+struct Tool(Child);
+
+impl Tool {
+    #[expect(clippy::disallowed_methods, reason = "stands for a tool whose host was killed")]
+    fn start(state: &Path) -> Self {
+        let spool = state.join("operations/x/infra+apply/attempt-1/apply");
+        Self(Command::new("/bin/sleep").arg("60").env("HANGAR_SPOOL", spool).process_group(0).spawn().unwrap())
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_on_record_is_found_and_waited_for() {
+    let site = Site::new();
+    let engine = site.engine();
+    assert!(engine.leftovers().await.unwrap().is_empty());
+    let tool = Tool::start(&site.state().canonicalize().unwrap());
+    // Between fork and exec it still has our own environment.
+    while engine.leftovers().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let refused = engine.begin(work("plan-1")).await.err().unwrap();
+    assert!(matches!(refused, EngineError::StillAtWork { .. }), "{refused}");
+    assert!(refused.hint().unwrap().contains(&tool.0.id().to_string()));
+
+    let n_told = AtomicUsize::new(0);
+    let mut tool = Some(tool);
+    let waited = engine.wait_for_leftovers(|_| {
+        n_told.fetch_add(1, Ordering::SeqCst);
+    });
+    tokio::pin!(waited);
+    let mut n_polls = 0;
+    let ended = std::future::poll_fn(|cx| {
+        n_polls += 1;
+        // Once it is surely waited for, the tool ends.
+        if n_told.load(Ordering::SeqCst) == 1 {
+            drop(tool.take());
+        }
+        waited.as_mut().poll(cx)
+    });
+    ended.await.unwrap();
+    assert!(n_polls > 1);
+    assert_eq!(n_told.load(Ordering::SeqCst), 1);
+    engine.run(work("plan-1"), diamond(&site.world, |_| Fault::None, &Log::default())).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_for_a_tool_ends_when_asked() {
+    let site = Site::new();
+    let cancel = Cancel::default();
+    let engine = site.engine_with(Arc::new(NoProgress), cancel.clone());
+    let _tool = Tool::start(&site.state().canonicalize().unwrap());
+    while engine.leftovers().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let refused = engine
+        .wait_for_leftovers(|_| {
+            cancel.raise(Level::Draining);
+        })
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, EngineError::StillAtWork { .. }), "{refused}");
+}
