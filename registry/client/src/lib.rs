@@ -39,3 +39,9 @@ pub use pull::Pulled;
 pub use push::{PushConfig, Pushed};
 pub use store::Store;
 pub use wasm_config::{ComponentNames, WasmConfig};
+
+/// The fail points of this room, with what a kill there leaves behind.
+pub const FAIL_POINTS: &[(&str, &str)] = &[
+    ("registry.blob.before", "a partial file, which is swept a day later"),
+    ("registry.blob.renamed", "the blob, whole and right, named by nothing yet"),
+];

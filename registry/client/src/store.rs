@@ -188,7 +188,7 @@ impl Store {
         self.sweep();
         let marker = self.root.join("oci-layout");
         if !marker.exists() {
-            writer::replace(self, &marker, LAYOUT_FILE.as_bytes())?;
+            writer::replace(&marker, LAYOUT_FILE.as_bytes())?;
         }
         index::update(self, |_| {})
     }

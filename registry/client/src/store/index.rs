@@ -43,7 +43,7 @@ pub(super) fn update(store: &Store, change: impl FnOnce(&mut Index)) -> Result<(
     let target = store.root().join("index.json");
     if after != before || !target.exists() {
         let bytes = serde_json::to_vec_pretty(&after).expect("an index has only string keys");
-        replace(store, &target, &bytes)?;
+        replace(&target, &bytes)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hangar_durable::failpoint;
 use registry_reference::{ByteSize, Digest};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
@@ -60,10 +61,12 @@ impl Writer {
 }
 
 /// Replaces a small file of the store.
-pub(crate) fn replace(store: &Store, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut file = temporary(store)?;
-    file.write_all(bytes).map_err(|err| failed("write", file.path(), err))?;
-    persist(file, path)
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    hangar_durable::write(path, bytes).map_err(|failed| Failure::File {
+        doing: "write",
+        path: failed.path,
+        err: failed.err,
+    })
 }
 
 fn temporary(store: &Store) -> Result<NamedTempFile, Failure> {
@@ -74,8 +77,10 @@ fn temporary(store: &Store) -> Result<NamedTempFile, Failure> {
 
 /// Bytes first, then the name, then the folder that holds the name.
 fn persist(file: NamedTempFile, path: &Path) -> Result<(), Failure> {
+    failpoint::hit("registry.blob.before");
     file.as_file().sync_all().map_err(|err| failed("flush", file.path(), err))?;
     file.persist(path).map_err(|err| failed("name", path, err.error))?;
+    failpoint::hit("registry.blob.renamed");
     let folder = path.parent().expect("every file of a store lies in a folder");
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|err| failed("flush", folder, err))
 }

@@ -1,0 +1,275 @@
+//! The workspace file as it is typed.
+//!
+//! These types are the shape of the file: the JSON Schema that checks it and that editors use is derived from
+//! them, so doc comments here are the reference of the format.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A workspace: one instance, the plugins it is made with, and what they are told.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Workspace", title = "hangar.hcl")]
+#[expect(dead_code, reason = "the schema is derived from it; blocks are read one by one")]
+pub(crate) struct RawFile {
+    /// Version of this format. Always 1.
+    pub(crate) version: u32,
+    /// The instance; exactly one.
+    pub(crate) instance: BTreeMap<String, RawInstance>,
+    /// Plugins by the name they have in this workspace.
+    pub(crate) plugin: BTreeMap<String, RawPlugin>,
+    /// Where the instance runs: the plugin that lays down the infrastructure, and that plugin's own keys.
+    pub(crate) infra: BTreeMap<String, Map<String, Value>>,
+    /// Where secrets are kept: the plugin, and that plugin's own keys.
+    pub(crate) secrets: BTreeMap<String, Map<String, Value>>,
+    /// The pool: the plugin that knows how its database is pooled, and that plugin's own keys.
+    pub(crate) pool: Option<BTreeMap<String, RawPool>>,
+    /// How the signed records of the pool's members travel.
+    pub(crate) roster: Option<RawRoster>,
+    /// What runs on the cluster.
+    pub(crate) services: RawServices,
+    /// How to reach the cluster's API, where that differs from what the infrastructure answers.
+    pub(crate) cluster: Option<RawCluster>,
+    /// Credentials that plugins asked for, by slot, each bound to where the operator keeps it.
+    pub(crate) credential: Option<BTreeMap<String, RawCredential>>,
+    /// How terraform (or OpenTofu) is run.
+    pub(crate) terraform: Option<RawTerraform>,
+    /// Where tools are, if not on the path.
+    pub(crate) tools: Option<RawTools>,
+}
+
+/// One DSS instance.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Instance")]
+pub(crate) struct RawInstance {
+    /// DNS name at which the instance serves.
+    pub(crate) hostname: String,
+    /// DNS name below which each database node has its own.
+    pub(crate) db_suffix: String,
+    /// Number of database nodes.
+    #[schemars(range(min = 1, max = 99))]
+    pub(crate) nodes: u16,
+    /// Image of the core service, with tag or digest.
+    pub(crate) image: String,
+    /// Namespace on the cluster. `dss` if not set.
+    pub(crate) namespace: Option<String>,
+    /// Name of the Helm release. `dss` if not set.
+    pub(crate) release: Option<String>,
+    /// Image of the database, with tag or digest. The newest supported one if not set.
+    pub(crate) database_image: Option<String>,
+    /// Image of the host itself, run beside the database and for probes. That of this release if not set.
+    pub(crate) agent_image: Option<String>,
+    /// How access tokens are verified.
+    pub(crate) authorization: RawAuthorization,
+}
+
+/// How access tokens are verified: by a key set on the web, or by key files.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Authorization")]
+pub(crate) struct RawAuthorization {
+    /// Address of a JSON Web Key Set.
+    pub(crate) jwks_endpoint: Option<String>,
+    /// Ids of the keys in the set that are trusted.
+    pub(crate) jwks_key_ids: Option<Vec<String>>,
+    /// Files with public keys in PEM form, relative to this file.
+    pub(crate) public_key_files: Option<Vec<PathBuf>>,
+}
+
+/// One plugin.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Plugin")]
+pub(crate) struct RawPlugin {
+    /// Where it comes from: `oci://host/path:tag`, `oci-layout:PATH[:name]` or `file:PATH`.
+    pub(crate) source: String,
+    /// Accept that nobody signed it. Needed for plugins from a registry until signatures are verified.
+    #[serde(default)]
+    pub(crate) unsigned: bool,
+    /// Let it, and the registry it comes from, be spoken to over plain http on this machine.
+    #[serde(default)]
+    pub(crate) dev: bool,
+    /// Digest of its manifest; anything else is refused.
+    pub(crate) digest: Option<String>,
+}
+
+/// The pool of this instance. Every other key is the plugin's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Pool")]
+pub(crate) struct RawPool {
+    /// Name of the pool.
+    pub(crate) name: String,
+    /// Name of this instance inside the pool; no other member may have it.
+    pub(crate) locality: String,
+}
+
+/// How the signed records of the pool's members travel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Roster")]
+pub(crate) struct RawRoster {
+    /// `folder:PATH`, `file:PATH`, `oci://host/path` or `https://host/path`.
+    pub(crate) carrier: String,
+}
+
+/// What runs on the cluster.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Services")]
+pub(crate) struct RawServices {
+    /// The chart: a folder, or `oci://host/path:tag`.
+    pub(crate) chart: String,
+    /// A file of the operator's own chart values.
+    pub(crate) values: Option<PathBuf>,
+}
+
+/// How to reach the cluster's API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Cluster")]
+pub(crate) struct RawCluster {
+    /// Address of the API.
+    pub(crate) endpoint: Option<String>,
+    /// File with the certificates that the API's own is checked against.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Proxy in front of it: `http://`, `https://` or `socks5://`.
+    pub(crate) proxy: Option<String>,
+}
+
+/// Where the operator keeps one credential. Exactly one kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Credential")]
+pub(crate) struct RawCredential {
+    /// A token.
+    pub(crate) bearer: Option<RawBearer>,
+    /// A user name and a password.
+    pub(crate) basic: Option<RawBasic>,
+    /// Keys of an AWS account.
+    pub(crate) aws: Option<RawAws>,
+    /// A key pair for TLS.
+    pub(crate) client_tls: Option<RawClientTls>,
+    /// A kubeconfig.
+    pub(crate) kubeconfig: Option<RawKubeconfig>,
+}
+
+/// A token, in a file or in an environment variable.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Bearer")]
+pub(crate) struct RawBearer {
+    /// File that holds it.
+    pub(crate) file: Option<PathBuf>,
+    /// Environment variable that holds it.
+    pub(crate) env: Option<String>,
+}
+
+/// A user name, and a password in a file or in an environment variable.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Basic")]
+pub(crate) struct RawBasic {
+    /// The user name.
+    pub(crate) username: String,
+    /// File that holds the password.
+    pub(crate) password_file: Option<PathBuf>,
+    /// Environment variable that holds the password.
+    pub(crate) password_env: Option<String>,
+}
+
+/// Keys of an AWS account: of a profile, or from the environment.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Aws")]
+pub(crate) struct RawAws {
+    /// Profile in AWS's credentials file.
+    pub(crate) profile: Option<String>,
+    /// AWS's credentials file. Where AWS's own tools look if not set.
+    pub(crate) credentials_file: Option<PathBuf>,
+    /// Environment variable with the key's id. `AWS_ACCESS_KEY_ID` if not set.
+    pub(crate) access_key_id_env: Option<String>,
+    /// Environment variable with the key. `AWS_SECRET_ACCESS_KEY` if not set.
+    pub(crate) secret_access_key_env: Option<String>,
+    /// Environment variable with the session token, which may be unset. `AWS_SESSION_TOKEN` if not set.
+    pub(crate) session_token_env: Option<String>,
+}
+
+/// A key pair for TLS.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ClientTls")]
+pub(crate) struct RawClientTls {
+    /// File with the certificate chain in PEM form.
+    pub(crate) certificate_file: PathBuf,
+    /// File with the private key in PEM form.
+    pub(crate) key_file: PathBuf,
+}
+
+/// A kubeconfig.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Kubeconfig")]
+pub(crate) struct RawKubeconfig {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// The context to use. The current one if not set.
+    pub(crate) context: Option<String>,
+}
+
+/// How terraform (or OpenTofu) is run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Terraform")]
+pub(crate) struct RawTerraform {
+    /// The program. The same as `tools { terraform }`.
+    pub(crate) binary: Option<PathBuf>,
+    /// Folder from which providers are taken, and from nowhere else.
+    pub(crate) provider_mirror: Option<PathBuf>,
+    /// Folder in which downloaded providers are kept for other workspaces.
+    pub(crate) plugin_cache: Option<PathBuf>,
+}
+
+/// Where tools are, if not on the path.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Tools")]
+pub(crate) struct RawTools {
+    /// The program `helm`.
+    pub(crate) helm: Option<PathBuf>,
+    /// The program `terraform` or `tofu`.
+    pub(crate) terraform: Option<PathBuf>,
+}
+
+/// Returns the JSON Schema (2020-12) of the workspace file, with labelled blocks as objects by label.
+#[must_use]
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(drop_null));
+    settings.into_generator().into_root_schema_for::<RawFile>().to_value()
+}
+
+/// A key that may be left out is not a key that may be `null`: in this file, absent is the one way to say nothing.
+fn drop_null(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|one| one != "null");
+        if let [only] = &types[..] {
+            let only = only.clone();
+            object.insert("type".into(), only);
+        }
+    }
+    if let Some(Value::Array(any)) = object.get_mut("anyOf") {
+        any.retain(|one| one.get("type").is_none_or(|one| one != "null"));
+        if let [Value::Object(only)] = &any[..] {
+            let only = only.clone();
+            object.remove("anyOf");
+            object.extend(only);
+        }
+    }
+    if object.get("default").is_some_and(Value::is_null) {
+        object.remove("default");
+    }
+}

@@ -1,0 +1,132 @@
+//! `credential "slot" { … }`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{
+    credential::{Credential, SecretFrom},
+    names::SlotName,
+    raw::{RawAws, RawCredential},
+    workspace::check::Check,
+};
+
+pub(super) fn read(check: &mut Check<'_>) -> BTreeMap<SlotName, Credential> {
+    let mut credentials = BTreeMap::new();
+    for (pointer, label) in check.labels("credential") {
+        let slot = match label.parse::<SlotName>() {
+            Ok(slot) => Some(slot),
+            Err(err) => {
+                let finding = check.finding(&pointer, err.to_string());
+                check.push(finding);
+                None
+            }
+        };
+        let credential = one(check, &pointer);
+        credentials.extend(slot.zip(credential));
+    }
+    credentials
+}
+
+fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
+    let raw: RawCredential = check.raw(pointer)?;
+    let at = |key: &str| format!("{pointer}/{key}");
+    let RawCredential { bearer, basic, aws, client_tls, kubeconfig } = raw;
+    let n_kinds = [bearer.is_some(), basic.is_some(), aws.is_some(), client_tls.is_some(), kubeconfig.is_some()];
+    let n_kinds = n_kinds.into_iter().filter(|there| *there).count();
+    if n_kinds != 1 {
+        let message = format!(
+            "a credential is of one kind, this is of {}",
+            if n_kinds == 0 { "none".into() } else { n_kinds.to_string() }
+        );
+        let finding = check.finding(pointer, message);
+        let help = "write one of `bearer { … }`, `basic { … }`, `aws { … }`, `client_tls { … }`, `kubeconfig { … }`";
+        check.push(finding.help(help.to_owned()));
+        return None;
+    }
+    if let Some(bearer) = bearer {
+        return secret(check, &at("bearer"), ("file", bearer.file), ("env", bearer.env)).map(Credential::Bearer);
+    }
+    if let Some(basic) = basic {
+        let from = ("password_file", basic.password_file);
+        let password = secret(check, &at("basic"), from, ("password_env", basic.password_env))?;
+        return Some(Credential::Basic { username: basic.username, password });
+    }
+    if let Some(aws) = aws {
+        return keys(check, &at("aws"), aws);
+    }
+    if let Some(tls) = client_tls {
+        let certificate = check.path(&at("client_tls/certificate_file"), &tls.certificate_file);
+        let key = check.path(&at("client_tls/key_file"), &tls.key_file);
+        return Some(Credential::ClientTls { certificate: certificate?, key: key? });
+    }
+    let kubeconfig = kubeconfig?;
+    let file = check.path(&at("kubeconfig/file"), &kubeconfig.file)?;
+    Some(Credential::Kubeconfig { file, context: kubeconfig.context })
+}
+
+/// A secret is in a file or in a variable; never both, never in this file.
+fn secret(
+    check: &mut Check<'_>,
+    pointer: &str,
+    (file_key, file): (&str, Option<PathBuf>),
+    (env_key, env): (&str, Option<String>),
+) -> Option<SecretFrom> {
+    match (file, env) {
+        (Some(file), None) => check.path(&format!("{pointer}/{file_key}"), &file).map(SecretFrom::File),
+        (None, Some(name)) => variable(check, &format!("{pointer}/{env_key}"), name).map(SecretFrom::Variable),
+        (file, _) => {
+            let n = if file.is_some() { "two places" } else { "no place" };
+            let finding = check.finding(pointer, format!("this says {n} for the secret"));
+            check.push(finding.help(format!("set either `{file_key}` or `{env_key}`")));
+            None
+        }
+    }
+}
+
+fn keys(check: &mut Check<'_>, pointer: &str, raw: RawAws) -> Option<Credential> {
+    let at = |key: &str| format!("{pointer}/{key}");
+    let RawAws { profile, credentials_file, access_key_id_env, secret_access_key_env, session_token_env } = raw;
+    let names_variables = access_key_id_env.is_some() || secret_access_key_env.is_some() || session_token_env.is_some();
+    match profile {
+        Some(_) if names_variables => {
+            let finding = check.finding(pointer, "keys come from a profile or from the environment, not from both");
+            check.push(finding);
+            None
+        }
+        Some(profile) => {
+            let file = match credentials_file {
+                None => None,
+                Some(path) => Some(check.path(&at("credentials_file"), &path)?),
+            };
+            Some(Credential::AwsProfile { profile, file })
+        }
+        None if credentials_file.is_some() => {
+            let finding =
+                check.finding(&at("credentials_file"), "a `credentials_file` without a `profile` is of no use");
+            check.push(finding);
+            None
+        }
+        None => {
+            let mut name = |key: &str, given: Option<String>, standard: &str| {
+                variable(check, &at(key), given.unwrap_or_else(|| standard.to_owned()))
+            };
+            let access_key_id = name("access_key_id_env", access_key_id_env, "AWS_ACCESS_KEY_ID");
+            let secret_access_key = name("secret_access_key_env", secret_access_key_env, "AWS_SECRET_ACCESS_KEY");
+            let session_token = name("session_token_env", session_token_env, "AWS_SESSION_TOKEN");
+            Some(Credential::AwsEnvironment {
+                access_key_id: access_key_id?,
+                secret_access_key: secret_access_key?,
+                session_token: session_token?,
+            })
+        }
+    }
+}
+
+/// A mistaken secret in the place of a variable's name must not be shown.
+fn variable(check: &mut Check<'_>, pointer: &str, name: String) -> Option<String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(good) {
+        check.refuse(pointer, "this is no name of an environment variable", "letters, digits and `_`".to_owned());
+        return None;
+    }
+    Some(name)
+}

@@ -1,0 +1,123 @@
+# Every key of the format, each with a value of its own.
+version = 1
+
+instance "uss1" {
+  hostname       = "dss.uss1.example.com"
+  db_suffix      = "db.dss.uss1.example.com"
+  nodes          = 3
+  image          = "docker.io/interuss/dss:v0.22.0"
+  namespace      = "dss-space"
+  release        = "dss-release"
+  database_image = "docker.io/cockroachdb/cockroach:v24.1.5"
+  agent_image    = "registry.example.com/hangar/hangar@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+  authorization {
+    jwks_endpoint = "https://auth.example.com/.well-known/jwks.json"
+    jwks_key_ids  = ["k1", "k2"]
+  }
+}
+
+plugin "aws" {
+  source   = "oci://registry.example.com/hangar/aws:0.1"
+  unsigned = true
+  digest   = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+}
+plugin "local" {
+  source = "file:plugins/local.wasm"
+  dev    = true
+}
+plugin "cockroachdb" {
+  source = "oci-layout:bundle:0.1"
+}
+
+infra "aws" {
+  region       = "us-east-1"
+  cluster_name = "uss1-cluster"
+  disk_gib     = 200
+  public       = false
+  zones        = ["a-zone", "b-zone"]
+  tags         = { owner = "ops", "cost center" = "cc-17" }
+  notes        = <<-EOT
+    first line
+      second line
+    EOT
+  endpoints {
+    sts = "https://sts.example.com"
+  }
+}
+secrets "local" {
+  prefix = "dss/uss1"
+}
+pool "cockroachdb" {
+  name     = "us-east-prod"
+  locality = "uss1-locality"
+  silence  = -7
+}
+roster {
+  carrier = "folder:../us-east-roster"
+}
+services {
+  chart  = "oci://registry.example.com/charts/dss:0.1.0"
+  values = "services.yaml"
+}
+cluster {
+  endpoint = "https://10.0.0.1:6443/"
+  ca_file  = "cluster-ca.pem"
+  proxy    = "socks5://bastion.example.com:1080"
+}
+
+credential "aws" {
+  aws {
+    profile          = "uss1-profile"
+    credentials_file = "aws-credentials"
+  }
+}
+credential "aws-env" {
+  aws {
+    access_key_id_env     = "OTHER_ID"
+    secret_access_key_env = "OTHER_KEY"
+    session_token_env     = "OTHER_TOKEN"
+  }
+}
+credential "vault" {
+  bearer {
+    file = "vault-token"
+  }
+}
+credential "ci" {
+  bearer {
+    env = "CI_TOKEN"
+  }
+}
+credential "registry" {
+  basic {
+    username      = "ana"
+    password_file = "registry-password"
+  }
+}
+credential "registry-env" {
+  basic {
+    username     = "bob"
+    password_env = "REGISTRY_PASSWORD"
+  }
+}
+credential "mtls" {
+  client_tls {
+    certificate_file = "client.pem"
+    key_file         = "client-key.pem"
+  }
+}
+credential "cluster" {
+  kubeconfig {
+    file    = "kubeconfig.yaml"
+    context = "uss1-context"
+  }
+}
+
+terraform {
+  binary          = "/opt/tofu"
+  provider_mirror = "provider-mirror"
+  plugin_cache    = "provider-cache"
+}
+tools {
+  helm = "/opt/helm"
+}
