@@ -131,6 +131,7 @@ pub(crate) fn run(checkout: &Checkout, profile: Profile) -> Result<()> {
 /// of all. Equal programs give equal digests.
 pub(crate) fn write(checkout: &Checkout, bin: &Path) -> Result<PathBuf> {
     let folder = checkout.images();
+    remove_others(&folder)?;
     for image in &IMAGES {
         let digest = image.write(&folder, &checkout.root, bin);
         let digest = digest.with_context(|| format!("cannot write the image `{}`", image.reference()))?;
@@ -139,11 +140,24 @@ pub(crate) fn write(checkout: &Checkout, bin: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Removes what is no image of ours (any more), or was never finished: the world takes every folder for an image.
+fn remove_others(folder: &Path) -> Result<()> {
+    let names: Vec<_> = IMAGES.iter().map(Image::folder_name).collect();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry?;
+        if !names.iter().any(|name| entry.file_name() == name.as_str()) {
+            let path = entry.path();
+            fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::{IMAGES, Image};
+    use super::{IMAGES, Image, remove_others};
 
     const IMAGE: Image = Image {
         name: "example/tool",
@@ -174,6 +188,19 @@ mod tests {
         assert_ne!(IMAGE.write(&images, root, root).expect("it is written"), first);
         let n_blobs = fs::read_dir(images.join("example_tool/blobs/sha256")).expect("it is there").count();
         assert_eq!(n_blobs, 3, "blobs of the former image are gone");
+    }
+
+    #[test]
+    fn what_is_no_image_of_ours_goes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["interuss_dss", "interuss_dss.unfinished", "former"] {
+            fs::create_dir(folder.path().join(name)).expect("the folder is new");
+        }
+        remove_others(folder.path()).expect("the folder is ours");
+        let left =
+            fs::read_dir(folder.path()).expect("it is there").map(|entry| entry.expect("it is there").file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["interuss_dss"]);
+        remove_others(&folder.path().join("nowhere")).expect("nothing is there");
     }
 
     #[test]
