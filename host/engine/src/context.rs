@@ -21,6 +21,8 @@ use crate::progress::{Event, Progress, What};
 pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) operation: OperationId,
+    /// Whether an earlier run has left it unfinished.
+    pub(crate) resumed: bool,
     /// Folder of the operation.
     pub(crate) folder: PathBuf,
     pub(crate) progress: Arc<dyn Progress>,
@@ -108,7 +110,7 @@ impl StepContext {
     ///
     /// [`WriteError`] if it cannot be made.
     pub fn probe_folder(&self) -> Result<PathBuf, WriteError> {
-        made(self.shared.folder.join(self.key.to_folder_name()).join(format!("probe-{}", Uuid::now_v7())))
+        made(step_folder(&self.shared.folder, &self.key).join(format!("probe-{}", Uuid::now_v7())))
     }
 
     /// What this step gave when it last ended well in this operation, asked to do the same. The world may have moved since.
@@ -197,7 +199,11 @@ impl StepContext {
 }
 
 pub(crate) fn attempt_folder(operation: &Path, step: &StepKey, attempt: u32) -> PathBuf {
-    operation.join(step.to_folder_name()).join(format!("attempt-{attempt}"))
+    step_folder(operation, step).join(format!("attempt-{attempt}"))
+}
+
+pub(crate) fn step_folder(operation: &Path, step: &StepKey) -> PathBuf {
+    operation.join(step.to_folder_name())
 }
 
 fn made(folder: PathBuf) -> Result<PathBuf, WriteError> {

@@ -5,7 +5,6 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use hangar_durable::ProcessId;
 use hangar_durable::process::{SPOOL_VARIABLE, leaders_with};
@@ -20,11 +19,8 @@ use crate::lock::Lock;
 use crate::progress::{NoProgress, Progress, What};
 use crate::redact::{NoSecrets, Redactor};
 use crate::report::Report;
-use crate::run;
+use crate::run::{self, LOOK_EVERY};
 use crate::steps::Steps;
-
-/// How often a process of an earlier run is looked at while it is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How an engine is set up.
 #[derive(Clone)]
@@ -120,6 +116,7 @@ impl Engine {
             journal: self.journal.clone(),
             folder: self.folder.join("operations").join(begun.id.as_str()),
             operation: begun.id,
+            resumed: begun.resumed,
             progress: Arc::clone(&self.options.progress),
             cancel: self.options.cancel.clone(),
             outputs: Mutex::new(BTreeMap::new()),

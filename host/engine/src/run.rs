@@ -3,6 +3,8 @@
 mod limits;
 mod one;
 
+pub(crate) use one::LOOK_EVERY;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -29,7 +29,7 @@ pub enum Seen<T> {
 /// One step of a plan: it may happen twice, and what it did is told by looking at the world, not by remembering.
 ///
 /// The engine calls, in this order: [`settle`](Self::settle) if an earlier attempt is in doubt,
-/// [`probe`](Self::probe), and only if that says [`Seen::NotDone`], [`act`](Self::act) and [`verify`](Self::verify).
+/// [`probe`](Self::probe) (once no process lives that an earlier run has started for this step), and only if that says [`Seen::NotDone`], [`act`](Self::act) and [`verify`](Self::verify).
 /// Steps go forward; what must be taken back is a step of its own.
 #[async_trait]
 pub trait Step: Send + Sync + 'static {

@@ -1,19 +1,24 @@
 //! Running one step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use hangar_durable::failpoint;
+use hangar_durable::process::{SPOOL_VARIABLE, leaders_with};
+use hangar_durable::{ProcessId, failpoint};
 use hangar_plan::step::{StepKey, StepOrder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::{chain, limits};
-use crate::context::{Shared, StepContext, attempt_folder};
+use crate::context::{Shared, StepContext, attempt_folder, step_folder};
 use crate::journal::{Attempt, EntryKind, JournalError};
 use crate::progress::What;
 use crate::report::{Left, StepFailure};
 use crate::step::{AnyStep, FailureKind, Seen, StepError};
+
+/// How often a process of an earlier run is looked at while it is waited for.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Whether the step acted, or why it is not done.
 type Ended = Result<bool, StepFailure>;
@@ -84,6 +89,11 @@ impl Runner<'_> {
         {
             return Ok(Err(self.failure(left, err)));
         }
+        if self.cx.shared.resumed
+            && let Err(err) = self.wait_for_leftovers().await?
+        {
+            return Ok(Err(self.failure(left, err)));
+        }
         let seen = match self.probe().await {
             Ok(seen) => seen,
             Err(err) => return Ok(Err(self.failure(left, err))),
@@ -111,6 +121,37 @@ impl Runner<'_> {
         self.within(self.step.settle(&self.cx, attempt)).await?;
         failpoint::hit("engine.settle.after");
         Ok(())
+    }
+
+    /// Nothing that an earlier run has started for this step may live when the step is looked at: not a look of that run
+    /// either, which may hold a lock.
+    async fn wait_for_leftovers(&self) -> Result<Result<(), StepError>, JournalError> {
+        let mut told = None;
+        while let Some(process) = self.leftover().await? {
+            if told.as_ref() != Some(&process) {
+                self.cx.waiting(format!("process {}, which an earlier run has started", process.pid));
+                told = Some(process);
+            }
+            let moment = async {
+                tokio::time::sleep(LOOK_EVERY).await;
+                Ok(())
+            };
+            if let Err(err) = self.within(moment).await {
+                return Ok(Err(err));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn leftover(&self) -> Result<Option<ProcessId>, JournalError> {
+        let recorded = self.cx.journal().living_children().await?;
+        if let Some(child) = recorded.into_iter().find(|child| child.step == self.cx.key) {
+            return Ok(Some(child.process));
+        }
+        // Where the processes of the machine cannot be read, those on record have to do.
+        let living = leaders_with(SPOOL_VARIABLE).unwrap_or_default();
+        let ours = step_folder(&self.cx.shared.folder, &self.cx.key);
+        Ok(living.into_iter().find(|(_, spool)| spool.starts_with(&ours)).map(|(process, _)| process))
     }
 
     async fn probe(&self) -> Result<Seen<Value>, StepError> {

@@ -66,6 +66,8 @@ pub(crate) enum Fault {
     Blind,
     /// Acts until it is told to stop.
     Endless,
+    /// As endless, with a child that outlives it: this very process.
+    Orphans,
     /// Acts and does not listen.
     Deaf,
     /// Acts, and nothing comes of it.
@@ -99,10 +101,10 @@ impl Make {
         Self { log: Arc::clone(log), ..self }
     }
 
-    /// An endless step has a child that lives: this very process. All others' are dead.
+    /// What a step has started is dead, unless it is to outlive it.
     fn child(&self) -> ProcessId {
         let mut child = ProcessId::current().unwrap();
-        child.start_time -= u64::from(self.fault != Fault::Endless);
+        child.start_time -= u64::from(self.fault != Fault::Orphans);
         child
     }
 
@@ -144,7 +146,7 @@ impl Step for Make {
         cx.record_child(&self.child(), Path::new("spool")).await.map_err(StepError::bug)?;
         match self.fault {
             Fault::Before => return Err(StepError::outside("the cloud is away")),
-            Fault::Endless => {
+            Fault::Endless | Fault::Orphans => {
                 cx.stopped().await;
                 return Err(StepError::interrupted());
             }

@@ -16,9 +16,12 @@ use crate::fake::{Fault, Log, Site, diamond, work};
 struct Tool(Child);
 
 impl Tool {
-    #[expect(clippy::disallowed_methods, reason = "stands for a tool whose host was killed")]
     fn start(state: &Path) -> Self {
-        let spool = state.join("operations/x/infra+apply/attempt-1/apply");
+        Self::start_with(&state.join("operations/x/infra+apply/attempt-1/apply"))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "stands for a tool whose host was killed")]
+    fn start_with(spool: &Path) -> Self {
         Self(Command::new("/bin/sleep").arg("60").env("HANGAR_SPOOL", spool).process_group(0).spawn().unwrap())
     }
 }
@@ -81,4 +84,37 @@ async fn waiting_for_a_tool_ends_when_asked() {
         .await
         .unwrap_err();
     assert!(matches!(refused, EngineError::StillAtWork { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_step_is_not_looked_at_while_its_tool_of_an_earlier_run_lives() {
+    let site = Site::new();
+    let failing = |thing: &str| if thing == "b" { Fault::Before } else { Fault::None };
+    site.run(diamond(&site.world, failing, &Log::default())).await.unwrap_err();
+    let engine = site.engine();
+    let operation = engine.begin(work("plan-1")).await.unwrap();
+    let folder = site.state().canonicalize().unwrap().join("operations").join(operation.id().as_str());
+    let mut tool = Some(Tool::start_with(&folder.join("b/probe-1/plan")));
+    while engine.leftovers().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let log = Log::default();
+    let run = operation.run(diamond(&site.world, |_| Fault::None, &log));
+    tokio::pin!(run);
+    let done = |what: &str| log.lock().unwrap().iter().any(|line| line == what);
+    let mut n_polls = 0;
+    let ended = std::future::poll_fn(|cx| {
+        let polled = run.as_mut().poll(cx);
+        if tool.is_some() {
+            assert!(!done("probe b"));
+            n_polls += u32::from(done("probe a"));
+            // Long enough for `b` to have come to its turn, and to wait.
+            if n_polls > 20 {
+                drop(tool.take());
+            }
+        }
+        polled
+    });
+    ended.await.unwrap();
+    assert!(done("probe b") && tool.is_none());
 }

@@ -104,7 +104,7 @@ async fn a_doubt_outlives_the_operation_that_left_it() {
     let site = Site::new();
     let engine = site.engine();
     let operation = engine.begin(work("plan-1")).await.unwrap();
-    let stuck = diamond(&site.world, |thing| if thing == "b" { Fault::Endless } else { Fault::None }, &Log::default());
+    let stuck = diamond(&site.world, |thing| if thing == "b" { Fault::Orphans } else { Fault::None }, &Log::default());
     // The run goes away in the middle of `b`, as after a kill.
     tokio::select! {
         ended = operation.run(stuck) => panic!("{ended:?}"),

@@ -54,15 +54,15 @@ impl Site {
         cache
     }
 
-    /// The tool that the machine has.
+    /// The tool that `HANGAR_TERRAFORM` names, or else the one that the machine has.
     #[cfg(feature = "real-terraform")]
+    #[expect(clippy::disallowed_methods, reason = "which tool is tested is said by who tests")]
     pub(crate) async fn real(&self) -> Driver {
-        let terraform = match option_env!("HANGAR_TERRAFORM") {
-            Some(binary) => Terraform::at(Path::new(binary), &self.cache()).await.unwrap(),
+        let terraform = match std::env::var_os("HANGAR_TERRAFORM") {
+            Some(binary) => Terraform::at(Path::new(&binary), &self.cache()).await.unwrap(),
             None => {
-                let folders =
-                    hangar_exec::search_path(std::ffi::OsStr::new("/usr/local/bin:/usr/bin:/opt/homebrew/bin"));
-                Terraform::find(&folders, &self.cache()).await.unwrap()
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                Terraform::find(&hangar_exec::search_path(&path), &self.cache()).await.unwrap()
             }
         };
         Driver::new(terraform, self.stack(), Environment::new())
