@@ -17,6 +17,16 @@ pub(crate) struct Attempts {
     deadline: Duration,
 }
 
+/// Waits for a Helm that an earlier life of this host has started in this folder of a step, and that still runs; changes
+/// nothing else. What it did is then told by looking.
+///
+/// # Errors
+///
+/// [`HelmError::Deadline`] if it does not end; it is then interrupted. [`HelmError::Exec`] if nothing can be found out.
+pub async fn settle(folder: &Path, deadline: Duration) -> Result<(), HelmError> {
+    Attempts::new(folder, deadline).outlive().await
+}
+
 /// How one Helm ended.
 pub(crate) struct Ended {
     pub(crate) exit: Exit,

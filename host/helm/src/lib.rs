@@ -23,6 +23,7 @@ mod uninstall;
 mod values;
 
 pub use access::ClusterAccess;
+pub use attempts::settle;
 pub use chart::Chart;
 pub use deploy::{Deploy, Deployed};
 pub use error::HelmError;

@@ -70,7 +70,7 @@ impl Manifest {
     /// [`HelmError::Template`] for a document that is no object.
     pub fn parse(text: &str) -> Result<Self, HelmError> {
         let documents = documents(text).filter(|document| !is_empty(document));
-        let objects = documents.map(|document| Ok((head(&document)?, document)));
+        let objects = documents.map(|document| Ok((head(&document)?, format!("{}\n", document.trim()))));
         Ok(Self { objects: objects.collect::<Result<_, HelmError>>()? })
     }
 

@@ -9,7 +9,7 @@ use crate::error::HelmError;
 type Meaning = fn(String) -> HelmError;
 
 /// Words of Helm, and what they mean. The first that matches counts, so the narrow ones stand before the wide ones.
-const MEANINGS: [(&str, Meaning); 20] = [
+const MEANINGS: [(&str, Meaning); 21] = [
     ("chart requires kubeversion", |detail| HelmError::KubeVersion { detail }),
     ("execution error at", |detail| HelmError::Template { detail }),
     (" executing \"", |detail| HelmError::Template { detail }),
@@ -17,6 +17,8 @@ const MEANINGS: [(&str, Meaning); 20] = [
     ("yaml parse error", |detail| HelmError::Template { detail }),
     ("error converting yaml", |detail| HelmError::Template { detail }),
     ("error calling", |detail| HelmError::Template { detail }),
+    // Helm calls a cluster unreachable that refuses its token.
+    ("provide credentials", |_| HelmError::CredentialRefused),
     ("cluster unreachable", |detail| HelmError::Unreachable { detail }),
     ("x509:", |detail| HelmError::Unreachable { detail }),
     ("connection refused", |detail| HelmError::Unreachable { detail }),

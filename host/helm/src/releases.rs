@@ -31,6 +31,12 @@ impl Releases {
         &self.helm
     }
 
+    /// How it reaches the cluster.
+    #[must_use]
+    pub fn access(&self) -> &ClusterAccess {
+        &self.access
+    }
+
     /// Every revision that is kept of a release, newest first; empty if there is no such release.
     ///
     /// # Errors

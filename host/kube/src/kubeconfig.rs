@@ -5,7 +5,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::{Access, Credential};
 use crate::error::KubeError;
@@ -15,7 +15,33 @@ use crate::error::KubeError;
 /// The form is JSON, which every reader of kubeconfigs takes: YAML readers turn an unquoted `n` or `on` into a boolean.
 #[must_use]
 pub fn text(access: &Access, name: &str, namespace: &str) -> SecretString {
-    let encode = |text: &str| BASE64_STANDARD.encode(text);
+    let user = match &access.credential {
+        Credential::Token(token) => json!({"token": token.expose_secret()}),
+        Credential::ClientTls { certificate_pem, key_pem } => client_tls(certificate_pem, key_pem),
+    };
+    of_user(access, name, namespace, &user)
+}
+
+/// Makes the same without the token, and the token beside it, for a tool that takes one from its environment: nothing of
+/// it then stands on a disk. A client certificate stays in the kubeconfig.
+#[must_use]
+pub fn split(access: &Access, name: &str, namespace: &str) -> (SecretString, Option<SecretString>) {
+    let (user, token) = match &access.credential {
+        Credential::Token(token) => (json!({}), Some(token.clone())),
+        Credential::ClientTls { certificate_pem, key_pem } => (client_tls(certificate_pem, key_pem), None),
+    };
+    (of_user(access, name, namespace, &user), token)
+}
+
+fn client_tls(certificate_pem: &str, key_pem: &SecretString) -> Value {
+    json!({"client-certificate-data": encode(certificate_pem), "client-key-data": encode(key_pem.expose_secret())})
+}
+
+fn encode(text: &str) -> String {
+    BASE64_STANDARD.encode(text)
+}
+
+fn of_user(access: &Access, name: &str, namespace: &str, user: &Value) -> SecretString {
     let mut cluster = json!({"server": access.endpoint});
     if let Some(ca) = &access.ca_pem {
         cluster["certificate-authority-data"] = json!(encode(ca));
@@ -26,13 +52,6 @@ pub fn text(access: &Access, name: &str, namespace: &str) -> SecretString {
     if let Some(proxy) = &access.proxy {
         cluster["proxy-url"] = json!(proxy);
     }
-    let user = match &access.credential {
-        Credential::Token(token) => json!({"token": token.expose_secret()}),
-        Credential::ClientTls { certificate_pem, key_pem } => json!({
-            "client-certificate-data": encode(certificate_pem),
-            "client-key-data": encode(key_pem.expose_secret()),
-        }),
-    };
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -75,8 +94,14 @@ mod tests {
         write(&path, &access, "on", "n")?;
         assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
         let back = Access::from_kubeconfig(&std::fs::read_to_string(&path)?.into(), None).await?;
-        assert_eq!((back.endpoint, back.server_name, back.proxy), (access.endpoint, access.server_name, access.proxy));
+        assert_eq!(
+            (back.endpoint, back.server_name, back.proxy),
+            (access.endpoint.clone(), access.server_name.clone(), access.proxy.clone())
+        );
         assert!(matches!(back.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
+        let (apart, token) = split(&access, "on", "n");
+        assert!(!apart.expose_secret().contains("sesame"));
+        assert_eq!(token.map(|token| token.expose_secret().to_owned()).as_deref(), Some("sesame"));
         Ok(())
     }
 }

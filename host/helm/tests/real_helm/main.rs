@@ -2,6 +2,9 @@
 
 mod chart;
 mod chart_values;
+#[path = "../../../kube/tests/real_cluster/control_plane.rs"]
+mod control_plane;
 mod example;
 mod refusals;
+mod releases;
 mod tool;

@@ -3,19 +3,19 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hangar_exec::{Command, Spool, Stream};
-use hangar_kube::{Access, Cluster, Credential, namespace};
-use k8s_openapi::api::core::v1::Node;
-use kube::Api;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use crate::logs;
 
 /// Tokens of two people: one who may do everything, one who may do nothing.
 pub(crate) const ADMIN: &str = "admin-token";
@@ -35,23 +35,29 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    pub(crate) fn endpoint(&self) -> String {
+    fn endpoint(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn access(&self, token: &str) -> Access {
-        Access {
-            endpoint: self.endpoint(),
-            ca_pem: Some(self.ca_pem.clone()),
-            server_name: None,
-            proxy: None,
-            credential: Credential::Token(token.into()),
-        }
+    /// A client of the test itself, known by one of the tokens.
+    pub(crate) async fn client(&self, token: &str) -> Result<Client> {
+        let kubeconfig: Kubeconfig = serde_json::from_value(self.kubeconfig(token))?;
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Client::try_from(config)?)
     }
 
-    pub(crate) fn cluster(&self) -> Result<Cluster> {
-        Ok(Cluster::connect(&self.access(ADMIN))?)
+    pub(crate) fn kubeconfig(&self, token: &str) -> Value {
+        kubeconfig(&self.endpoint(), &self.ca_pem, token)
     }
+}
+
+fn kubeconfig(endpoint: &str, ca_pem: &str, token: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {"server": endpoint, "certificate-authority-data": BASE64_STANDARD.encode(ca_pem)}}],
+        "users": [{"name": "x", "user": {"token": token}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    })
 }
 
 /// The control plane of this program; the first caller starts it.
@@ -71,21 +77,25 @@ pub(crate) fn control_plane() -> Result<&'static ControlPlane> {
 }
 
 /// A namespace of its own for one test.
-pub(crate) async fn new_namespace(cluster: &Cluster, name: &str) -> Result<()> {
-    Ok(namespace::ensure(cluster, name, &[].into(), SOON).await?)
+pub(crate) async fn new_namespace(client: &Client, name: &str) -> Result<()> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let wanted = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    namespaces.patch(name, &PatchParams::apply("test"), &Patch::Apply(wanted)).await?;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
+    let started = Instant::now();
+    while accounts.get_opt("default").await?.is_none() {
+        ensure!(started.elapsed() < SOON, "no service account in `{name}`");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 async fn start() -> Result<ControlPlane> {
     let dir = tempfile::tempdir()?;
     let ca_pem = write_pki(&dir.path().join("pki"))?;
     let port = free_ports()?;
-    for (name, token) in [("kcm", ADMIN), ("sched", ADMIN)] {
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "x",
-            "clusters": [{"name": "x", "cluster": {"server": format!("https://127.0.0.1:{port}"), "certificate-authority": dir.path().join("pki/ca.crt")}}],
-            "users": [{"name": "x", "user": {"token": token}}],
-            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-        });
+    for name in ["kcm", "sched"] {
+        let config = kubeconfig(&format!("https://127.0.0.1:{port}"), &ca_pem, ADMIN);
         std::fs::write(dir.path().join(format!("{name}.kubeconfig")), config.to_string())?;
     }
     let spool = Spool::new(dir.path().join("output"));
@@ -108,7 +118,6 @@ async fn start() -> Result<ControlPlane> {
         child.wait().await;
     }
     ended.context("not ready in time")??;
-    make_node(&plane.cluster()?, logs::serve().await?).await?;
     Ok(plane)
 }
 
@@ -153,22 +162,4 @@ fn free_ports() -> Result<u16> {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let mut starts = (start..32_000).step_by(usize::from(PORTS));
     starts.find(|first| (*first..first + PORTS).all(is_free)).context("no free ports")
-}
-
-/// A machine for the scheduler to put pods on. `logs` is where the API server asks for what containers wrote.
-async fn make_node(cluster: &Cluster, logs: u16) -> Result<()> {
-    let nodes: Api<Node> = Api::all(cluster.client().clone());
-    let params = PatchParams::apply("stand-in").force();
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}});
-    nodes.patch("node-1", &params, &Patch::Apply(node)).await?;
-    let resources = json!({"cpu": "64", "memory": "256Gi", "pods": "1000"});
-    let status = json!({"apiVersion": "v1", "kind": "Node", "status": {
-        "capacity": resources, "allocatable": resources,
-        "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": logs}},
-        "conditions": [{"type": "Ready", "status": "True", "reason": "StandIn", "message": "",
-            "lastHeartbeatTime": "2026-01-01T00:00:00Z", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
-    }});
-    nodes.patch_status("node-1", &params, &Patch::Apply(status)).await?;
-    Ok(())
 }

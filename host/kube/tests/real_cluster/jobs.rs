@@ -15,14 +15,9 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::control_plane::{SOON, control_plane, new_namespace};
+use crate::control_plane::SOON;
 use crate::kubelet::{Kubelet, Play};
-
-async fn fresh(namespace: &str) -> Result<Cluster> {
-    let cluster = control_plane()?.cluster()?;
-    new_namespace(&cluster, namespace).await?;
-    Ok(cluster)
-}
+use crate::machine::fresh;
 
 fn ready(id: &str) -> Probe {
     let question = HttpQuestion {

@@ -4,5 +4,6 @@ mod control_plane;
 mod jobs;
 mod kubelet;
 mod logs;
+mod machine;
 mod objects;
 mod workloads;

@@ -12,13 +12,8 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-use crate::control_plane::{ADMIN, NOBODY, SOON, control_plane, new_namespace};
-
-async fn fresh(name: &str) -> Result<Cluster> {
-    let cluster = control_plane()?.cluster()?;
-    new_namespace(&cluster, name).await?;
-    Ok(cluster)
-}
+use crate::control_plane::{ADMIN, NOBODY, SOON};
+use crate::machine::{access, cluster, fresh};
 
 async fn put(cluster: &Cluster, namespace: &str, files: Files) -> Result<Swap, KubeError> {
     secrets::put(cluster, namespace, "x", &BTreeMap::new(), &files).await
@@ -38,7 +33,7 @@ async fn content(cluster: &Cluster, namespace: &str, file: &str) -> Result<Strin
 
 #[tokio::test]
 async fn the_api_server_says_who_we_are() -> Result<()> {
-    let cluster = control_plane()?.cluster()?;
+    let cluster = cluster().await?;
     assert_eq!(cluster.identity().await?.user, "admin");
     assert!(cluster.version().await?.starts_with("v1."));
     Ok(())
@@ -46,10 +41,9 @@ async fn the_api_server_says_who_we_are() -> Result<()> {
 
 #[tokio::test]
 async fn a_wrong_token_and_a_powerless_user_are_told_apart() -> Result<()> {
-    let plane = control_plane()?;
-    let unknown = Cluster::connect(&plane.access("wrong"))?;
+    let unknown = Cluster::connect(&access("wrong").await?)?;
     assert!(matches!(unknown.identity().await, Err(KubeError::CredentialRefused { .. })));
-    let nobody = Cluster::connect(&plane.access(NOBODY))?;
+    let nobody = Cluster::connect(&access(NOBODY).await?)?;
     assert_eq!(nobody.identity().await?.user, "nobody");
     let err = secrets::read(&nobody, "default", "x").await.map(drop);
     let Err(KubeError::Forbidden { action, reason }) = &err else { anyhow::bail!("{err:?}") };
@@ -63,7 +57,10 @@ async fn a_wrong_token_and_a_powerless_user_are_told_apart() -> Result<()> {
 
 #[tokio::test]
 async fn a_namespace_is_made_once_and_deleted_whole() -> Result<()> {
-    let cluster = fresh("whole").await?;
+    let cluster = cluster().await?;
+    assert!(!namespace::is_ready(&cluster, "whole").await?);
+    namespace::ensure(&cluster, "whole", &BTreeMap::new(), SOON).await?;
+    assert!(namespace::is_ready(&cluster, "whole").await?);
     namespace::ensure(&cluster, "whole", &[("team".to_owned(), "dss".to_owned())].into(), SOON).await?;
     let api: Api<Namespace> = Api::all(cluster.client().clone());
     let labels = api.get("whole").await?.labels().clone();
@@ -73,6 +70,7 @@ async fn a_namespace_is_made_once_and_deleted_whole() -> Result<()> {
     namespace::delete(&cluster, "whole", SOON).await?;
     namespace::delete(&cluster, "whole", SOON).await?;
     assert!(api.get_opt("whole").await?.is_none());
+    assert!(!namespace::is_ready(&cluster, "whole").await?);
     Ok(())
 }
 

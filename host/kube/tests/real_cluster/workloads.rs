@@ -16,13 +16,13 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::control_plane::{SOON, control_plane, new_namespace};
+use crate::control_plane::SOON;
 use crate::kubelet::{Kubelet, Play};
+use crate::machine::{cluster, fresh};
 
 /// A namespace with a StatefulSet `db` of three pods and its disruption budget.
 async fn with_set(namespace: &str) -> Result<Cluster> {
-    let cluster = control_plane()?.cluster()?;
-    new_namespace(&cluster, namespace).await?;
+    let cluster = fresh(namespace).await?;
     let labels = json!({"app": "db"});
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
         "metadata": {"name": "db", "annotations": {"hangar.dev/configuration": "one"}},
@@ -100,7 +100,7 @@ async fn a_wait_that_ends_too_early_says_which_pod_lacks_what() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_not_there_is_absent() -> Result<()> {
-    let cluster = control_plane()?.cluster()?;
+    let cluster = cluster().await?;
     assert_eq!(workload::observe(&cluster, "default", "nothing").await?, Observation::Absent);
     let none =
         rollout::wait(&cluster, "default", &[Target::Service("nothing".to_owned())], Duration::from_secs(1), |_| ())
@@ -111,8 +111,7 @@ async fn what_is_not_there_is_absent() -> Result<()> {
 
 #[tokio::test]
 async fn a_deployment_is_there_once_all_pods_are_of_its_newest_template() -> Result<()> {
-    let cluster = control_plane()?.cluster()?;
-    new_namespace(&cluster, "newest").await?;
+    let cluster = fresh("newest").await?;
     let _kubelet = Kubelet::start(&cluster, "newest", |_| Play::Run { ready: true });
     let api: Api<Deployment> = Api::namespaced(cluster.client().clone(), "newest");
     for image in ["example/core:1", "example/core:2"] {
@@ -204,8 +203,7 @@ async fn a_restart_stops_at_a_pod_that_does_not_come_back() -> Result<()> {
 
 #[tokio::test]
 async fn a_failed_job_is_told_with_its_reason() -> Result<()> {
-    let cluster = control_plane()?.cluster()?;
-    new_namespace(&cluster, "failing").await?;
+    let cluster = fresh("failing").await?;
     let message = "database is not there".to_owned();
     let _kubelet = Kubelet::start(&cluster, "failing", move |_| Play::End {
         exit_code: 3,
