@@ -1,0 +1,39 @@
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::WorldError;
+
+/// Who writes what the world writes.
+pub(crate) const FIELD_MANAGER: &str = "hangar-world";
+
+/// Applies what a cluster as bought has from the start: a default storage class, and the operator's rights.
+pub(crate) async fn apply(client: &Client, organisation: &str) -> Result<(), WorldError> {
+    let kube = || WorldError::kube(organisation, "take its first objects");
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": "standard",
+            "annotations": { "storageclass.kubernetes.io/is-default-class": "true" },
+        },
+        "provisioner": "kubernetes.io/host-path",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "Immediate",
+    });
+    let classes: Api<StorageClass> = Api::all(client.clone());
+    classes.patch("standard", &params, &Patch::Apply(class)).await.map_err(kube())?;
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": { "name": "hangar-operator" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "hangar" }],
+    });
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    bindings.patch("hangar-operator", &params, &Patch::Apply(binding)).await.map_err(kube())?;
+    Ok(())
+}

@@ -1,0 +1,218 @@
+use std::collections::HashMap;
+use std::io::SeekFrom;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use k8s_openapi::api::core::v1::ContainerStatus;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::Node;
+use super::logs::{self, Selection};
+use super::pod_state::{PodState, Slot};
+use crate::WorldError;
+use crate::pki::KubeletPki;
+
+const PORT: u16 = 10250;
+const HANDSHAKE: Duration = Duration::from_secs(5);
+const FOLLOW_EVERY: Duration = Duration::from_millis(100);
+
+/// Serves the logs of the node's containers to whoever has a certificate of the kubelet's CA: the API server. Returns the port.
+pub(super) async fn start(node: &Arc<Node>, pki: &KubeletPki, tasks: &mut JoinSet<()>) -> Result<u16, WorldError> {
+    let acceptor = acceptor(pki)?;
+    let listen = |err| WorldError::Listen { what: "the kubelet", address: node.addresses.node().to_string(), err };
+    let listener = TcpListener::bind((node.addresses.node(), PORT)).await.map_err(listen)?;
+    let port = listener.local_addr().map_err(listen)?.port();
+    let router = Router::new()
+        .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
+        .with_state(node.clone());
+    tasks.spawn(accept(listener, acceptor, router));
+    Ok(port)
+}
+
+fn acceptor(pki: &KubeletPki) -> Result<TlsAcceptor, WorldError> {
+    let tls = |err: Box<dyn std::error::Error + Send + Sync>| WorldError::Tls { what: "the kubelet", err };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&pki.ca).map_err(tls)? {
+        roots.add(certificate).map_err(|err| tls(err.into()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|err| tls(err.into()))?;
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|err| tls(err.into()))?;
+    let key = PrivateKeyDer::from_pem_slice(pki.key.as_bytes()).map_err(|err| tls(err.into()))?;
+    let config =
+        config.with_client_cert_verifier(verifier).with_single_cert(certificates(&pki.certificate).map_err(tls)?, key);
+    let mut config = config.map_err(|err| tls(err.into()))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Box<dyn std::error::Error + Send + Sync>> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    Ok(certificates?)
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(serve(stream, acceptor.clone(), router.clone()));
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
+    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
+    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let served = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
+    if let Err(err) = served {
+        tracing::debug!(%err, "kubelet connection ended early");
+    }
+}
+
+type Parameters = HashMap<String, String>;
+
+async fn container_logs(
+    State(node): State<Arc<Node>>,
+    Path((namespace, pod, container)): Path<(String, String, String)>,
+    Query(parameters): Query<Parameters>,
+) -> Response {
+    let known = node.pods().values().find(|known| known.namespace == namespace && known.name == pod).cloned();
+    let Some(state) = known else {
+        return (StatusCode::NOT_FOUND, format!("pod {pod:?} does not exist")).into_response();
+    };
+    let log = match find_log(&state, &container, is_on(&parameters, "previous")) {
+        Ok(log) => log,
+        Err(why) => return (StatusCode::BAD_REQUEST, why).into_response(),
+    };
+    let selection = selection(&parameters);
+    if is_on(&parameters, "follow") {
+        return Body::from_stream(follow(state, log, selection)).into_response();
+    }
+    let text = tokio::fs::read(&log.path).await.unwrap_or_default();
+    selection.apply(&String::from_utf8_lossy(&text)).into_response()
+}
+
+/// One run of a container.
+struct Log {
+    slot: Slot,
+    attempt: i32,
+    path: PathBuf,
+}
+
+/// The wanted log, or in the kubelet's words why there is none.
+fn find_log(state: &PodState, container: &str, previous: bool) -> Result<Log, String> {
+    let facts = state.facts();
+    let position = |statuses: &[ContainerStatus]| statuses.iter().position(|status| status.name == container);
+    let slot = position(&facts.main).map(Slot::Main).or_else(|| position(&facts.init).map(Slot::Init));
+    let slot = slot.ok_or_else(|| format!("container {container:?} is not valid for pod {:?}", state.name))?;
+    let status = state.container(slot);
+    let has_ended = status.last_state.as_ref().is_some_and(|last| last.terminated.is_some());
+    let waiting = status.state.as_ref().and_then(|state| state.waiting.as_ref());
+    let attempt = match (previous, waiting) {
+        (true, _) if !has_ended => {
+            return Err(format!("previous terminated container {container:?} in pod {:?} not found", state.name));
+        }
+        // Between two runs the last one is both the latest and the previous.
+        (true, None) => status.restart_count - 1,
+        (true, Some(_)) => status.restart_count,
+        (false, Some(waiting)) if !has_ended => {
+            let reason = waiting.reason.as_deref().unwrap_or("ContainerCreating");
+            let waits = if reason.starts_with("ErrImage") || reason.starts_with("ImagePull") {
+                "trying and failing to pull image".to_owned()
+            } else {
+                reason.to_owned()
+            };
+            return Err(format!("container {container:?} in pod {:?} is waiting to start: {waits}", state.name));
+        }
+        (false, _) => status.restart_count,
+    };
+    Ok(Log { slot, attempt, path: logs::path(&state.container_dir(container), attempt) })
+}
+
+fn is_on(parameters: &Parameters, name: &str) -> bool {
+    parameters.get(name).is_some_and(|value| value == "true" || value == "1")
+}
+
+fn selection(parameters: &Parameters) -> Selection {
+    let number = |name: &str| parameters.get(name).and_then(|value| value.parse::<i64>().ok());
+    let ago = number("sinceSeconds")
+        .and_then(|seconds| Timestamp::now().checked_sub(SignedDuration::from_secs(seconds)).ok());
+    Selection {
+        tail: number("tailLines").and_then(|lines| usize::try_from(lines).ok()),
+        since: ago.or_else(|| parameters.get("sinceTime").and_then(|time| time.parse().ok())),
+        timestamps: is_on(parameters, "timestamps"),
+        limit_bytes: number("limitBytes").and_then(|bytes| usize::try_from(bytes).ok()),
+    }
+}
+
+/// What is there, and then each line as it comes, until that run of the container has ended.
+fn follow(
+    state: Arc<PodState>,
+    log: Log,
+    selection: Selection,
+) -> impl futures::Stream<Item = std::io::Result<String>> {
+    struct Follower {
+        state: Arc<PodState>,
+        log: Log,
+        selection: Selection,
+        read: u64,
+        is_over: bool,
+    }
+    let start = Follower { state, log, selection, read: 0, is_over: false };
+    futures::stream::unfold(start, |mut follower| async move {
+        loop {
+            if follower.is_over {
+                return None;
+            }
+            // Asked before reading: what the container wrote until its end is read then.
+            let has_ended = !is_running(&follower.state.container(follower.log.slot), follower.log.attempt);
+            let fresh = read_from(&follower.log.path, follower.read).await.unwrap_or_default();
+            let n_whole = fresh.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let text = follower.selection.apply(&String::from_utf8_lossy(&fresh[..n_whole]));
+            // The tail counts from the end of what was there at first.
+            follower.selection.tail = None;
+            follower.read += n_whole as u64;
+            follower.is_over = has_ended;
+            if !text.is_empty() {
+                return Some((Ok(text), follower));
+            }
+            if !has_ended {
+                tokio::time::sleep(FOLLOW_EVERY).await;
+            }
+        }
+    })
+}
+
+async fn read_from(path: &std::path::Path, offset: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = tokio::fs::File::open(path).await?;
+    file.seek(SeekFrom::Start(offset)).await?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}
+
+fn is_running(status: &ContainerStatus, attempt: i32) -> bool {
+    status.restart_count == attempt && status.state.as_ref().is_some_and(|state| state.running.is_some())
+}

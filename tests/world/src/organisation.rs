@@ -1,0 +1,117 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::address::OrganisationAddresses;
+use crate::block::Block;
+use crate::control_plane::{ControlPlane, Plan};
+use crate::images::{Registry, Store};
+use crate::kubelet::events::Events;
+use crate::kubelet::{Kubelet, KubeletOptions};
+use crate::load_balancer::LoadBalancers;
+use crate::network_view::NetworkView;
+use crate::options::Tools;
+use crate::world_file::OrganisationFile;
+use crate::{Options, WorldError, first_objects};
+
+/// One organisation's part of the world: its Kubernetes, its node, its load balancers.
+pub(crate) struct Organisation {
+    pub(crate) name: String,
+    pub(crate) addresses: OrganisationAddresses,
+    pub(crate) view: NetworkView,
+    plane: ControlPlane,
+    client: kube::Client,
+    kubelet: Option<Kubelet>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// What all organisations share.
+pub(crate) struct Shared<'a> {
+    pub(crate) tools: &'a Tools,
+    pub(crate) block: &'a Block,
+    pub(crate) dir: &'a Path,
+    pub(crate) options: &'a Options,
+    pub(crate) registry: &'a str,
+    pub(crate) store: Arc<Store>,
+}
+
+impl Organisation {
+    /// Starts the control plane, with what a cluster as bought has. No pod runs yet.
+    pub(crate) async fn start(shared: &Shared<'_>, name: &str, index: u8) -> Result<Self, WorldError> {
+        let addresses = shared.block.organisation(index);
+        let plan = Plan {
+            tools: shared.tools,
+            organisation: name,
+            dir: shared.dir.join(name),
+            addresses,
+            block: shared.block.number(),
+            ttl: shared.options.ttl,
+        };
+        let plane = ControlPlane::start(plan).await?;
+        let client = plane.client(&plane.pki.tokens.world).await?;
+        first_objects::apply(&client, name).await?;
+        let mut tasks = JoinSet::new();
+        let view = NetworkView::follow(&client, addresses, &mut tasks);
+        Ok(Self {
+            name: name.to_owned(),
+            addresses,
+            view,
+            plane,
+            client,
+            kubelet: None,
+            stop: CancellationToken::new(),
+            tasks,
+        })
+    }
+
+    /// Brings up the node and the load balancers.
+    pub(crate) async fn run_pods(&mut self, shared: &Shared<'_>, resolver: SocketAddr) -> Result<(), WorldError> {
+        let kubelet = Kubelet::start(KubeletOptions {
+            client: self.client.clone(),
+            organisation: &self.name,
+            addresses: self.addresses,
+            dir: shared.dir.join(&self.name).join("kubelet"),
+            runner: shared.tools.runner.clone(),
+            registry: Registry::new(shared.registry.to_owned()),
+            store: shared.store.clone(),
+            pki: &self.plane.pki.kubelet,
+            api_port: self.plane.port(),
+            resolver,
+            backoff_factor: shared.options.backoff_factor,
+        });
+        self.kubelet = Some(kubelet.await?);
+        let events = Events::new(self.client.clone(), "service-controller", &self.name, &mut self.tasks);
+        let balancers = LoadBalancers::new(self.client.clone(), self.view.clone(), events);
+        self.tasks.spawn(balancers.run(self.stop.clone()));
+        Ok(())
+    }
+
+    /// For `world.json`.
+    pub(crate) fn describe(&self, resolver: SocketAddr) -> OrganisationFile {
+        OrganisationFile {
+            name: self.name.clone(),
+            index: self.addresses.index(),
+            api_endpoint: self.plane.endpoint(),
+            ca_file: self.plane.pki.ca_file(),
+            token_file: self.plane.operator_token(),
+            kubeconfig: self.plane.kubeconfig(),
+            pod_range: self.addresses.pod_range().to_string(),
+            load_balancer_range: self.addresses.load_balancer_range().to_string(),
+            resolver: resolver.to_string(),
+        }
+    }
+
+    /// Kills the pods, and returns what is left to drop: the control plane.
+    pub(crate) async fn stop(mut self) -> ControlPlane {
+        self.stop.cancel();
+        if let Some(kubelet) = self.kubelet.take() {
+            kubelet.stop().await;
+        }
+        self.tasks.shutdown().await;
+        self.plane
+    }
+}
