@@ -1,0 +1,18 @@
+//! The offline world against the real Kubernetes: needs `HANGAR_KUBEONE` and `HANGAR_REGISTRY`.
+//!
+//! All tests of a process share one world, each in a namespace of its own.
+#![expect(clippy::disallowed_methods, reason = "the tests drive kubectl and helm as an operator would")]
+
+mod lab;
+
+mod configuration;
+mod helm;
+mod images;
+mod jobs;
+mod life;
+mod lifecycle;
+mod logs;
+mod network;
+mod probes;
+mod processes;
+mod volumes;
