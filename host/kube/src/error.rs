@@ -49,10 +49,12 @@ pub enum KubeError {
         reason: String,
     },
     /// What it is about is not there.
-    #[error("cannot {action}: it is not there")]
+    #[error("cannot {action}: {reason}")]
     NotFound {
         /// What was tried.
         action: String,
+        /// What the API server said.
+        reason: String,
     },
     /// Somebody else changed it, again and again, while we did.
     #[error("cannot {action}: it was changed by somebody else at the same time")]
@@ -199,7 +201,7 @@ impl KubeError {
         match (status.code, status.reason.as_str()) {
             (401, _) => Self::CredentialRefused { endpoint: endpoint.to_owned() },
             (403, _) => Self::Forbidden { action, reason },
-            (404 | 410, _) => Self::NotFound { action },
+            (404 | 410, _) => Self::NotFound { action, reason },
             (409, _) => Self::conflict(action, status),
             (400 | 413 | 415 | 422, _) => Self::Refused { action, reason },
             (429 | 500..=599, _) => Self::Unavailable { action, reason },
@@ -261,7 +263,7 @@ mod tests {
         insta::assert_snapshot!(texts.join("\n"), @r"
         the Kubernetes API at https://api.example refused the credential
         not allowed to apply secret `dss/x`: words of the server
-        cannot apply secret `dss/x`: it is not there
+        cannot apply secret `dss/x`: words of the server
         cannot apply secret `dss/x`: it was changed by somebody else at the same time
         cannot apply secret `dss/x`: words of the server
         cannot apply secret `dss/x`: the Kubernetes API is unavailable: words of the server

@@ -1,23 +1,25 @@
-//! Restarting the pods of a StatefulSet one at a time.
+//! Restarting the pods of a workload one at a time.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
 use hangar_durable::failpoint;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
-use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::watcher::Config;
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
 
 use crate::cluster::Cluster;
 use crate::deadline::{Seen, within};
 use crate::error::KubeError;
 use crate::mirror::Mirror;
-use crate::rollout::Level;
+use crate::rollout::{self, Level, Target};
 use crate::workload::{Workload, pod};
 
 /// Field manager of the mark alone, so that it is no field of those who apply the workload.
@@ -37,7 +39,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Restart<'a> {
     /// Namespace.
     pub namespace: &'a str,
-    /// Name of the StatefulSet, whose update strategy is `OnDelete`.
+    /// Name of a StatefulSet, whose update strategy is `OnDelete`, or of a Deployment.
     pub workload: &'a str,
     /// Names this restart: a second call with the same key restarts only the pods that the first did not.
     pub key: &'a str,
@@ -47,11 +49,13 @@ pub struct Restart<'a> {
     pub deadline: Duration,
 }
 
-/// Restarts the pods of a StatefulSet one at a time, highest ordinal first, and returns how many it restarted.
+/// Restarts the pods of a workload one at a time and returns how many it restarted.
 ///
-/// The template is marked with the key; whatever pod is still of another template is evicted, on the condition that all
+/// Of a StatefulSet the highest ordinal comes first. The template is marked with the key; whatever pod is still of another template is evicted, on the condition that all
 /// others are well, that the disruption budget allows it and that `health` holds, and is waited for. A template that was
 /// changed for other reasons is taken up on the way. A pod that is not well itself goes first: it has nothing to lose.
+///
+/// A Deployment replaces its pods itself once its template is marked, by its own strategy and without asking `health`.
 ///
 /// `health` says what is not well about the whole (none: all is), such as ranges without enough replicas.
 ///
@@ -63,9 +67,14 @@ where
     H: Fn() -> F + Send + Sync,
     F: Future<Output = Option<String>> + Send,
 {
+    let sets = cluster.api::<StatefulSet>(restart.namespace);
+    let action = || format!("read stateful set `{}/{}`", restart.namespace, restart.workload);
+    if cluster.call(action, sets.get_opt(restart.workload)).await?.is_none() {
+        return deployment(cluster, restart).await;
+    }
     let seen = Seen::default();
     within(&format!("restart of `{}`", restart.workload), restart.deadline, &seen, async {
-        let generation = mark(cluster, restart).await?;
+        let generation = mark(cluster, restart, &sets).await?;
         failpoint::hit("kube.restart.marked");
         let mut stage = Stage::new(cluster, restart);
         let mut n_restarted = 0;
@@ -96,21 +105,34 @@ where
     .await
 }
 
+async fn deployment(cluster: &Cluster, restart: &Restart<'_>) -> Result<u32, KubeError> {
+    let api = cluster.api::<Deployment>(restart.namespace);
+    let action = || format!("read workload `{}/{}`", restart.namespace, restart.workload);
+    let before = cluster.call(action, api.get(restart.workload)).await?;
+    if mark(cluster, restart, &api).await? == before.metadata.generation.unwrap_or_default() {
+        return Ok(0);
+    }
+    failpoint::hit("kube.restart.marked");
+    let target = [Target::Deployment(restart.workload.to_owned(), restart.level)];
+    rollout::wait(cluster, restart.namespace, &target, restart.deadline, |_| ()).await?;
+    Ok(Workload::of_deployment(&before).wanted)
+}
+
 /// Marks the template, and returns the generation from which on the controller knows of it.
-async fn mark(cluster: &Cluster, restart: &Restart<'_>) -> Result<i64, KubeError> {
+async fn mark<K>(cluster: &Cluster, restart: &Restart<'_>, api: &Api<K>) -> Result<i64, KubeError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
     let patch = serde_json::json!({
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
         "metadata": {"name": restart.workload},
         "spec": {"template": {"metadata": {"annotations": {MARK: restart.key}}}},
     });
-    let api = cluster.api::<StatefulSet>(restart.namespace);
     let action = || format!("mark the template of `{}/{}`", restart.namespace, restart.workload);
-    // Apply would make what is not there.
-    cluster.call(action, api.get(restart.workload)).await?;
     let (params, patch) = (PatchParams::apply(MARKER), Patch::Apply(&patch));
     let marked = cluster.call(action, api.patch(restart.workload, &params, &patch)).await?;
-    Ok(marked.metadata.generation.unwrap_or_default())
+    Ok(marked.meta().generation.unwrap_or_default())
 }
 
 /// Evicts one pod; says whether it did, or whether the disruption budget forbids it for now.
@@ -199,20 +221,26 @@ impl<'a> Stage<'a> {
         if let Some(one) = pods.iter().find(is_evicted) {
             return Next::Wait(format!("pod {}: it is being stopped", one.name_any()));
         }
-        let is_old = |one: &&&Pod| one.labels().get(REVISION) != status.update_revision.as_ref();
-        let (well, unwell): (Vec<&Pod>, Vec<&Pod>) = pods.iter().partition(|one| level.is_reached(one));
-        // The one that is not well may be cured by the restart, and costs nothing more.
-        let first = match unwell.as_slice() {
-            [] => well.iter().find(is_old),
-            [one] if is_old(&one) && one.metadata.deletion_timestamp.is_none() => Some(one),
-            [one, ..] => return Next::Wait(format!("pod {}: {}", one.name_any(), words(one))),
-        };
         let n_missing = (workload.wanted as usize).saturating_sub(pods.len());
-        match first {
-            _ if n_missing > 0 => Next::Wait(format!("{n_missing} pods of `{name}` not made yet")),
-            Some(pod) => Next::Stop(Box::new((*pod).clone())),
-            None => Next::Done,
+        if n_missing > 0 {
+            return Next::Wait(format!("{n_missing} pods of `{name}` not made yet"));
         }
+        next_of(&pods, *level, status.update_revision.as_deref())
+    }
+}
+
+/// Chooses among pods that are all there, highest ordinal first.
+fn next_of(pods: &[&Pod], level: Level, newest: Option<&str>) -> Next {
+    let is_old = |one: &&Pod| one.labels().get(REVISION).map(String::as_str) != newest;
+    let unwell: Vec<&Pod> = pods.iter().copied().filter(|one| !level.is_reached(one)).collect();
+    match unwell.as_slice() {
+        [] => match pods.iter().copied().find(is_old) {
+            Some(one) => Next::Stop(Box::new(one.clone())),
+            None => Next::Done,
+        },
+        // The one that is not well may be cured by the restart, and costs nothing more.
+        [one] if is_old(one) && one.metadata.deletion_timestamp.is_none() => Next::Stop(Box::new((*one).clone())),
+        [one, ..] => Next::Wait(format!("pod {}: {}", one.name_any(), words(one))),
     }
 }
 

@@ -130,6 +130,29 @@ async fn a_deployment_is_there_once_all_pods_are_of_its_newest_template() -> Res
 }
 
 #[tokio::test]
+async fn a_deployment_replaces_its_own_pods_once() -> Result<()> {
+    let cluster = fresh("replaced").await?;
+    let _kubelet = Kubelet::start(&cluster, "replaced", |_| Play::Run { ready: true });
+    let api: Api<Deployment> = Api::namespaced(cluster.client().clone(), "replaced");
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "core"},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "core"}},
+            "template": {"metadata": {"labels": {"app": "core"}}, "spec": {"containers": [{"name": "main", "image": "x"}]}}}});
+    api.patch("core", &PatchParams::apply("test"), &Patch::Apply(deployment)).await?;
+    let target = [Target::Deployment("core".to_owned(), Level::Ready)];
+    rollout::wait(&cluster, "replaced", &target, SOON, |_| ()).await?;
+    let before: Vec<_> = pods(&cluster, "replaced").await?.iter().map(ResourceExt::uid).collect();
+    let core = Restart { workload: "core", ..restart("replaced", "key") };
+    let healthy = || std::future::ready(None);
+    assert_eq!(rolling(&cluster, &core, healthy).await?, 2);
+    let living = pods(&cluster, "replaced").await?.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    assert!(living.map(|pod| pod.uid()).all(|uid| !before.contains(&uid)));
+    assert_eq!(rolling(&cluster, &core, healthy).await?, 0);
+    let nothing = rolling(&cluster, &Restart { workload: "nothing", ..core }, healthy).await;
+    assert!(matches!(&nothing, Err(KubeError::NotFound { .. })), "{nothing:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn pods_are_restarted_one_at_a_time_from_the_highest() -> Result<()> {
     let cluster = with_set("rolling").await?;
     let order = Arc::new(Mutex::new(Vec::new()));
