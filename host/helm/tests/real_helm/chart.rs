@@ -230,6 +230,25 @@ async fn another_migration_is_another_job() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_whole_reference_of_the_database_stands_as_it_is() -> Result<()> {
+    let renderer = Renderer::new().await?;
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let cases = [
+        ("registry.example:5000/db".to_owned(), "registry.example:5000/db:v24.1.3".to_owned(), "v24.1.3"),
+        ("registry.example:5000/db:v23.2.1".to_owned(), "registry.example:5000/db:v23.2.1".to_owned(), "v23.2.1"),
+        (format!("example/db@{digest}"), format!("example/db@{digest}"), "v24.1.3"),
+        (format!("example/db:v23.2.1@{digest}"), format!("example/db:v23.2.1@{digest}"), "v23.2.1"),
+    ];
+    for (given, image, version) in cases {
+        let manifest = renderer.render(with("/cockroachdb/image", json!(given))).await?;
+        let set = object(&manifest, "StatefulSet", "dss-cockroachdb")?;
+        assert_eq!(container(&set, "cockroachdb")?["image"], image);
+        assert_eq!(set["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"], version);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_missing_is_named_with_its_key() -> Result<()> {
     let cases = [
         ("/agent/image", json!(""), "agent.image is needed"),

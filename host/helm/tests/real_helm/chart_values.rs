@@ -45,6 +45,7 @@ fn other(pointer: &str, value: &Value) -> Option<Value> {
         (_, "logFormat") => json!("console"),
         (_, "logLevel") => json!("debug"),
         ("/schema/versions/rid" | "/schema/versions/scd" | "/schema/versions/aux", _) => json!("1.0.0"),
+        ("/schema/ttlSecondsAfterFinished", _) => json!(0),
         _ => match value {
             Value::Bool(is_on) => json!(!is_on),
             Value::Number(number) => json!(number.as_u64()? + 1),

@@ -46,6 +46,16 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What runs, for people: the image's own tag where it has one. */}}
+{{- define "dss.cockroachdb.version" -}}
+{{- $tagged := base (first (splitList "@" .Values.cockroachdb.image)) -}}
+{{- if contains ":" $tagged -}}
+{{- last (splitList ":" $tagged) -}}
+{{- else -}}
+{{- .Values.cockroachdb.version -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Labels that never change for a component, because selectors and volume claims hold them: (list . "component"). */}}
 {{- define "dss.selector" -}}
 {{- $root := index . 0 -}}

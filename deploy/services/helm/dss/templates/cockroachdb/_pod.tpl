@@ -112,7 +112,7 @@ volumeMounts:
 metadata:
   labels:
     {{- include "dss.pod.labels" (list . "cockroachdb") | nindent 4 }}
-    app.kubernetes.io/version: {{ .Values.cockroachdb.version | quote }}
+    app.kubernetes.io/version: {{ include "dss.cockroachdb.version" . | quote }}
   {{- with .Values.cockroachdb.podAnnotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
