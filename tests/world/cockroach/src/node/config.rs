@@ -1,0 +1,27 @@
+//! What `cockroach start` was told.
+
+use std::path::PathBuf;
+
+use crate::net::HostPort;
+use crate::state::descriptor::{Locality, Tier};
+
+/// All settings of a node.
+#[derive(Debug, Clone)]
+pub struct StartConfig {
+    pub certs_dir: PathBuf,
+    pub cert_principal_map: Vec<(String, String)>,
+    pub store: PathBuf,
+    /// Never empty.
+    pub join: Vec<HostPort>,
+    pub listen_addr: HostPort,
+    pub advertise_addr: HostPort,
+    pub advertise_sql_addr: HostPort,
+    pub http_addr: HostPort,
+    pub advertise_http_addr: HostPort,
+    pub locality: Locality,
+    pub locality_advertise: Vec<(Tier, HostPort)>,
+    pub cluster_name: String,
+    pub disable_cluster_name_verification: bool,
+    /// `attrs` of the store.
+    pub attrs: Vec<String>,
+}

@@ -1,0 +1,126 @@
+//! Every duration of a node, multiplied by one factor, so that tests need not wait like operators do.
+
+use std::time::Duration;
+
+/// Environment variable with the factor; `1` (the default) is real time, `0.1` ten times as fast.
+pub const SCALE_VARIABLE: &str = "COCKROACH_WORLD_TIME_SCALE";
+
+/// The durations a node lives by. Real values are those of `_data/constants.yml` of the vendor's documentation
+/// where one exists.
+#[derive(Debug, Clone, Copy)]
+pub struct Timers {
+    scale: f64,
+}
+
+impl Timers {
+    /// Reads the factor from the environment. A factor that is no positive number counts as 1.
+    pub fn from_environment() -> Self {
+        let scale = crate::environment::get(SCALE_VARIABLE).and_then(|text| text.parse::<f64>().ok());
+        Self::scaled(scale.unwrap_or(1.0))
+    }
+
+    /// All durations times `scale`.
+    pub fn scaled(scale: f64) -> Self {
+        Self { scale: if scale.is_finite() && scale > 0.0 { scale } else { 1.0 } }
+    }
+
+    /// `millis` of real time, scaled.
+    pub fn millis(self, millis: u64) -> Duration {
+        Duration::from_millis(millis).mul_f64(self.scale)
+    }
+
+    /// Between two join attempts of an empty node.
+    pub fn join_retry(self) -> Duration {
+        self.millis(1_000)
+    }
+
+    /// How long a member works on a join before it gives up.
+    pub fn join_deadline(self) -> Duration {
+        self.millis(20_000).max(Duration::from_secs(2))
+    }
+
+    /// Between two liveness heartbeats of a node.
+    pub fn liveness_heartbeat(self) -> Duration {
+        self.millis(3_000)
+    }
+
+    /// How long a liveness heartbeat is good for.
+    pub fn liveness_duration(self) -> Duration {
+        self.millis(6_000)
+    }
+
+    /// After this long without liveness a node counts as dead and its replicas are rebuilt.
+    pub fn until_store_dead(self) -> Duration {
+        self.millis(300_000)
+    }
+
+    /// Between two pings on a connection. 24.1 pings each second; with one process a node on a small machine,
+    /// three seconds keep idle nodes idle.
+    pub fn ping(self) -> Duration {
+        self.millis(3_000)
+    }
+
+    /// Longest wait for a dial or a ping. Never below a second: it bounds work on a busy machine, not silence.
+    pub fn network(self) -> Duration {
+        self.millis(4_000).max(Duration::from_secs(1))
+    }
+
+    /// Between two attempts to dial a peer.
+    pub fn redial(self) -> Duration {
+        self.millis(1_000)
+    }
+
+    /// Between two looks for something to gossip.
+    pub fn gossip(self) -> Duration {
+        self.millis(2_000)
+    }
+
+    /// Between two appends of the leader of the log to a follower that is up to date.
+    pub fn log_heartbeat(self) -> Duration {
+        self.millis(1_000)
+    }
+
+    /// Shortest silence of the leader after which a follower stands for election; the longest is twice this.
+    pub fn election(self) -> Duration {
+        self.millis(3_000)
+    }
+
+    /// Between two rounds of the allocator while it has work.
+    pub fn allocator_busy(self) -> Duration {
+        self.millis(500)
+    }
+
+    /// Between two rounds of the allocator while it has none.
+    pub fn allocator_idle(self) -> Duration {
+        self.millis(2_000)
+    }
+
+    /// How long a request to a range without quorum hangs before the circuit breaker answers it
+    /// (`kv.replica_circuit_breaker.slow_replication_threshold`).
+    pub fn breaker(self) -> Duration {
+        self.millis(60_000)
+    }
+
+    /// How long a drain waits for sessions and for the last writes.
+    pub fn drain(self) -> Duration {
+        self.millis(4_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_shrink_with_the_factor_but_network_waits_keep_a_floor() {
+        let timers = Timers::scaled(0.1);
+        assert_eq!(timers.liveness_duration(), Duration::from_millis(600));
+        assert_eq!(timers.network(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_senseless_factor_is_real_time() {
+        assert_eq!(Timers::scaled(-3.0).join_retry(), Duration::from_secs(1));
+        assert_eq!(Timers::scaled(f64::NAN).join_retry(), Duration::from_secs(1));
+    }
+}

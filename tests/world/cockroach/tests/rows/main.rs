@@ -1,0 +1,20 @@
+//! The behaviours that a pool depends on, each on real processes and real sockets.
+//!
+//! Rows are numbered as in the table of behaviours that the world's database must show.
+
+#![expect(clippy::print_stderr, reason = "a failing test shows what its nodes said")]
+
+mod asymmetry;
+mod command_line;
+mod founding;
+mod identity;
+mod init_job;
+mod joining;
+mod names;
+mod placement;
+mod reload;
+mod restart;
+mod sql;
+mod support;
+mod trust;
+mod waiting;
