@@ -1,33 +1,30 @@
-use std::fs::{File, OpenOptions};
 use std::net::Ipv4Addr;
-
-use nix::fcntl::{Flock, FlockArg};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
 use crate::WorldError;
 use crate::address::OrganisationAddresses;
 
 /// The part of 127.0.0.0/8 that one world has for itself: 127.(64+2n).0.0/16 and 127.(65+2n).0.0/16.
 ///
-/// Held by a lock on a file in the temporary folder, which the kernel gives back when the process ends in any way.
+/// Held by an abstract socket: such a name exists once in each network namespace, which is exactly where the addresses
+/// exist once, and the kernel takes it back when the process ends in any way.
 #[derive(Debug)]
 pub(crate) struct Block {
     number: u8,
-    _lock: Flock<File>,
+    _name: UnixListener,
 }
 
-const BLOCKS: u8 = 96;
+pub(crate) const BLOCKS: u8 = 96;
 
 impl Block {
     pub(crate) fn acquire() -> Result<Self, WorldError> {
-        (0..BLOCKS).find_map(Self::try_acquire).ok_or_else(|| WorldError::NoFreeBlock { folder: std::env::temp_dir() })
+        (0..BLOCKS).find_map(Self::try_acquire).ok_or(WorldError::NoFreeBlock)
     }
 
     fn try_acquire(number: u8) -> Option<Self> {
-        let path = std::env::temp_dir().join(format!("hangar-world-block-{number}.lock"));
-        // Another user's file in a sticky folder cannot be opened: that block counts as taken.
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).ok()?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
-        Some(Self { number, _lock: lock })
+        let name = SocketAddr::from_abstract_name(format!("hangar-world-block-{number}")).ok()?;
+        Some(Self { number, _name: UnixListener::bind_addr(&name).ok()? })
     }
 
     pub(crate) fn number(&self) -> u8 {

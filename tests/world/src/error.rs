@@ -2,6 +2,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use crate::block::BLOCKS;
 use crate::images::ImageError;
 
 /// Why a world did not come up, or could not go on.
@@ -17,8 +18,8 @@ pub enum WorldError {
     #[error("cannot make a world: {0}")]
     Options(String),
     /// All address blocks are taken by other worlds on this machine.
-    #[error("no free address block: 96 worlds hold a lock in `{}`", folder.display())]
-    NoFreeBlock { folder: PathBuf },
+    #[error("no free address block: {BLOCKS} worlds run on this machine")]
+    NoFreeBlock,
     /// No run of consecutive free ports for a control plane.
     #[error("no {wanted} consecutive free ports for the control plane of `{organisation}`")]
     NoFreePorts { organisation: String, wanted: u16 },

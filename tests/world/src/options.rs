@@ -23,7 +23,8 @@ pub struct Options {
     pub registry: Option<PathBuf>,
     /// The `hangar-world` binary, which starts containers.
     pub runner: Option<PathBuf>,
-    /// Multiplies every back-off of the kubelet (10 s, 20 s, .. 300 s). Tests make it small.
+    /// Multiplies every back-off of the kubelet (10 s, 20 s, .. 300 s). Tests make it small. By default what
+    /// `HANGAR_WORLD_BACKOFF_FACTOR` says, else 1.
     pub backoff_factor: f64,
 }
 

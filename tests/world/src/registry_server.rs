@@ -43,7 +43,7 @@ impl RegistryServer {
             arguments: vec!["serve".into(), config.into()],
             log: dir.join("log"),
         })?;
-        let (client, url, start) = (reqwest::Client::new(), format!("http://{address}/v2/"), Instant::now());
+        let (client, url, start) = (crate::images::http_client(), format!("http://{address}/v2/"), Instant::now());
         loop {
             let last_seen = match client.get(&url).send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(Self { _process: process, address }),

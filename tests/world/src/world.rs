@@ -172,11 +172,11 @@ struct Parts {
 
 impl Parts {
     async fn start(options: Options, tools: Tools) -> Result<Self, WorldError> {
-        let machine = runtime::check_machine(&tools.runner).await;
-        machine.map_err(|err| WorldError::NoContainers(err.to_string()))?;
         let block = Block::acquire()?;
         let folder = WorldFolder::take(&options.dir, &options.organisations)?;
         let dir = folder.path.clone();
+        let machine = runtime::check_machine(&tools.runner, &dir.join("check")).await;
+        machine.map_err(|err| WorldError::NoContainers(err.to_string()))?;
         let registry = RegistryServer::start(&tools, &dir.join("registry")).await?;
         let store = Store::new(dir.join("images")).map_err(WorldError::file("make", dir.join("images")))?;
         let shared = Shared {

@@ -30,7 +30,7 @@ impl WorldFolder {
         let held = |_| WorldError::Options(format!("another world lives in `{}`", path.display()));
         let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(held)?;
         let mut made: Vec<PathBuf> = organisations.iter().map(|name| path.join(name)).collect();
-        made.extend(["registry", "images"].map(|name| path.join(name)));
+        made.extend(["registry", "images", "check"].map(|name| path.join(name)));
         WorldFile::remove(&path);
         // Left over from a world that was killed.
         made.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));

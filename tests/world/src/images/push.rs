@@ -18,8 +18,7 @@ use super::{ImageError, ImageReference};
 ///
 /// [`ImageError`] for the first layout that is none, or the first thing the registry refuses.
 pub async fn push_folder(registry: &str, folder: &Path) -> Result<Vec<ImageReference>, ImageError> {
-    crate::world::install_crypto();
-    let push = Push { client: Client::new(), registry };
+    let push = Push { client: super::http_client(), registry };
     let entries = std::fs::read_dir(folder).map_err(ImageError::file("list", folder))?;
     let mut layouts: Vec<_> =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();

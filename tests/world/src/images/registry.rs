@@ -48,7 +48,7 @@ const SMALL: usize = 8 << 20;
 
 impl Registry {
     pub(crate) fn new(address: String) -> Self {
-        Self { client: Client::new(), address }
+        Self { client: super::http_client(), address }
     }
 
     /// Asks which image a name means now. An index leads to the image of this machine's kind.

@@ -62,7 +62,13 @@ pub(super) async fn keep_ready(client: Client, name: String) {
     let nodes: Api<Node> = Api::all(client.clone());
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        let status = Patch::Strategic(json!({ "status": { "conditions": conditions() } }));
+        let mut conditions = conditions();
+        // Nothing changed: only the heartbeat is new.
+        conditions
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|known| drop(known.remove("lastTransitionTime")));
+        let status = Patch::Strategic(json!({ "status": { "conditions": conditions } }));
         let written = nodes.patch_status(&name, &PatchParams::default(), &status).await.map(drop);
         let beaten = beat(&client, &name).await;
         if let Err(err) = written.and(beaten) {

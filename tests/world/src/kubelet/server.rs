@@ -37,7 +37,11 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 pub(super) async fn start(node: &Arc<Node>, pki: &KubeletPki, tasks: &mut JoinSet<()>) -> Result<u16, WorldError> {
     let acceptor = acceptor(pki)?;
     let listen = |err| WorldError::Listen { what: "the kubelet", address: node.addresses.node().to_string(), err };
-    let listener = TcpListener::bind((node.addresses.node(), PORT)).await.map_err(listen)?;
+    // Something else of the machine may listen on that port of all addresses.
+    let listener = match TcpListener::bind((node.addresses.node(), PORT)).await {
+        Err(_) => TcpListener::bind((node.addresses.node(), 0)).await.map_err(listen)?,
+        Ok(listener) => listener,
+    };
     let port = listener.local_addr().map_err(listen)?.port();
     let router = Router::new()
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{HostIP, Pod, PodIP, PodStatus};
 use kube::api::{Patch, PatchParams};
@@ -15,6 +16,8 @@ mod phase;
 use conditions::conditions;
 use phase::phase;
 
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Keeps a pod's status in the API as the state has it, until dropped.
 pub(super) async fn report(
     client: Client,
@@ -26,11 +29,12 @@ pub(super) async fn report(
     loop {
         changes.borrow_and_update();
         let pod = pods.borrow_and_update().clone();
-        // A failure is tried again with the next change; the API being away for long ends the world anyway.
-        if let Err(err) = write(&client, addresses, &pod, &state.facts()).await {
+        let written = write(&client, addresses, &pod, &state.facts()).await;
+        if let Err(err) = &written {
             tracing::debug!(%err, pod = %pod.name_any(), "pod status not written");
         }
         tokio::select! {
+            () = tokio::time::sleep(RETRY), if written.is_err() => {}
             changed = changes.changed() => if changed.is_err() { return },
             changed = pods.changed() => if changed.is_err() { return },
         }

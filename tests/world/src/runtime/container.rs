@@ -8,7 +8,9 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::spec::{Command as Order, ContainerSpec, ExecSpec, Failure, PidNamespace, Program, Report};
+use super::spec::{
+    Command as Order, ContainerSpec, ExecSpec, Failure, PidNamespace, ProcessSpec, Program, Report, RootSpec,
+};
 
 /// A running container. Dropping it kills the program.
 #[derive(Debug)]
@@ -127,14 +129,29 @@ pub(crate) async fn exec_in(runner: &Path, spec: &ExecSpec, timeout: Duration) -
     }
 }
 
-/// Tells whether this machine lets us make containers at all.
-pub(crate) async fn check_machine(runner: &Path) -> Result<(), RuntimeError> {
-    let spec =
-        ContainerSpec { hostname: "check".to_owned(), pid_namespace: PidNamespace::Own, program: Program::Pause };
+/// Tells whether this machine lets us make containers at all, by running `true` in one. `dir` must not exist.
+pub(crate) async fn check_machine(runner: &Path, dir: &Path) -> Result<(), RuntimeError> {
+    let (image, scratch) = (dir.join("image"), dir.join("root"));
+    for folder in [&image, &scratch] {
+        std::fs::create_dir_all(folder).map_err(|err| RuntimeError::Machine(err.to_string()))?;
+    }
+    let process = ProcessSpec {
+        arguments: vec!["/bin/true".to_owned()],
+        environment: Vec::new(),
+        folder: "/".into(),
+        user: 0,
+        group: 0,
+        groups: Vec::new(),
+        no_new_privileges: false,
+    };
+    let root = RootSpec { image, scratch, read_only: false, mounts: Vec::new() };
+    let program = Program::Run { root, process };
+    let spec = ContainerSpec { hostname: "check".to_owned(), pid_namespace: PidNamespace::Own, program };
     let (mut container, _output) = Container::start(runner, "check", &spec).await?;
-    container.signal(9).await;
-    container.wait().await;
-    Ok(())
+    let exit = container.wait().await;
+    drop(std::fs::remove_dir_all(dir));
+    let failed = || RuntimeError::Machine(format!("`true` ended with {} in a container", exit.code));
+    if exit.code == 0 { Ok(()) } else { Err(failed()) }
 }
 
 fn socket_pair() -> std::io::Result<(UnixStream, OwnedFd)> {

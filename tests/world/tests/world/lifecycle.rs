@@ -52,6 +52,7 @@ async fn a_killed_world_takes_all_its_processes_along() -> Result<()> {
         .arg("--images")
         .arg(&images)
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()?;
     let stdout = program.stdout.take().context("no output")?;
     let line = tokio::task::spawn_blocking(move || BufReader::new(stdout).lines().next()).await?;
