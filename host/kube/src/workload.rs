@@ -21,6 +21,8 @@ pub(crate) struct Workload {
     pub(crate) wanted: u32,
     pub(crate) selector: Selector,
     pub(crate) configuration: Option<String>,
+    /// Service that gives each pod a name of its own.
+    service: Option<String>,
 }
 
 /// Looks at the pods of a StatefulSet or a Deployment of this name; [`Observation::Absent`] if there is neither.
@@ -30,15 +32,36 @@ pub(crate) struct Workload {
 /// As for every request.
 pub async fn observe(cluster: &Cluster, namespace: &str, name: &str) -> Result<Observation, KubeError> {
     let Some(workload) = find(cluster, namespace, name).await? else { return Ok(Observation::Absent) };
-    let selected = ListParams::default().labels_from(&workload.selector);
-    let action = || format!("list pods of `{namespace}/{name}`");
-    let mut pods = cluster.call(action, cluster.api::<Pod>(namespace).list(&selected)).await?.items;
-    pods.sort_by_key(|pod| pod::ordinal(&pod.name_any()));
+    let pods = pods(cluster, namespace, name, &workload).await?;
     Ok(Observation::Workload(observation::Workload {
         wanted: workload.wanted,
         pods: pods.iter().map(pod::observed).collect(),
         generation: workload.configuration,
     }))
+}
+
+/// The pods of a workload, each with how the pods of its namespace reach it: by its name where it has one, which stays
+/// the same when the pod is replaced, else by its address. Pods without either are left out.
+pub(crate) async fn addresses(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+) -> Result<Vec<(String, String)>, KubeError> {
+    let Some(workload) = find(cluster, namespace, name).await? else { return Ok(Vec::new()) };
+    let pods = pods(cluster, namespace, name, &workload).await?;
+    let address = |pod: &Pod| match &workload.service {
+        Some(service) => Some(format!("{}.{service}", pod.name_any())),
+        None => pod.status.as_ref()?.pod_ip.clone(),
+    };
+    Ok(pods.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect())
+}
+
+async fn pods(cluster: &Cluster, namespace: &str, name: &str, workload: &Workload) -> Result<Vec<Pod>, KubeError> {
+    let selected = ListParams::default().labels_from(&workload.selector);
+    let action = || format!("list pods of `{namespace}/{name}`");
+    let mut pods = cluster.call(action, cluster.api::<Pod>(namespace).list(&selected)).await?.items;
+    pods.sort_by_key(|pod| pod::ordinal(&pod.name_any()));
+    Ok(pods)
 }
 
 async fn find(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<Workload>, KubeError> {
@@ -57,6 +80,7 @@ impl Workload {
         let spec = set.spec.clone().unwrap_or_default();
         Self {
             wanted: count(spec.replicas),
+            service: spec.service_name.filter(|name| !name.is_empty()),
             selector: selector(spec.selector),
             configuration: set.annotations().get(CONFIGURATION).cloned(),
         }
@@ -66,6 +90,7 @@ impl Workload {
         let spec = deployment.spec.clone().unwrap_or_default();
         Self {
             wanted: count(spec.replicas),
+            service: None,
             selector: selector(spec.selector),
             configuration: deployment.annotations().get(CONFIGURATION).cloned(),
         }

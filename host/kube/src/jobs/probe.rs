@@ -1,11 +1,13 @@
 //! One round of probes as a Job.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hangar_plan::strategy::observation::Observation;
 use hangar_plan::strategy::probe::{Probe, Question};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::answer::Receipt;
 use super::run::{End, Run, Running};
@@ -13,12 +15,16 @@ use super::template::{Mount, Template};
 use crate::cluster::Cluster;
 use crate::error::KubeError;
 use crate::secrets::Files;
+use crate::workload;
 
 /// Where the image keeps our own program.
 const AGENT: &str = "/usr/bin/hangar-agent";
 
 /// Name of the specification, in its ConfigMap and in the pod.
 const SPECIFICATION: &str = "spec.json";
+
+/// Version of the forms of a specification and of an answer.
+const VERSION: u32 = 1;
 
 /// Most that a round may answer; 64 KiB for each of some hundred probes.
 const LIMIT: usize = 16 * 1024 * 1024;
@@ -69,14 +75,25 @@ impl std::fmt::Debug for ProbeIdentity {
 
 /// The answer to one probe.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ProbeResult {
     /// Id of the probe.
     pub id: String,
     /// Milliseconds since 1970-01-01T00:00:00Z, by the node's clock.
+    #[serde(alias = "at_ms")]
     pub at_ms: u64,
     /// What was seen.
     pub observation: Observation,
+}
+
+/// Pods of the workloads that are asked about; the program in the cluster has no right to look them up.
+type Targets = BTreeMap<String, Vec<Target>>;
+
+#[derive(Serialize)]
+struct Target {
+    pod: String,
+    /// Name or address, as the cluster resolves it.
+    address: String,
 }
 
 #[derive(Deserialize)]
@@ -95,15 +112,30 @@ struct Answer {
 /// [`KubeError::Deadline`] with why its pod did not run; [`KubeError::JobFailed`] if our program failed;
 /// [`KubeError::Answer`] if what it wrote is not what it says it wrote, or does not answer every question.
 pub async fn probe(cluster: &Cluster, job: &ProbeJob<'_>) -> Result<Vec<ProbeResult>, KubeError> {
-    let run = job.to_run();
+    let run = job.to_run(&targets(cluster, job).await?);
     let running = Running::start(cluster, &run).await?;
     let answered = answer(&running, job, &run.name).await;
     running.remove().await;
     answered
 }
 
+/// Looks up the pods of each workload whose mounted certificates are asked for. One that is not there has no entry, which
+/// its question is then answered with.
+async fn targets(cluster: &Cluster, job: &ProbeJob<'_>) -> Result<Targets, KubeError> {
+    let mut targets = Targets::new();
+    for probe in job.probes {
+        let Question::Mounted(name) = &probe.question else { continue };
+        let addresses = workload::addresses(cluster, job.namespace, name).await?;
+        let pods: Vec<_> = addresses.into_iter().map(|(pod, address)| Target { pod, address }).collect();
+        if !pods.is_empty() {
+            targets.insert(name.clone(), pods);
+        }
+    }
+    Ok(targets)
+}
+
 impl ProbeJob<'_> {
-    fn to_run(&self) -> Run<'_> {
+    fn to_run(&self, targets: &Targets) -> Run<'_> {
         let name = format!("hangar-probe-{}", random_name());
         let mut mounts = vec![
             Mount::config_file("spec", "/etc/hangar/spec.json", SPECIFICATION, &name),
@@ -114,7 +146,7 @@ impl ProbeJob<'_> {
         }
         let command = [AGENT.to_owned(), "probe".to_owned()];
         let template = Template { image: self.image, pull_secrets: self.pull_secrets, command: &command, mounts };
-        let specification = serde_json::to_string(self.probes).expect("probes have a JSON form");
+        let specification = json!({"version": VERSION, "probes": self.probes, "targets": targets}).to_string();
         Run {
             namespace: self.namespace,
             sort: "probe",
@@ -151,8 +183,8 @@ async fn answer(running: &Running<'_>, job: &ProbeJob<'_>, name: &str) -> Result
     let text =
         text.ok_or_else(|| unusable(format!("no {} bytes of its log have the digest it gave", receipt.length)))?;
     let answer: Answer = serde_json::from_str(&text).map_err(|err| unusable(err.to_string()))?;
-    if answer.version != 1 {
-        return Err(unusable(format!("version {} of the form, not 1", answer.version)));
+    if answer.version != VERSION {
+        return Err(unusable(format!("version {} of the form, not {VERSION}", answer.version)));
     }
     let is_missing = |probe: &&Probe| !answer.results.iter().any(|result| result.id == probe.id);
     match job.probes.iter().find(is_missing) {

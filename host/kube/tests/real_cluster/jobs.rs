@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hangar_kube::jobs::{ProbeIdentity, ProbeJob, VerbJob, probe, verb};
+use hangar_kube::rollout::{self, Level, Target};
 use hangar_kube::{Cluster, KubeError};
 use hangar_plan::strategy::observation::Observation;
 use hangar_plan::strategy::probe::{HttpQuestion, Probe, Question, SqlQuestion, Vantage};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -41,6 +43,11 @@ fn sql(id: &str) -> Probe {
     Probe { id: id.into(), vantage: Vantage::OwnCluster, timeout_ms: 5000, question: Question::Sql(question) }
 }
 
+fn mounted(workload: &str) -> Probe {
+    let question = Question::Mounted(workload.into());
+    Probe { id: format!("mounted/{workload}"), vantage: Vantage::OwnCluster, timeout_ms: 5000, question }
+}
+
 fn identity() -> ProbeIdentity {
     ProbeIdentity { certificate_pem: "leaf".into(), key_pem: "key".into(), bundle_pem: "bundle".into() }
 }
@@ -60,7 +67,7 @@ fn job<'a>(namespace: &'a str, probes: &'a [Probe], identity: &'a ProbeIdentity)
 fn answer(ids: &[&str]) -> String {
     let results: Vec<Value> = ids
         .iter()
-        .map(|id| json!({"id": id, "at_ms": 1, "observation": {"http": {"status": 200, "body": "{}"}}}))
+        .map(|id| json!({"id": id, "at-ms": 1, "observation": {"http": {"status": 200, "body": "{}"}}}))
         .collect();
     json!({"version": 1, "results": results}).to_string()
 }
@@ -130,17 +137,28 @@ async fn what_a_pod_mounts_is_there_before_it_and_owned_by_its_job() -> Result<(
     let cluster = fresh("owned").await?;
     let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let answer = answer(&["ready/0", "one/0"]);
+    let answer = answer(&["ready/0", "one/0", "mounted/db"]);
     let mut is_released = false;
+    let labels = json!({"app": "db"});
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
+        "spec": {"replicas": 2, "serviceName": "db", "podManagementPolicy": "Parallel", "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "x"}]}}}});
+    let sets: Api<StatefulSet> = Api::namespaced(cluster.client().clone(), "owned");
+    sets.patch("db", &PatchParams::apply("test"), &Patch::Apply(set)).await?;
+    let both = [Target::StatefulSet("db".to_owned(), Level::Running)];
     let _kubelet = Kubelet::start(&cluster, "owned", move |pod| {
+        if pod.labels().contains_key("app") {
+            return Play::Run { ready: true };
+        }
         sender.send(pod.clone()).ok();
         is_released = is_released || released.try_recv().is_ok();
         if is_released { well(&answer, vec![answer.clone()]) } else { Play::Run { ready: true } }
     });
+    rollout::wait(&cluster, "owned", &both, SOON, |_| ()).await?;
     let round = {
         let cluster = cluster.clone();
         tokio::spawn(async move {
-            let probes = [ready("ready/0"), sql("one/0")];
+            let probes = [ready("ready/0"), sql("one/0"), mounted("db")];
             probe(&cluster, &job("owned", &probes, &identity())).await.map(|results| results.len())
         })
     };
@@ -156,13 +174,18 @@ async fn what_a_pod_mounts_is_there_before_it_and_owned_by_its_job() -> Result<(
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client().clone(), "owned");
     let map = maps.get(&name).await?;
     assert_eq!((map.immutable, map.owner_references()[0].name.as_str()), (Some(true), name.as_str()));
-    let given: Vec<Probe> = serde_json::from_str(&map.data.context("no data")?["spec.json"])?;
-    assert_eq!(given.len(), 2);
+    let given: Value = serde_json::from_str(&map.data.context("no data")?["spec.json"])?;
+    assert_eq!(given["version"], 1);
+    assert_eq!(serde_json::from_value::<Vec<Probe>>(given["probes"].clone())?.len(), 3);
+    let names: Vec<_> =
+        given["targets"]["db"].as_array().into_iter().flatten().map(|target| &target["address"]).collect();
+    assert_eq!(names, ["db-0.db", "db-1.db"]);
+    assert!(given["targets"]["nothing"].is_null());
     // Asking by SQL, it needs the root client.
     let mounts = pod.spec.as_ref().map(|spec| &spec.containers[0].volume_mounts);
     assert!(mounts.into_iter().flatten().flatten().any(|mount| mount.mount_path == "/etc/hangar/client"));
     release.send(())?;
-    assert_eq!(round.await??, 2);
+    assert_eq!(round.await??, 3);
     nothing_left(&cluster, "owned").await
 }
 
