@@ -1,6 +1,6 @@
 //! A guest that behaves badly, in the way its configuration names.
 //!
-//! `host/runtime/tests/misdeeds.rs` has one test for each [`Misdeed`]; one that no test names fails there.
+//! `host/runtime/tests/it/misdeeds.rs` has one test for each [`Misdeed`]; one that no test names fails there.
 
 mod misdeed;
 
