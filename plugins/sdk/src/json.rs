@@ -65,9 +65,9 @@ impl<'de> Deserializer<'de> for Json<'de> {
             .iter()
             .map(|(key, value)| {
                 let field = fields.iter().find(|field| kebab(field) == *key);
-                field.map(|field| (*field, value)).ok_or_else(|| {
-                    Error::custom(format_args!("`{}` has no field `{key}`", kebab(name)))
-                })
+                field
+                    .map(|field| (*field, value))
+                    .ok_or_else(|| Error::custom(format_args!("`{}` has no field `{key}`", kebab(name))))
             })
             .collect::<Result<Vec<_>, _>>()?;
         visitor.visit_map(Fields { entries: entries.into_iter(), value: None })
@@ -174,11 +174,7 @@ impl<'de> VariantAccess<'de> for Case<'de> {
         Json(self.payload.unwrap_or(&Value::Null)).deserialize_any(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
         Json(self.payload.unwrap_or(&Value::Null)).deserialize_struct(self.variant, fields, visitor)
     }
 }

@@ -12,7 +12,7 @@ use crate::sealed_file::{Content, Error as SealedError};
 use crate::state::Error as StateError;
 
 /// What answers a request in a test.
-type Answer = Box<dyn FnMut(&Request) -> Result<Response, HttpError>>;
+pub type Answer = Box<dyn FnMut(&Request) -> Result<Response, HttpError>>;
 
 /// What a test's host holds.
 #[derive(Default)]
@@ -27,7 +27,8 @@ pub struct FakeHost {
     pub state: BTreeMap<String, Vec<u8>>,
     /// Milliseconds since 1970-01-01T00:00:00Z; stands still.
     pub now_ms: u64,
-    answer: Option<Answer>,
+    /// What answers requests; none denies them.
+    pub answer: Option<Answer>,
 }
 
 impl FakeHost {
