@@ -54,10 +54,8 @@ impl Authority {
         let name = common_name(&request, &hex::encode(&serial.as_ref()[..4]))?;
         let key = Key::generate(request.algorithm)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = distinguished(&[
-            ("O".to_owned(), request.organisation.to_owned()),
-            ("CN".to_owned(), name.clone()),
-        ])?;
+        params.distinguished_name =
+            distinguished(&[("O".to_owned(), request.organisation.to_owned()), ("CN".to_owned(), name.clone())])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![
             KeyUsagePurpose::DigitalSignature,
@@ -69,9 +67,7 @@ impl Authority {
         params.serial_number = Some(serial);
         params.not_before = moment(now_ms.saturating_sub(BACKDATED_MS))?;
         params.not_after = moment(now_ms + u64::from(request.lifetime_hours) * HOUR_MS)?;
-        let made = params
-            .self_signed(&key)
-            .map_err(|err| PkiError::Make { subject: name, err })?;
+        let made = params.self_signed(&key).map_err(|err| PkiError::Make { subject: name, err })?;
         Self::load(Certificate::from_der(made.der().to_vec())?, key)
     }
 
@@ -88,12 +84,8 @@ impl Authority {
         if !key.matches(&certificate) {
             return Err(PkiError::KeyMismatch { subject });
         }
-        let issuer = Issuer::from_ca_cert_der(certificate.der(), key)
-            .map_err(|err| PkiError::Make { subject, err })?;
-        Ok(Self {
-            certificate,
-            issuer,
-        })
+        let issuer = Issuer::from_ca_cert_der(certificate.der(), key).map_err(|err| PkiError::Make { subject, err })?;
+        Ok(Self { certificate, issuer })
     }
 
     /// Its certificate.
@@ -117,20 +109,9 @@ impl Authority {
     ///
     /// [`PkiError::OutlivesAuthority`], [`PkiError::ReservedName`], [`PkiError::Subject`], [`PkiError::Alternative`],
     /// [`PkiError::UnsupportedAlgorithm`].
-    pub fn issue(
-        &self,
-        profile: &Profile,
-        reserved: &[String],
-        now_ms: u64,
-    ) -> Result<Leaf, PkiError> {
+    pub fn issue(&self, profile: &Profile, reserved: &[String], now_ms: u64) -> Result<Leaf, PkiError> {
         let lifetime_ms = u64::from(profile.lifetime_hours) * HOUR_MS;
-        self.sign(
-            profile,
-            reserved,
-            now_ms,
-            now_ms.saturating_sub(BACKDATED_MS),
-            lifetime_ms,
-        )
+        self.sign(profile, reserved, now_ms, now_ms.saturating_sub(BACKDATED_MS), lifetime_ms)
     }
 
     /// Issues the leaf of a probe Job: client only, named [`PROBE_NAME`], valid for minutes.
@@ -140,13 +121,7 @@ impl Authority {
     /// [`PkiError::OutlivesAuthority`] once the authority itself ends sooner than that.
     pub fn probe_leaf(&self, minutes: u32, now_ms: u64) -> Result<Leaf, PkiError> {
         let lifetime_ms = u64::from(minutes) * 60_000;
-        self.sign(
-            &probe_profile(),
-            &[],
-            now_ms,
-            now_ms.saturating_sub(PROBE_BACKDATED_MS),
-            lifetime_ms,
-        )
+        self.sign(&probe_profile(), &[], now_ms, now_ms.saturating_sub(PROBE_BACKDATED_MS), lifetime_ms)
     }
 
     fn sign(
@@ -158,41 +133,25 @@ impl Authority {
         lifetime_ms: u64,
     ) -> Result<Leaf, PkiError> {
         if let Some(name) = crate::check::stray_name(profile, reserved) {
-            return Err(PkiError::ReservedName {
-                profile: profile.id.clone(),
-                name,
-            });
+            return Err(PkiError::ReservedName { profile: profile.id.clone(), name });
         }
         let left_ms = self.certificate.not_after_ms().saturating_sub(now_ms);
         if lifetime_ms > left_ms {
             let (wanted_hours, left_hours) = (lifetime_ms.div_ceil(HOUR_MS), left_ms / HOUR_MS);
-            return Err(PkiError::OutlivesAuthority {
-                profile: profile.id.clone(),
-                wanted_hours,
-                left_hours,
-            });
+            return Err(PkiError::OutlivesAuthority { profile: profile.id.clone(), wanted_hours, left_hours });
         }
         let not_before_ms = not_before_ms.max(self.certificate.not_before_ms());
         let params = params(profile, not_before_ms, now_ms + lifetime_ms)?;
         let key = Key::generate(profile.algorithm)?;
-        let made = params
-            .signed_by(&key, &self.issuer)
-            .map_err(|err| PkiError::Make {
-                subject: profile.id.clone(),
-                err,
-            })?;
-        Ok(Leaf {
-            certificate: Certificate::from_der(made.der().to_vec())?,
-            key,
-        })
+        let made =
+            params.signed_by(&key, &self.issuer).map_err(|err| PkiError::Make { subject: profile.id.clone(), err })?;
+        Ok(Leaf { certificate: Certificate::from_der(made.der().to_vec())?, key })
     }
 }
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority")
-            .field("certificate", &self.certificate)
-            .finish_non_exhaustive()
+        f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
     }
 }
 
@@ -202,18 +161,9 @@ fn common_name(request: &AuthorityRequest<'_>, serial_part: &str) -> Result<Stri
     let room = LONGEST.saturating_sub(rest.chars().count());
     if room == 0 {
         let name = request.pool.to_owned();
-        return Err(PkiError::NameTooLong {
-            n_chars: name.chars().count(),
-            name,
-            most: LONGEST - 14,
-        });
+        return Err(PkiError::NameTooLong { n_chars: name.chars().count(), name, most: LONGEST - 14 });
     }
-    Ok(request
-        .organisation
-        .chars()
-        .take(room)
-        .chain(rest.chars())
-        .collect())
+    Ok(request.organisation.chars().take(room).chain(rest.chars()).collect())
 }
 
 fn probe_profile() -> Profile {
@@ -256,10 +206,7 @@ pub(crate) mod tests {
     pub(crate) fn node_profile() -> Profile {
         Profile {
             id: "node".to_owned(),
-            subject: vec![
-                ("O".to_owned(), "Cockroach".to_owned()),
-                ("CN".to_owned(), "node".to_owned()),
-            ],
+            subject: vec![("O".to_owned(), "Cockroach".to_owned()), ("CN".to_owned(), "node".to_owned())],
             alternatives: vec![
                 SubjectAlternative::Dns("localhost".to_owned()),
                 SubjectAlternative::Dns("*.cockroachdb.dss".to_owned()),
@@ -275,15 +222,9 @@ pub(crate) mod tests {
     #[test]
     fn two_authorities_of_one_organisation_have_two_subjects() -> anyhow::Result<()> {
         let (one, two) = (authority("uss1")?, authority("uss1")?);
-        assert_ne!(
-            one.certificate().raw_subject(),
-            two.certificate().raw_subject()
-        );
+        assert_ne!(one.certificate().raw_subject(), two.certificate().raw_subject());
         let subject = one.certificate().subject();
-        assert!(
-            subject.starts_with("CN=uss1 us-east CA ") && subject.ends_with(",O=uss1"),
-            "{subject}"
-        );
+        assert!(subject.starts_with("CN=uss1 us-east CA ") && subject.ends_with(",O=uss1"), "{subject}");
         Ok(())
     }
 
@@ -303,10 +244,7 @@ pub(crate) mod tests {
         let swapped = Authority::load(one.certificate().clone(), Key::from_pem(&two.key_pem())?);
         assert!(matches!(swapped, Err(PkiError::KeyMismatch { .. })));
         let leaf = one.issue(&node_profile(), &[], NOW)?;
-        assert!(matches!(
-            Authority::load(leaf.certificate, leaf.key),
-            Err(PkiError::NotAuthority { .. })
-        ));
+        assert!(matches!(Authority::load(leaf.certificate, leaf.key), Err(PkiError::NotAuthority { .. })));
         Ok(())
     }
 
@@ -314,24 +252,9 @@ pub(crate) mod tests {
     fn a_leaf_never_outlives_its_authority() -> anyhow::Result<()> {
         let ours = authority("uss1")?;
         let late = NOW + 87_000 * HOUR_MS;
-        let refused = ours
-            .issue(&node_profile(), &[], late)
-            .expect_err("600 h are left");
-        assert_eq!(
-            refused.to_string(),
-            "`node` wants 8760 h, and the certificate authority has 600 h left"
-        );
-        assert!(
-            ours.issue(
-                &Profile {
-                    lifetime_hours: 600,
-                    ..node_profile()
-                },
-                &[],
-                late
-            )
-            .is_ok()
-        );
+        let refused = ours.issue(&node_profile(), &[], late).expect_err("600 h are left");
+        assert_eq!(refused.to_string(), "`node` wants 8760 h, and the certificate authority has 600 h left");
+        assert!(ours.issue(&Profile { lifetime_hours: 600, ..node_profile() }, &[], late).is_ok());
         Ok(())
     }
 
@@ -340,9 +263,7 @@ pub(crate) mod tests {
         let ours = authority("uss1")?;
         let at_once = ours.issue(&node_profile(), &[], NOW)?.certificate;
         assert_eq!(at_once.not_before_ms(), ours.certificate().not_before_ms());
-        let later = ours
-            .issue(&node_profile(), &[], NOW + 5 * HOUR_MS)?
-            .certificate;
+        let later = ours.issue(&node_profile(), &[], NOW + 5 * HOUR_MS)?.certificate;
         assert_eq!(later.not_before_ms(), NOW + 5 * HOUR_MS - BACKDATED_MS);
         Ok(())
     }
@@ -365,25 +286,14 @@ pub(crate) mod tests {
             lifetime_hours: 1,
         };
         let name = common_name(&request, "0011aabb").expect("fits");
-        assert_eq!(
-            (name.chars().count(), name.ends_with(" us-east CA 0011aabb")),
-            (64, true)
-        );
+        assert_eq!((name.chars().count(), name.ends_with(" us-east CA 0011aabb")), (64, true));
     }
 
     #[test]
     fn an_address_is_not_taken_for_a_name() -> anyhow::Result<()> {
-        let profile = Profile {
-            alternatives: vec![SubjectAlternative::Dns("127.0.0.1".to_owned())],
-            ..node_profile()
-        };
-        let refused = authority("uss1")?
-            .issue(&profile, &[], NOW)
-            .expect_err("no DNS name");
-        assert_eq!(
-            refused.to_string(),
-            "alternative name `127.0.0.1` is an address: state it as `ip`"
-        );
+        let profile = Profile { alternatives: vec![SubjectAlternative::Dns("127.0.0.1".to_owned())], ..node_profile() };
+        let refused = authority("uss1")?.issue(&profile, &[], NOW).expect_err("no DNS name");
+        assert_eq!(refused.to_string(), "alternative name `127.0.0.1` is an address: state it as `ip`");
         Ok(())
     }
 }

@@ -68,26 +68,19 @@ impl Certificate {
         let mut all = Bundle::parse(text)?.into_iter();
         match (all.next(), all.len()) {
             (Some(one), 0) => Ok(one),
-            (_, n_more) => Err(PkiError::NotOne {
-                n_found: n_more + 1,
-            }),
+            (_, n_more) => Err(PkiError::NotOne { n_found: n_more + 1 }),
         }
     }
 
     /// Reads a certificate that stands at this place of a file, from 1.
     pub(crate) fn block(der: Vec<u8>, index: usize) -> Result<Self, PkiError> {
         let unparsable = |detail: String| PkiError::Unparsable { index, detail };
-        let (rest, parsed) =
-            x509_parser::parse_x509_certificate(&der).map_err(|err| unparsable(err.to_string()))?;
+        let (rest, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|err| unparsable(err.to_string()))?;
         if !rest.is_empty() {
             return Err(unparsable(format!("{} bytes follow it", rest.len())));
         }
         let read = Box::new(Read::of(&parsed).map_err(unparsable)?);
-        Ok(Self {
-            fingerprint: Fingerprint::of(&der),
-            read,
-            der: der.into(),
-        })
+        Ok(Self { fingerprint: Fingerprint::of(&der), read, der: der.into() })
     }
 
     /// The bytes.
@@ -190,48 +183,28 @@ impl Certificate {
 
     /// Whether the certificate's signature is of its own key.
     pub(crate) fn signed_itself(&self) -> bool {
-        x509_parser::parse_x509_certificate(&self.der)
-            .is_ok_and(|(_, parsed)| parsed.verify_signature(None).is_ok())
+        x509_parser::parse_x509_certificate(&self.der).is_ok_and(|(_, parsed)| parsed.verify_signature(None).is_ok())
     }
 }
 
 impl Read {
     fn of(parsed: &X509Certificate<'_>) -> Result<Self, String> {
-        let names = parsed
-            .subject_alternative_name()
-            .map_err(|err| err.to_string())?;
+        let names = parsed.subject_alternative_name().map_err(|err| err.to_string())?;
         let usages = parsed.extended_key_usage().map_err(|err| err.to_string())?;
         let key_usage = parsed.key_usage().map_err(|err| err.to_string())?;
-        let has_subject_key_id = parsed.iter_extensions().any(|ext| {
-            matches!(
-                ext.parsed_extension(),
-                ParsedExtension::SubjectKeyIdentifier(_)
-            )
-        });
-        let strings = parsed
-            .subject()
-            .iter_common_name()
-            .map(|name| name.as_str().map(str::to_owned));
+        let has_subject_key_id = parsed
+            .iter_extensions()
+            .any(|ext| matches!(ext.parsed_extension(), ParsedExtension::SubjectKeyIdentifier(_)));
+        let strings = parsed.subject().iter_common_name().map(|name| name.as_str().map(str::to_owned));
         Ok(Self {
             subject: rfc4514(parsed.subject()),
             issuer: rfc4514(parsed.issuer()),
             raw_subject: parsed.subject().as_raw().to_vec(),
-            common_names: strings
-                .collect::<Result<_, _>>()
-                .map_err(|err| err.to_string())?,
+            common_names: strings.collect::<Result<_, _>>().map_err(|err| err.to_string())?,
             alternatives: names
-                .map(|names| {
-                    names
-                        .value
-                        .general_names
-                        .iter()
-                        .filter_map(alternative)
-                        .collect()
-                })
+                .map(|names| names.value.general_names.iter().filter_map(alternative).collect())
                 .unwrap_or_default(),
-            usages: usages
-                .map(|usages| usages_of(usages.value))
-                .unwrap_or_default(),
+            usages: usages.map(|usages| usages_of(usages.value)).unwrap_or_default(),
             not_before_ms: milliseconds(parsed.validity().not_before.timestamp()),
             not_after_ms: milliseconds(parsed.validity().not_after.timestamp()),
             is_authority: parsed.is_ca(),
@@ -254,23 +227,15 @@ fn alternative(name: &GeneralName<'_>) -> Option<SubjectAlternative> {
         GeneralName::IPAddress(bytes) => {
             let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
             let address = v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from));
-            address
-                .ok()
-                .map(|address| SubjectAlternative::Ip(address.to_string()))
+            address.ok().map(|address| SubjectAlternative::Ip(address.to_string()))
         }
         _ => None,
     }
 }
 
 fn usages_of(usages: &x509_parser::extensions::ExtendedKeyUsage<'_>) -> Vec<KeyUsage> {
-    let both = [
-        (usages.server_auth, KeyUsage::ServerAuth),
-        (usages.client_auth, KeyUsage::ClientAuth),
-    ];
-    both.into_iter()
-        .filter(|(stated, _)| *stated || usages.any)
-        .map(|(_, usage)| usage)
-        .collect()
+    let both = [(usages.server_auth, KeyUsage::ServerAuth), (usages.client_auth, KeyUsage::ClientAuth)];
+    both.into_iter().filter(|(stated, _)| *stated || usages.any).map(|(_, usage)| usage).collect()
 }
 
 fn milliseconds(seconds: i64) -> u64 {

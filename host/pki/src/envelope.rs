@@ -39,9 +39,7 @@ impl FromStr for Recipient {
 
     /// Reads the form `age1...`.
     fn from_str(text: &str) -> Result<Self, PkiError> {
-        text.parse().map(Self).map_err(|_| PkiError::Recipient {
-            text: text.to_owned(),
-        })
+        text.parse().map(Self).map_err(|_| PkiError::Recipient { text: text.to_owned() })
     }
 }
 
@@ -74,12 +72,9 @@ impl fmt::Debug for InstallationKey {
 ///
 /// [`PkiError::NoRecipient`]; [`PkiError::Seal`] never happens in memory.
 pub fn seal(name: &str, secret: &[u8], recipients: &[Recipient]) -> Result<Vec<u8>, PkiError> {
-    let all = recipients
-        .iter()
-        .map(|recipient| &recipient.0 as &dyn age::Recipient);
-    let encryptor = age::Encryptor::with_recipients(all).map_err(|_| PkiError::NoRecipient {
-        name: name.to_owned(),
-    })?;
+    let all = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
+    let encryptor =
+        age::Encryptor::with_recipients(all).map_err(|_| PkiError::NoRecipient { name: name.to_owned() })?;
     let mut sealed = Vec::new();
     let write = || {
         let mut writer = encryptor.wrap_output(&mut sealed)?;
@@ -88,10 +83,7 @@ pub fn seal(name: &str, secret: &[u8], recipients: &[Recipient]) -> Result<Vec<u
         }
         writer.finish().map(drop)
     };
-    write().map_err(|err| PkiError::Seal {
-        name: name.to_owned(),
-        err,
-    })?;
+    write().map_err(|err| PkiError::Seal { name: name.to_owned(), err })?;
     Ok(sealed)
 }
 
@@ -100,37 +92,20 @@ pub fn seal(name: &str, secret: &[u8], recipients: &[Recipient]) -> Result<Vec<u
 /// # Errors
 ///
 /// [`PkiError::Open`] if it is damaged or sealed to others, [`PkiError::WrongEnvelope`] if it holds another secret.
-pub fn open(
-    name: &str,
-    sealed: &[u8],
-    key: &InstallationKey,
-) -> Result<Zeroizing<Vec<u8>>, PkiError> {
-    let unopened = |reason: String| PkiError::Open {
-        name: name.to_owned(),
-        reason,
-    };
+pub fn open(name: &str, sealed: &[u8], key: &InstallationKey) -> Result<Zeroizing<Vec<u8>>, PkiError> {
+    let unopened = |reason: String| PkiError::Open { name: name.to_owned(), reason };
     let decryptor = age::Decryptor::new_buffered(sealed).map_err(|err| unopened(reason(&err)))?;
-    let mut reader = decryptor
-        .decrypt(std::iter::once(&key.0 as &dyn age::Identity))
-        .map_err(|err| unopened(reason(&err)))?;
+    let mut reader =
+        decryptor.decrypt(std::iter::once(&key.0 as &dyn age::Identity)).map_err(|err| unopened(reason(&err)))?;
     // As large as the whole, so that the clear text is never moved and left behind in freed memory.
     let mut clear = Zeroizing::new(Vec::with_capacity(sealed.len()));
-    reader
-        .read_to_end(&mut clear)
-        .map_err(|_| unopened("it is damaged".to_owned()))?;
-    let body = clear
-        .strip_prefix(PREFIX)
-        .ok_or_else(|| unopened("it is not an envelope of this program".to_owned()))?;
-    let end = body
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .ok_or_else(|| unopened("it has no name".to_owned()))?;
+    reader.read_to_end(&mut clear).map_err(|_| unopened("it is damaged".to_owned()))?;
+    let body =
+        clear.strip_prefix(PREFIX).ok_or_else(|| unopened("it is not an envelope of this program".to_owned()))?;
+    let end = body.iter().position(|byte| *byte == b'\n').ok_or_else(|| unopened("it has no name".to_owned()))?;
     if &body[..end] != name.as_bytes() {
         let found = String::from_utf8_lossy(&body[..end]).into_owned();
-        return Err(PkiError::WrongEnvelope {
-            wanted: name.to_owned(),
-            found,
-        });
+        return Err(PkiError::WrongEnvelope { wanted: name.to_owned(), found });
     }
     Ok(Zeroizing::new(body[end + 1..].to_vec()))
 }
@@ -138,9 +113,7 @@ pub fn open(
 fn reason(err: &age::DecryptError) -> String {
     let text = match err {
         age::DecryptError::NoMatchingKeys => "it is sealed to other keys",
-        age::DecryptError::InvalidHeader | age::DecryptError::UnknownFormat => {
-            "it is not an age file"
-        }
+        age::DecryptError::InvalidHeader | age::DecryptError::UnknownFormat => "it is not an age file",
         _ => "it is damaged",
     };
     text.to_owned()
@@ -155,20 +128,12 @@ mod tests {
     #[test]
     fn each_recipient_opens_alone_and_nobody_else() -> anyhow::Result<()> {
         let keys = [InstallationKey::generate(), InstallationKey::generate()];
-        let sealed = seal(
-            "uss1/ca.key",
-            SECRET,
-            &keys.each_ref().map(InstallationKey::recipient),
-        )?;
+        let sealed = seal("uss1/ca.key", SECRET, &keys.each_ref().map(InstallationKey::recipient))?;
         for key in &keys {
             assert_eq!(*open("uss1/ca.key", &sealed, key)?, SECRET);
         }
-        let stranger =
-            open("uss1/ca.key", &sealed, &InstallationKey::generate()).expect_err("no recipient");
-        assert_eq!(
-            stranger.to_string(),
-            "cannot open the envelope `uss1/ca.key`: it is sealed to other keys"
-        );
+        let stranger = open("uss1/ca.key", &sealed, &InstallationKey::generate()).expect_err("no recipient");
+        assert_eq!(stranger.to_string(), "cannot open the envelope `uss1/ca.key`: it is sealed to other keys");
         Ok(())
     }
 
@@ -178,27 +143,16 @@ mod tests {
         let sealed = seal("uss1/ca.key", SECRET, &[key.recipient()])?;
         assert!(!sealed.windows(SECRET.len()).any(|part| part == SECRET));
         let swapped = open("uss1/organisation.key", &sealed, &key);
-        assert!(
-            matches!(swapped, Err(PkiError::WrongEnvelope { found, .. }) if found == "uss1/ca.key")
-        );
+        assert!(matches!(swapped, Err(PkiError::WrongEnvelope { found, .. }) if found == "uss1/ca.key"));
         let mut changed = sealed;
         *changed.last_mut().expect("not empty") ^= 1;
-        assert!(matches!(
-            open("uss1/ca.key", &changed, &key),
-            Err(PkiError::Open { .. })
-        ));
-        assert!(matches!(
-            open("uss1/ca.key", b"clear", &key),
-            Err(PkiError::Open { .. })
-        ));
+        assert!(matches!(open("uss1/ca.key", &changed, &key), Err(PkiError::Open { .. })));
+        assert!(matches!(open("uss1/ca.key", b"clear", &key), Err(PkiError::Open { .. })));
         Ok(())
     }
 
     #[test]
     fn an_envelope_for_nobody_is_refused() {
-        assert!(matches!(
-            seal("uss1/ca.key", SECRET, &[]),
-            Err(PkiError::NoRecipient { .. })
-        ));
+        assert!(matches!(seal("uss1/ca.key", SECRET, &[]), Err(PkiError::NoRecipient { .. })));
     }
 }

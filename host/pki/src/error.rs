@@ -81,9 +81,7 @@ pub enum PkiError {
         reason: &'static str,
     },
     /// The organisation and pool give no common name within X.520's bound.
-    #[error(
-        "`{name}` is too long for a certificate's subject ({n_chars} characters, at most {most})"
-    )]
+    #[error("`{name}` is too long for a certificate's subject ({n_chars} characters, at most {most})")]
     NameTooLong {
         /// The name.
         name: String,
@@ -93,9 +91,7 @@ pub enum PkiError {
         most: usize,
     },
     /// A leaf would outlive its authority.
-    #[error(
-        "`{profile}` wants {wanted_hours} h, and the certificate authority has {left_hours} h left"
-    )]
+    #[error("`{profile}` wants {wanted_hours} h, and the certificate authority has {left_hours} h left")]
     OutlivesAuthority {
         /// Profile.
         profile: String,
@@ -223,12 +219,16 @@ impl PkiError {
             Self::OutlivesAuthority { left_hours, .. } => {
                 format!("ask for at most {left_hours} h, or replace the authority first: `hangar pool rotate-ca`")
             }
-            Self::ReservedName { name, .. } => format!("take `{name}` out of the names: it grants that identity to its holder"),
+            Self::ReservedName { name, .. } => {
+                format!("take `{name}` out of the names: it grants that identity to its holder")
+            }
             Self::Open { .. } => {
                 "run on a machine whose installation key is a recipient, or restore that key from its backup".to_owned()
             }
             Self::WrongEnvelope { .. } => "the secret store has swapped values: restore the right version".to_owned(),
-            Self::KeyFileOpen { path, .. } => format!("`chmod 600 {}`, and think about who has read it", path.display()),
+            Self::KeyFileOpen { path, .. } => {
+                format!("`chmod 600 {}`, and think about who has read it", path.display())
+            }
             Self::KeyFileContent { path } => format!("restore `{}` from its backup; do not delete it", path.display()),
             _ => return None,
         };

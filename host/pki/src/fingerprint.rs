@@ -40,9 +40,7 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, PkiError> {
         let digits: String = text.chars().filter(|c| *c != ':').collect();
         let mut bytes = [0; 32];
-        hex::decode_to_slice(&digits, &mut bytes).map_err(|_| PkiError::Fingerprint {
-            text: text.to_owned(),
-        })?;
+        hex::decode_to_slice(&digits, &mut bytes).map_err(|_| PkiError::Fingerprint { text: text.to_owned() })?;
         Ok(Self(bytes))
     }
 }
@@ -55,11 +53,8 @@ mod tests {
     fn the_spelling_of_openssl_is_the_same_fingerprint() -> anyhow::Result<()> {
         let ours = Fingerprint::of(b"anything");
         let digits = ours.to_string().to_uppercase();
-        let pairs: Vec<String> = digits
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| String::from_utf8_lossy(pair).into_owned())
-            .collect();
+        let pairs: Vec<String> =
+            digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect();
         assert_eq!(pairs.join(":").parse::<Fingerprint>()?, ours);
         assert!("abc".parse::<Fingerprint>().is_err());
         Ok(())

@@ -11,11 +11,7 @@ use crate::{Bundle, Certificate, PkiError};
 ///
 /// As [`Bundle::parse`]: a file that is not wholly readable is not half listed.
 pub fn inventory(file: &str, pem: &str) -> Result<Vec<observation::Certificate>, PkiError> {
-    Ok(Bundle::parse(pem)?
-        .certificates()
-        .iter()
-        .map(|certificate| observed(file, certificate))
-        .collect())
+    Ok(Bundle::parse(pem)?.certificates().iter().map(|certificate| observed(file, certificate)).collect())
 }
 
 /// One certificate as seen in this file. Alternatives are `dns:`, `ip:` or `uri:` and the name.
@@ -70,14 +66,9 @@ mod tests {
                 fingerprint: leaf.fingerprint().to_string(),
                 subject: "CN=node,O=Cockroach".to_owned(),
                 issuer: ours.certificate().subject().to_owned(),
-                alternatives: [
-                    "dns:localhost",
-                    "dns:*.cockroachdb.dss",
-                    "dns:0.db.uss1.example.com",
-                    "ip:127.0.0.1"
-                ]
-                .map(str::to_owned)
-                .to_vec(),
+                alternatives: ["dns:localhost", "dns:*.cockroachdb.dss", "dns:0.db.uss1.example.com", "ip:127.0.0.1"]
+                    .map(str::to_owned)
+                    .to_vec(),
                 not_before_ms: NOW - 86_400_000,
                 not_after_ms: NOW + 8760 * 3_600_000,
                 is_authority: false,

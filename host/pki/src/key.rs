@@ -54,10 +54,8 @@ impl Key {
             KeyAlgorithm::Rsa4096 => (None, "rsa4096"),
         };
         let kind = kind.ok_or(PkiError::UnsupportedAlgorithm { algorithm: name })?;
-        let pair = KeyPair::generate_for(kind).map_err(|err| PkiError::Make {
-            subject: "a new key".to_owned(),
-            err,
-        })?;
+        let pair =
+            KeyPair::generate_for(kind).map_err(|err| PkiError::Make { subject: "a new key".to_owned(), err })?;
         Ok(Self(Zeroizing::new(pair)))
     }
 
@@ -70,13 +68,13 @@ impl Key {
         let unreadable = |reason| PkiError::KeyUnreadable { reason };
         // The decoded form is never longer than the text. Decoding in place leaves no copy behind that nobody wipes.
         let mut buffer = Zeroizing::new(vec![0; pem.expose().len()]);
-        let (label, der) = pem_rfc7468::decode(pem.expose().as_bytes(), &mut buffer)
-            .map_err(|_| unreadable("not PEM"))?;
+        let (label, der) =
+            pem_rfc7468::decode(pem.expose().as_bytes(), &mut buffer).map_err(|_| unreadable("not PEM"))?;
         if label != LABEL {
             return Err(unreadable("not a PKCS #8 `PRIVATE KEY` block"));
         }
-        let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(der))
-            .map_err(|_| unreadable("not a supported PKCS #8 key"))?;
+        let pair =
+            KeyPair::try_from(&PrivatePkcs8KeyDer::from(der)).map_err(|_| unreadable("not a supported PKCS #8 key"))?;
         Ok(Self(Zeroizing::new(pair)))
     }
 
@@ -85,11 +83,9 @@ impl Key {
     pub fn to_pem(&self) -> KeyPem {
         let der = self.0.serialized_der();
         let ending = pem_rfc7468::LineEnding::LF;
-        let length = pem_rfc7468::encoded_len(LABEL, ending, der)
-            .expect("a key's length is far from any bound");
+        let length = pem_rfc7468::encoded_len(LABEL, ending, der).expect("a key's length is far from any bound");
         let mut buffer = Zeroizing::new(vec![0; length]);
-        let text = pem_rfc7468::encode(LABEL, ending, der, &mut buffer)
-            .expect("the buffer is of the encoded length");
+        let text = pem_rfc7468::encode(LABEL, ending, der, &mut buffer).expect("the buffer is of the encoded length");
         KeyPem(text.into())
     }
 
@@ -128,17 +124,10 @@ mod tests {
 
     #[test]
     fn a_key_survives_its_text() -> anyhow::Result<()> {
-        for algorithm in [
-            KeyAlgorithm::EcdsaP256,
-            KeyAlgorithm::EcdsaP384,
-            KeyAlgorithm::Ed25519,
-        ] {
+        for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519] {
             let key = Key::generate(algorithm)?;
             let again = Key::from_pem(&key.to_pem())?;
-            assert_eq!(
-                key.subject_public_key_info(),
-                again.subject_public_key_info()
-            );
+            assert_eq!(key.subject_public_key_info(), again.subject_public_key_info());
         }
         Ok(())
     }
@@ -146,32 +135,16 @@ mod tests {
     #[test]
     fn rsa_is_refused_with_what_to_use_instead() {
         let refused = Key::generate(KeyAlgorithm::Rsa4096).expect_err("cannot be made");
-        assert_eq!(
-            refused.to_string(),
-            "keys of the kind `rsa4096` cannot be generated"
-        );
-        assert_eq!(
-            refused.hint().as_deref(),
-            Some("use `ecdsa-p256`, `ecdsa-p384` or `ed25519`")
-        );
+        assert_eq!(refused.to_string(), "keys of the kind `rsa4096` cannot be generated");
+        assert_eq!(refused.hint().as_deref(), Some("use `ecdsa-p256`, `ecdsa-p384` or `ed25519`"));
     }
 
     #[test]
     fn a_key_never_prints_itself() -> anyhow::Result<()> {
         let key = Key::generate(KeyAlgorithm::EcdsaP256)?;
-        let secret: String = key
-            .to_pem()
-            .expose()
-            .lines()
-            .nth(1)
-            .expect("three lines at least")
-            .to_owned();
+        let secret: String = key.to_pem().expose().lines().nth(1).expect("three lines at least").to_owned();
         assert!(!format!("{:?} {:?}", key, key.to_pem()).contains(&secret));
-        let broken = KeyPem::from(
-            key.to_pem()
-                .expose()
-                .replace("BEGIN PRIVATE", "BEGIN EC PRIVATE"),
-        );
+        let broken = KeyPem::from(key.to_pem().expose().replace("BEGIN PRIVATE", "BEGIN EC PRIVATE"));
         let error = Key::from_pem(&broken).expect_err("labels differ");
         assert!(!format!("{error:?}").contains(&secret));
         Ok(())

@@ -15,32 +15,23 @@ const SERIAL_NUMBER: &[u64] = &[2, 5, 4, 5];
 const DOMAIN_COMPONENT: &[u64] = &[0, 9, 2342, 19_200_300, 100, 1, 25];
 
 /// Makes a name of attributes, in this order.
-pub(crate) fn distinguished(
-    attributes: &[(String, String)],
-) -> Result<DistinguishedName, PkiError> {
+pub(crate) fn distinguished(attributes: &[(String, String)]) -> Result<DistinguishedName, PkiError> {
     let mut name = DistinguishedName::new();
     for (attribute, value) in attributes {
-        let refused = |reason| PkiError::Subject {
-            attribute: attribute.clone(),
-            reason,
-        };
+        let refused = |reason| PkiError::Subject { attribute: attribute.clone(), reason };
         if value.is_empty() {
             return Err(refused("is empty"));
         }
         if value.chars().count() > LONGEST {
-            return Err(PkiError::NameTooLong {
-                name: value.clone(),
-                n_chars: value.chars().count(),
-                most: LONGEST,
-            });
+            return Err(PkiError::NameTooLong { name: value.clone(), n_chars: value.chars().count(), most: LONGEST });
         }
         let kind = attribute_type(attribute).ok_or_else(|| refused("is unknown"))?;
         // The library would keep the last of two and forget the first.
         if name.get(&kind).is_some() {
             return Err(refused("stands twice"));
         }
-        let value = attribute_value(&kind, value)
-            .map_err(|()| refused("has a character that its type does not allow"))?;
+        let value =
+            attribute_value(&kind, value).map_err(|()| refused("has a character that its type does not allow"))?;
         name.push(kind, value);
     }
     Ok(name)
@@ -63,9 +54,7 @@ fn attribute_type(name: &str) -> Option<DnType> {
 /// RFC 5280 gives some attributes a string type of their own; all others are UTF-8.
 fn attribute_value(kind: &DnType, value: &str) -> Result<DnValue, ()> {
     Ok(match kind {
-        DnType::CountryName => {
-            DnValue::PrintableString(PrintableString::try_from(value).map_err(drop)?)
-        }
+        DnType::CountryName => DnValue::PrintableString(PrintableString::try_from(value).map_err(drop)?),
         DnType::CustomDnType(oid) if oid == SERIAL_NUMBER => {
             DnValue::PrintableString(PrintableString::try_from(value).map_err(drop)?)
         }
@@ -76,10 +65,8 @@ fn attribute_value(kind: &DnType, value: &str) -> Result<DnValue, ()> {
 
 /// Writes a name in the form of RFC 4514: last attribute first, `,` between.
 pub(crate) fn rfc4514(name: &X509Name<'_>) -> String {
-    let parts: Vec<String> = name
-        .iter_rdn()
-        .map(|rdn| rdn.iter().map(attribute_text).collect::<Vec<_>>().join("+"))
-        .collect();
+    let parts: Vec<String> =
+        name.iter_rdn().map(|rdn| rdn.iter().map(attribute_text).collect::<Vec<_>>().join("+")).collect();
     parts.into_iter().rev().collect::<Vec<_>>().join(",")
 }
 
@@ -88,10 +75,7 @@ fn attribute_text(attribute: &AttributeTypeAndValue<'_>) -> String {
     let name = oid2abbrev(oid, oid_registry()).map_or_else(|_| oid.to_id_string(), str::to_owned);
     match attribute.as_str() {
         Ok(value) => format!("{name}={}", escaped(value)),
-        Err(_) => format!(
-            "{name}=#{}",
-            hex::encode(attribute.attr_value().to_der_vec_raw().unwrap_or_default())
-        ),
+        Err(_) => format!("{name}=#{}", hex::encode(attribute.attr_value().to_der_vec_raw().unwrap_or_default())),
     }
 }
 
@@ -116,28 +100,16 @@ mod tests {
 
     #[test]
     fn special_characters_are_escaped_as_the_rfc_says() {
-        assert_eq!(
-            escaped("James \"Jim\" Smith, III"),
-            "James \\\"Jim\\\" Smith\\, III"
-        );
+        assert_eq!(escaped("James \"Jim\" Smith, III"), "James \\\"Jim\\\" Smith\\, III");
         assert_eq!(escaped(" # "), "\\ #\\ ");
         assert_eq!(escaped("#1"), "\\#1");
     }
 
     #[test]
     fn an_attribute_may_stand_once() {
-        let twice = [
-            ("CN".to_owned(), "a".to_owned()),
-            ("cn".to_owned(), "b".to_owned()),
-        ];
-        assert_eq!(
-            distinguished(&twice).expect_err("twice").to_string(),
-            "subject attribute `cn` stands twice"
-        );
+        let twice = [("CN".to_owned(), "a".to_owned()), ("cn".to_owned(), "b".to_owned())];
+        assert_eq!(distinguished(&twice).expect_err("twice").to_string(), "subject attribute `cn` stands twice");
         let unknown = [("XY".to_owned(), "a".to_owned())];
-        assert_eq!(
-            distinguished(&unknown).expect_err("unknown").to_string(),
-            "subject attribute `XY` is unknown"
-        );
+        assert_eq!(distinguished(&unknown).expect_err("unknown").to_string(), "subject attribute `XY` is unknown");
     }
 }

@@ -6,14 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use hangar_pki::{Authority, AuthorityRequest, Bundle, Certificate, Key, KeyPem};
-use hangar_plan::strategy::certificate::{
-    KeyAlgorithm, KeyUsage, Placement, Profile, Reload, SubjectAlternative,
-};
+use hangar_plan::strategy::certificate::{KeyAlgorithm, KeyUsage, Placement, Profile, Reload, SubjectAlternative};
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     u64::try_from(since.as_millis()).expect("fits for ages")
 }
 
@@ -27,30 +23,18 @@ fn openssl(args: &[&str], dir: &Path) -> Result<Output> {
 }
 
 fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn authority(organisation: &str, algorithm: KeyAlgorithm) -> Result<Authority> {
-    let request = AuthorityRequest {
-        organisation,
-        pool: "us-east",
-        algorithm,
-        lifetime_hours: 87_600,
-    };
+    let request = AuthorityRequest { organisation, pool: "us-east", algorithm, lifetime_hours: 87_600 };
     Ok(Authority::found(request, now_ms())?)
 }
 
 fn node(algorithm: KeyAlgorithm) -> Profile {
     Profile {
         id: "node".to_owned(),
-        subject: vec![
-            ("O".to_owned(), "Cockroach".to_owned()),
-            ("CN".to_owned(), "node".to_owned()),
-        ],
+        subject: vec![("O".to_owned(), "Cockroach".to_owned()), ("CN".to_owned(), "node".to_owned())],
         alternatives: vec![
             SubjectAlternative::Dns("localhost".to_owned()),
             SubjectAlternative::Dns("*.cockroachdb.dss.svc.cluster.local".to_owned()),
@@ -75,44 +59,20 @@ fn node(algorithm: KeyAlgorithm) -> Profile {
 #[test]
 fn openssl_verifies_the_chain_of_each_kind_of_key() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    for algorithm in [
-        KeyAlgorithm::EcdsaP256,
-        KeyAlgorithm::EcdsaP384,
-        KeyAlgorithm::Ed25519,
-    ] {
+    for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519] {
         let ours = authority("uss1", algorithm)?;
         let others = authority("uss2", KeyAlgorithm::EcdsaP256)?;
-        let bundle: Bundle = [others.certificate().clone(), ours.certificate().clone()]
-            .into_iter()
-            .collect();
+        let bundle: Bundle = [others.certificate().clone(), ours.certificate().clone()].into_iter().collect();
         std::fs::write(dir.path().join("ca.crt"), bundle.to_pem())?;
-        std::fs::write(
-            dir.path().join("stranger.crt"),
-            others.certificate().to_pem(),
-        )?;
+        std::fs::write(dir.path().join("stranger.crt"), others.certificate().to_pem())?;
         let leaf = ours.issue(&node(algorithm), &["node".to_owned()], now_ms())?;
         std::fs::write(dir.path().join("node.crt"), leaf.certificate.to_pem())?;
         for purpose in ["sslserver", "sslclient"] {
-            let strict = [
-                "verify",
-                "-x509_strict",
-                "-CAfile",
-                "ca.crt",
-                "-purpose",
-                purpose,
-                "node.crt",
-            ];
+            let strict = ["verify", "-x509_strict", "-CAfile", "ca.crt", "-purpose", purpose, "node.crt"];
             let verified = openssl(&strict, dir.path())?;
-            assert!(
-                verified.status.success(),
-                "{algorithm:?} as {purpose}: {}",
-                text(&verified)
-            );
+            assert!(verified.status.success(), "{algorithm:?} as {purpose}: {}", text(&verified));
         }
-        let stranger = openssl(
-            &["verify", "-CAfile", "stranger.crt", "node.crt"],
-            dir.path(),
-        )?;
+        let stranger = openssl(&["verify", "-CAfile", "stranger.crt", "node.crt"], dir.path())?;
         assert!(!stranger.status.success(), "{}", text(&stranger));
     }
     Ok(())
@@ -122,19 +82,10 @@ fn openssl_verifies_the_chain_of_each_kind_of_key() -> Result<()> {
 fn openssl_reads_the_names_usages_and_identifiers_we_meant() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let ours = authority("uss1", KeyAlgorithm::EcdsaP256)?;
-    let leaf = ours.issue(
-        &node(KeyAlgorithm::EcdsaP256),
-        &["node".to_owned()],
-        now_ms(),
-    )?;
+    let leaf = ours.issue(&node(KeyAlgorithm::EcdsaP256), &["node".to_owned()], now_ms())?;
     std::fs::write(dir.path().join("node.crt"), leaf.certificate.to_pem())?;
     std::fs::write(dir.path().join("ca.crt"), ours.certificate().to_pem())?;
-    let shown = text(&openssl(
-        &[
-            "x509", "-in", "node.crt", "-noout", "-text", "-nameopt", "RFC2253",
-        ],
-        dir.path(),
-    )?);
+    let shown = text(&openssl(&["x509", "-in", "node.crt", "-noout", "-text", "-nameopt", "RFC2253"], dir.path())?);
     for part in [
         "Subject: CN=node,O=Cockroach",
         "TLS Web Server Authentication, TLS Web Client Authentication",
@@ -146,12 +97,7 @@ fn openssl_reads_the_names_usages_and_identifiers_we_meant() -> Result<()> {
     ] {
         assert!(shown.contains(part), "no `{part}` in\n{shown}");
     }
-    let shown = text(&openssl(
-        &[
-            "x509", "-in", "ca.crt", "-noout", "-text", "-nameopt", "RFC2253",
-        ],
-        dir.path(),
-    )?);
+    let shown = text(&openssl(&["x509", "-in", "ca.crt", "-noout", "-text", "-nameopt", "RFC2253"], dir.path())?);
     let subject = format!("Subject: {}", ours.certificate().subject());
     for part in [
         subject.as_str(),
@@ -164,18 +110,11 @@ fn openssl_reads_the_names_usages_and_identifiers_we_meant() -> Result<()> {
     }
     for (kind, name, is_match) in [
         ("-checkhost", "0.db.uss1.example.com", true),
-        (
-            "-checkhost",
-            "crdb-2.cockroachdb.dss.svc.cluster.local",
-            true,
-        ),
+        ("-checkhost", "crdb-2.cockroachdb.dss.svc.cluster.local", true),
         ("-checkhost", "1.db.uss1.example.com", false),
         ("-checkip", "127.0.0.1", true),
     ] {
-        let answer = text(&openssl(
-            &["x509", "-in", "node.crt", "-noout", kind, name],
-            dir.path(),
-        )?);
+        let answer = text(&openssl(&["x509", "-in", "node.crt", "-noout", kind, name], dir.path())?);
         assert_eq!(answer.contains("does match"), is_match, "{answer}");
     }
     Ok(())
@@ -186,10 +125,7 @@ fn fingerprints_are_those_that_openssl_shows() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let ours = authority("uss1", KeyAlgorithm::EcdsaP256)?;
     std::fs::write(dir.path().join("ca.crt"), ours.certificate().to_pem())?;
-    let shown = text(&openssl(
-        &["x509", "-in", "ca.crt", "-noout", "-fingerprint", "-sha256"],
-        dir.path(),
-    )?);
+    let shown = text(&openssl(&["x509", "-in", "ca.crt", "-noout", "-fingerprint", "-sha256"], dir.path())?);
     let (_, fingerprint) = shown.trim().split_once('=').context("`NAME=FINGERPRINT`")?;
     assert_eq!(ours.certificate().fingerprint(), fingerprint.parse()?);
     Ok(())
@@ -200,27 +136,13 @@ fn openssl_reads_our_keys_and_we_read_its_keys() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let ours = authority("uss1", KeyAlgorithm::EcdsaP256)?;
     std::fs::write(dir.path().join("ours.key"), ours.key_pem().expose())?;
-    let public = text(&openssl(
-        &["pkey", "-in", "ours.key", "-pubout"],
-        dir.path(),
-    )?);
+    let public = text(&openssl(&["pkey", "-in", "ours.key", "-pubout"], dir.path())?);
     std::fs::write(dir.path().join("ca.crt"), ours.certificate().to_pem())?;
-    let of_certificate = text(&openssl(
-        &["x509", "-in", "ca.crt", "-noout", "-pubkey"],
-        dir.path(),
-    )?);
+    let of_certificate = text(&openssl(&["x509", "-in", "ca.crt", "-noout", "-pubkey"], dir.path())?);
     assert_eq!(public, of_certificate);
 
     let made = openssl(
-        &[
-            "genpkey",
-            "-algorithm",
-            "RSA",
-            "-pkeyopt",
-            "rsa_keygen_bits:2048",
-            "-out",
-            "theirs.key",
-        ],
+        &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "theirs.key"],
         dir.path(),
     )?;
     assert!(made.status.success(), "{}", text(&made));
@@ -239,21 +161,10 @@ fn openssl_reads_our_keys_and_we_read_its_keys() -> Result<()> {
     ];
     let made = openssl(&request, dir.path())?;
     assert!(made.status.success(), "{}", text(&made));
-    let key = Key::from_pem(&KeyPem::from(std::fs::read_to_string(
-        dir.path().join("theirs.key"),
-    )?))?;
-    let theirs = Authority::load(
-        Certificate::from_pem(&std::fs::read_to_string(dir.path().join("theirs.crt"))?)?,
-        key,
-    )?;
-    let leaf = theirs.issue(
-        &Profile {
-            lifetime_hours: 24,
-            ..node(KeyAlgorithm::EcdsaP256)
-        },
-        &[],
-        now_ms(),
-    )?;
+    let key = Key::from_pem(&KeyPem::from(std::fs::read_to_string(dir.path().join("theirs.key"))?))?;
+    let theirs =
+        Authority::load(Certificate::from_pem(&std::fs::read_to_string(dir.path().join("theirs.crt"))?)?, key)?;
+    let leaf = theirs.issue(&Profile { lifetime_hours: 24, ..node(KeyAlgorithm::EcdsaP256) }, &[], now_ms())?;
     std::fs::write(dir.path().join("node.crt"), leaf.certificate.to_pem())?;
     let verified = openssl(&["verify", "-CAfile", "theirs.crt", "node.crt"], dir.path())?;
     assert!(verified.status.success(), "{}", text(&verified));

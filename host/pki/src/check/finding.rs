@@ -76,19 +76,15 @@ impl CertificateFinding {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::KeyMismatch
-            | Self::Expired { .. }
-            | Self::MissingUsage { .. }
-            | Self::MissingName { .. } => Some("issue it again: `hangar cert renew`"),
-            Self::NotYetValid { .. } => Some("compare the clocks of both sides"),
-            Self::ReservedName { .. } => {
-                Some("issue it again without that name; whoever holds it acts under it")
+            Self::KeyMismatch | Self::Expired { .. } | Self::MissingUsage { .. } | Self::MissingName { .. } => {
+                Some("issue it again: `hangar cert renew`")
             }
+            Self::NotYetValid { .. } => Some("compare the clocks of both sides"),
+            Self::ReservedName { .. } => Some("issue it again without that name; whoever holds it acts under it"),
             Self::UnknownIssuer { .. } => Some("deploy the bundle that holds its authority first"),
-            Self::NotAuthority
-            | Self::NoKeyIdentifier
-            | Self::NotSelfSigned
-            | Self::WeakKey { .. } => Some("make a new authority: `hangar pool rotate-ca`"),
+            Self::NotAuthority | Self::NoKeyIdentifier | Self::NotSelfSigned | Self::WeakKey { .. } => {
+                Some("make a new authority: `hangar pool rotate-ca`")
+            }
             Self::Profile { .. } => None,
         }
     }

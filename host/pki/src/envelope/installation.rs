@@ -19,10 +19,7 @@ impl InstallationKey {
     /// [`PkiError::KeyFileOpen`] if group or others may read it, [`PkiError::KeyFileContent`] if it holds something else,
     /// [`PkiError::KeyFile`] for the file system.
     pub fn load_or_create(path: &Path) -> Result<Self, PkiError> {
-        let failed = |err| PkiError::KeyFile {
-            path: path.to_owned(),
-            err,
-        };
+        let failed = |err| PkiError::KeyFile { path: path.to_owned(), err };
         if !path.try_exists().map_err(failed)? {
             create(path).map_err(failed)?;
         }
@@ -35,38 +32,23 @@ impl InstallationKey {
     ///
     /// As [`InstallationKey::load_or_create`].
     pub fn load(path: &Path) -> Result<Self, PkiError> {
-        let failed = |err| PkiError::KeyFile {
-            path: path.to_owned(),
-            err,
-        };
+        let failed = |err| PkiError::KeyFile { path: path.to_owned(), err };
         let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(PkiError::KeyFileOpen {
-                path: path.to_owned(),
-                mode,
-            });
+            return Err(PkiError::KeyFileOpen { path: path.to_owned(), mode });
         }
         let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
         // The form of `age-keygen`: comments, and one line that is the identity.
-        let mut lines = text
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty());
+        let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let identity = lines.next().and_then(|line| line.parse().ok());
-        identity.map(Self).ok_or_else(|| PkiError::KeyFileContent {
-            path: path.to_owned(),
-        })
+        identity.map(Self).ok_or_else(|| PkiError::KeyFileContent { path: path.to_owned() })
     }
 }
 
 fn create(path: &Path) -> io::Result<()> {
     let key = InstallationKey::generate();
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     writeln!(file, "# public key: {}", key.recipient())?;
     writeln!(file, "{}", key.0.to_string().expose_secret())?;
     file.sync_all()?;
@@ -88,10 +70,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("installation.key");
         let made = InstallationKey::load_or_create(&path)?;
-        assert_eq!(
-            InstallationKey::load_or_create(&path)?.recipient(),
-            made.recipient()
-        );
+        assert_eq!(InstallationKey::load_or_create(&path)?.recipient(), made.recipient());
         assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(dir.path())?.count(), 1);
         Ok(())
@@ -105,17 +84,10 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?;
         let refused = InstallationKey::load(&path).expect_err("group may read");
         assert!(matches!(refused, PkiError::KeyFileOpen { mode: 0o640, .. }));
-        assert!(
-            refused
-                .hint()
-                .is_some_and(|hint| hint.contains("chmod 600"))
-        );
+        assert!(refused.hint().is_some_and(|hint| hint.contains("chmod 600")));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         fs::write(&path, "something else")?;
-        assert!(matches!(
-            InstallationKey::load(&path),
-            Err(PkiError::KeyFileContent { .. })
-        ));
+        assert!(matches!(InstallationKey::load(&path), Err(PkiError::KeyFileContent { .. })));
         Ok(())
     }
 }

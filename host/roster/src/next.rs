@@ -1,0 +1,204 @@
+//! The next record to sign, for each thing a member does.
+//!
+//! Every function reads a [`Roster`] and returns the record that would come next, or nothing where it is so already; none
+//! changes anything. The caller signs the record, keeps it ([`Roster::publish`]), and hands it to the carrier, in this order: a
+//! record that reached a carrier and was forgotten at home would make the next one a fork.
+
+use crate::digest::CaFingerprint;
+use crate::key::PublicKey;
+use crate::name::{MemberId, PoolName};
+use crate::record::acknowledgement::{Acknowledgement, Proof};
+use crate::record::presence::Presence;
+use crate::record::{Genesis, Record, State, VERSION};
+use crate::roster::Roster;
+
+mod error;
+mod gate;
+mod vote;
+
+pub use error::NextError;
+pub use gate::Missing;
+pub use vote::{accept, close, due, invite, propose, reject, withdraw};
+
+/// Who begins.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// Pool.
+    pub pool: PoolName,
+    /// Member.
+    pub member: MemberId,
+    /// Its organisation key.
+    pub key: PublicKey,
+    /// Its recovery key. It can only be named here.
+    pub recovery_key: Option<PublicKey>,
+    /// Its presence.
+    pub presence: Presence,
+}
+
+/// The founder's first record. Nothing but the operator's own command to found a pool may lead to it.
+#[must_use]
+pub fn genesis(founder: Beginning, created_by: String, now_ms: u64) -> Record {
+    let genesis = Genesis { pool: founder.pool.clone(), created_by, at_ms: now_ms, cluster_id: None };
+    Record { state: State::Active, genesis: Some(genesis), ..first(founder, now_ms) }
+}
+
+/// A joiner's first record: complete, so that members can vote on it.
+#[must_use]
+pub fn request(joiner: Beginning, now_ms: u64) -> Record {
+    first(joiner, now_ms)
+}
+
+fn first(beginning: Beginning, now_ms: u64) -> Record {
+    Record {
+        version: VERSION,
+        pool: beginning.pool,
+        member: beginning.member,
+        key: beginning.key,
+        recovery_key: beginning.recovery_key,
+        sequence: 1,
+        previous: None,
+        at_ms: now_ms,
+        state: State::Asking,
+        presence: beginning.presence,
+        acknowledgements: Vec::new(),
+        vote: None,
+        seen: std::collections::BTreeMap::new(),
+        genesis: None,
+        invitation: None,
+    }
+}
+
+/// The own record with nothing new in it but what was seen since.
+fn successor(roster: &Roster, now_ms: u64) -> Result<Record, NextError> {
+    if let Some(fork) = roster.forks().first() {
+        return Err(NextError::Frozen { fork: Box::new(fork.clone()) });
+    }
+    let own = roster.own_record();
+    let mut next = own.record().clone();
+    next.sequence += 1;
+    next.previous = Some(own.digest());
+    next.at_ms = now_ms;
+    for signed in roster.records().filter(|signed| roster.has_admitted(&signed.record().member)) {
+        if signed.record().member != *roster.own() {
+            next.seen.insert(signed.record().member.clone(), signed.seen());
+        }
+    }
+    next.acknowledgements.retain(|acknowledgement| match &acknowledgement.proof {
+        Proof::AcceptedBy { peer, .. } => roster.state(peer).is_none_or(|state| state != State::Gone),
+        Proof::Deployed { .. } | Proof::Other { .. } => true,
+    });
+    Ok(next)
+}
+
+/// Says that something was proved. A proof of the same kind and about the same takes the place of a former one.
+///
+/// # Errors
+///
+/// [`NextError::NotToBeTrusted`] for a deployed authority that is of nobody in the pool and of no open change.
+pub fn acknowledge(roster: &Roster, proof: Proof, now_ms: u64) -> Result<Option<Record>, NextError> {
+    if let Proof::Deployed { authorities } = &proof {
+        check_trusted(roster, authorities)?;
+    }
+    let mut next = successor(roster, now_ms)?;
+    if next.acknowledgements.iter().any(|acknowledgement| acknowledgement.proof == proof) {
+        return Ok(None);
+    }
+    next.acknowledgements.retain(|acknowledgement| !proof.replaces(&acknowledgement.proof));
+    next.acknowledgements.push(Acknowledgement { proof, at_ms: now_ms });
+    Ok(Some(next))
+}
+
+/// No authority of a joiner is deployed before its change is open.
+fn check_trusted(roster: &Roster, authorities: &[CaFingerprint]) -> Result<(), NextError> {
+    let trusted: Vec<_> = roster
+        .in_pool()
+        .chain([roster.own()])
+        .chain(roster.open_change().map(|change| &change.subject))
+        .filter_map(|member| roster.record(member))
+        .flat_map(|record| record.presence.fingerprints())
+        .collect();
+    match authorities.iter().find(|authority| !trusted.contains(authority)) {
+        Some(authority) => Err(NextError::NotToBeTrusted { authority: *authority }),
+        None => Ok(()),
+    }
+}
+
+/// Says where this member stands.
+///
+/// A joiner becomes `joining` once a voter has opened its change, and `active` from there once nothing is
+/// [missing](Roster::missing_to_start); it gives up by `gone`. A member leaves under its own open change.
+///
+/// # Errors
+///
+/// [`NextError::Gate`] with all that is missing, [`NextError::Transition`] for any other way.
+pub fn state(roster: &Roster, to: State, now_ms: u64) -> Result<Option<Record>, NextError> {
+    let from = roster.own_record().record().state;
+    if from == to {
+        return Ok(None);
+    }
+    let is_about_us = roster.open_change().is_some_and(|change| change.subject == *roster.own());
+    match (from, to) {
+        (State::Asking, State::Joining) if is_about_us => {
+            roster.check_entered().map_err(NextError::Invitation)?;
+        }
+        (State::Joining, State::Active) => {
+            let missing = roster.missing_to_start();
+            if !missing.is_empty() {
+                return Err(NextError::Gate { missing });
+            }
+        }
+        (State::Asking | State::Joining, State::Gone) => {}
+        (State::Active, State::Leaving) | (State::Leaving, State::Gone) if is_about_us => {}
+        _ => return Err(NextError::Transition { from, to }),
+    }
+    let next = successor(roster, now_ms)?;
+    Ok(Some(Record { state: to, ..next }))
+}
+
+/// Keeps the identity of the pool's database cluster, in the founder's genesis.
+///
+/// # Errors
+///
+/// [`NextError::NotFounder`]; [`NextError::ClusterId`] if another one is kept already: it never changes.
+pub fn cluster_id(roster: &Roster, id: &str, now_ms: u64) -> Result<Option<Record>, NextError> {
+    let mut next = successor(roster, now_ms)?;
+    let genesis = next.genesis.as_mut().ok_or(NextError::NotFounder)?;
+    match &genesis.cluster_id {
+        Some(kept) if kept == id => return Ok(None),
+        Some(kept) => return Err(NextError::ClusterId { kept: kept.clone(), found: id.to_owned() }),
+        None => genesis.cluster_id = Some(id.to_owned()),
+    }
+    Ok(Some(next))
+}
+
+/// Says where and how this member's nodes are now. A joiner asks anew with it; what a member is trusted by stays as it is.
+///
+/// # Errors
+///
+/// [`NextError::Unvoted`] if authorities or locality of a member would change, or a joiner is being voted on.
+pub fn presence(roster: &Roster, presence: Presence, now_ms: u64) -> Result<Option<Record>, NextError> {
+    let held = &roster.own_record().record().presence;
+    if *held == presence {
+        return Ok(None);
+    }
+    let is_in_pool = roster.is_in_pool(roster.own());
+    if is_in_pool && (held.authorities != presence.authorities || held.locality != presence.locality) {
+        return Err(NextError::Unvoted);
+    }
+    if !is_in_pool && roster.changes().iter().any(|change| change.subject == *roster.own()) {
+        return Err(NextError::Unvoted);
+    }
+    Ok(Some(Record { presence, ..successor(roster, now_ms)? }))
+}
+
+/// Takes another organisation key. To be signed with the former (or the recovery key) and the new one.
+///
+/// # Errors
+///
+/// [`NextError::Frozen`].
+pub fn rotate_key(roster: &Roster, key: PublicKey, now_ms: u64) -> Result<Option<Record>, NextError> {
+    if roster.own_record().record().key == key {
+        return Ok(None);
+    }
+    Ok(Some(Record { key, ..successor(roster, now_ms)? }))
+}
