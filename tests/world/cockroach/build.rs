@@ -1,7 +1,5 @@
 //! Compiles the `.proto` files to Rust, without an installed `protoc`.
 
-#![expect(clippy::print_stdout, reason = "cargo reads the orders of a build script from stdout")]
-
 use std::error::Error;
 
 const FILES: [&str; 6] = [

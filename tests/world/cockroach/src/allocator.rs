@@ -43,7 +43,7 @@ impl Map {
         let load = Load::of(ranges);
         // Only a range with a majority can change its replicas.
         let able: Vec<&Range> = ranges.iter().filter(|range| range.has_quorum(|node| self.live(node))).collect();
-        let steps: [&dyn Fn(&Range) -> Option<RangeChange>; 5] = [
+        let steps: [Step<'_>; 5] = [
             &|range| self.take_over_lease(range, &load),
             &|range| self.add(range, n_nodes, &load),
             &|range| self.remove(range, n_nodes, &load),
@@ -178,6 +178,9 @@ impl Map {
         self.places.get(&node).is_none_or(|place| place.lost)
     }
 }
+
+/// One kind of change, tried on one range.
+type Step<'a> = &'a dyn Fn(&Range) -> Option<RangeChange>;
 
 /// Replicas and leases per node.
 struct Load {

@@ -16,10 +16,9 @@ pub fn tls_failure(err: &(dyn StdError + 'static)) -> Option<String> {
             return Some(of_error(tls));
         }
         // `source()` of an `io::Error` skips the error inside.
-        if let Some(inner) = err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            if let Some(text) = tls_failure(inner) {
-                return Some(text);
-            }
+        let inner = err.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(text) = inner.and_then(|inner| tls_failure(inner)) {
+            return Some(text);
         }
         cause = err.source();
     }

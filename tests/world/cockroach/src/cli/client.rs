@@ -1,5 +1,6 @@
 //! How the command line reaches a node, by RPC and by SQL.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::build_info::BuildInfo;
 use crate::certs::loader::{Material, Slot};
 use crate::certs::tls::ClientTls;
 use crate::certs::{CertsError, go_text};
+use crate::environment;
 use crate::net::dial::dial;
 use crate::net::{DEFAULT_PORT, HostPort};
 use crate::rpc::channel::{Channel, Route};
@@ -42,6 +44,8 @@ pub struct Target {
     certs_dir: PathBuf,
     cluster_name: String,
     skip_name: bool,
+    /// In a pod, calls come from the pod's address, so that the network can tell who calls.
+    source: Option<IpAddr>,
 }
 
 impl Target {
@@ -53,15 +57,16 @@ impl Target {
     pub fn of(flags: &Flags) -> Result<Self, CliError> {
         let port = flags.get("port").map(str::parse).transpose();
         let port = port.map_err(|_| CliError::new("invalid port"))?.unwrap_or(DEFAULT_PORT);
-        let host = crate::environment::get("COCKROACH_HOST").unwrap_or_else(|| "localhost".to_owned());
+        let host = environment::get("COCKROACH_HOST").unwrap_or_else(|| "localhost".to_owned());
         let address = HostPort::parse(flags.get("host").unwrap_or(&host), "localhost", port).map_err(CliError::new)?;
         let dir = flags.get("certs-dir").map(PathBuf::from);
-        let dir = dir.or_else(|| crate::environment::get("COCKROACH_CERTS_DIR").map(PathBuf::from));
+        let dir = dir.or_else(|| environment::get("COCKROACH_CERTS_DIR").map(PathBuf::from));
         Ok(Self {
             address,
             certs_dir: dir.unwrap_or_else(super::start::default_certs_dir),
             cluster_name: flags.get("cluster-name").unwrap_or_default().to_owned(),
             skip_name: flags.is_on("disable-cluster-name-verification"),
+            source: environment::get("POD_IP").and_then(|text| text.parse().ok()),
         })
     }
 
@@ -81,7 +86,7 @@ impl Target {
     /// The outer one for certificates that cannot be used, the inner one for a server that cannot be reached.
     pub async fn rpc(&self) -> Result<Result<Channel, Status>, CliError> {
         let tls = self.tls("root")?;
-        let route = Route { address: self.address.clone(), source: None, tls: tls.rpc, limit: LIMIT };
+        let route = Route { address: self.address.clone(), source: self.source, tls: tls.rpc, limit: LIMIT };
         Ok(self.open(&route).await)
     }
 
@@ -119,7 +124,7 @@ impl Target {
             ))
         };
         let mut stream =
-            dial(&self.address, None, LIMIT).await.map_err(|err| failed(&format!("dial error ({err})")))?;
+            dial(&self.address, self.source, LIMIT).await.map_err(|err| failed(&format!("dial error ({err})")))?;
         let io_failed = |err: std::io::Error| failed(&format!("tls error ({})", go_text::handshake(&err)));
         stream.write_all(&SSL_REQUEST).await.map_err(io_failed)?;
         if stream.read_u8().await.map_err(io_failed)? != b'S' {

@@ -51,14 +51,16 @@ pub fn run(flags: &Flags) -> Result<ExitCode, CliError> {
         let client = target.sql(user, database, "$ cockroach sql").await?;
         for text in &texts {
             let messages = client.simple_query(text).await.map_err(|err| sql_error(&err))?;
-            print_results(&messages, format);
+            print_results(text, &messages, format);
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
 /// Each statement ends with its completion; what stood before it are its rows.
-fn print_results(messages: &[SimpleQueryMessage], format: Format) {
+fn print_results(text: &str, messages: &[SimpleQueryMessage], format: Format) {
+    let statements = crate::sql::parse::leading_words(text).unwrap_or_default();
+    let mut statements = statements.iter();
     let mut start = 0;
     let mut headers: Option<Vec<String>> = None;
     for (at, message) in messages.iter().enumerate() {
@@ -67,15 +69,34 @@ fn print_results(messages: &[SimpleQueryMessage], format: Format) {
                 headers = Some(columns.iter().map(|column| column.name().to_owned()).collect());
                 start = at;
             }
-            SimpleQueryMessage::CommandComplete(n_rows) => match headers.take() {
-                Some(headers) => {
-                    let rows = text_rows(&messages[start..at]);
-                    let align = "l".repeat(headers.len());
-                    print_out(&Table { headers, rows, align }.render(format));
+            SimpleQueryMessage::CommandComplete(n_rows) => {
+                let statement = statements.next().map_or(&[] as &[String], Vec::as_slice);
+                match headers.take() {
+                    Some(headers) => {
+                        let rows = text_rows(&messages[start..at]);
+                        let align = "l".repeat(headers.len());
+                        print_out(&Table { headers, rows, align }.render(format));
+                    }
+                    None => print_out(&format!("{}\n", tag(statement, *n_rows))),
                 }
-                None => print_out(&format!("OK, {n_rows} rows affected\n")),
-            },
+            }
             _ => {}
         }
+    }
+}
+
+/// What the server said a statement did. The driver keeps only the number of rows.
+fn tag(statement: &[String], n_rows: u64) -> String {
+    let words: Vec<&str> = statement.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["insert" | "upsert", ..] => format!("INSERT 0 {n_rows}"),
+        ["update", ..] => format!("UPDATE {n_rows}"),
+        ["delete", ..] => format!("DELETE {n_rows}"),
+        ["set" | "reset", "cluster", "setting", ..] => "SET CLUSTER SETTING".to_owned(),
+        ["create" | "drop" | "alter", object, ..] => format!("{} {}", words[0], object).to_uppercase(),
+        ["begin" | "start", ..] => "BEGIN".to_owned(),
+        ["use", ..] => "SET".to_owned(),
+        [first, ..] => first.to_uppercase(),
+        [] => "OK".to_owned(),
     }
 }

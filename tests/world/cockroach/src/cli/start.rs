@@ -76,7 +76,7 @@ async fn serve(config: StartConfig, certs: Certificates, store: Store) -> Result
     store.write_listening(&config.listen_addr, &config.advertise_addr, &config.advertise_http_addr).map_err(failed)?;
     let identity = store.identity().map_err(failed)?;
     let node = Node::new(config, certs, store);
-    log::info("cli/start.go:900", format!("{}", node.build.sql_text()));
+    log::info("cli/start.go:900", node.build.sql_text());
     tokio::spawn(listen::serve_rpc_and_sql(Arc::clone(&node), routes(&node), rpc));
     tokio::spawn(listen::serve_http(Arc::clone(&node), http));
     if let Some(identity) = identity {

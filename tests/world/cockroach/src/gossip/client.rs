@@ -18,10 +18,7 @@ use crate::state::descriptor::wire_address;
 use crate::wire::cockroach::gossip::gossip_client::GossipClient;
 use crate::wire::cockroach::gossip::{Request, Response};
 
-/// How many streams a node opens.
-const STREAMS: usize = 3;
-
-/// Keeps streams to the next few nodes in the ring of IDs; with none connected, to the addresses it was told.
+/// Keeps streams to two nodes in the ring of IDs; with none connected, asks the addresses it was told.
 pub async fn run(node: Weak<Node>) {
     let mut streams: BTreeMap<NodeId, JoinHandle<()>> = BTreeMap::new();
     let mut turn = 0;
@@ -56,7 +53,11 @@ fn chosen(node: &Node) -> Vec<NodeId> {
     let connected = node.peers.connected();
     let after = connected.iter().filter(|peer| **peer > identity.node_id);
     let before = connected.iter().filter(|peer| **peer < identity.node_id);
-    after.chain(before).take(STREAMS).copied().collect()
+    let ring: Vec<NodeId> = after.chain(before).copied().collect();
+    // The next one keeps the ring whole, the one across makes it short.
+    let mut chosen: Vec<NodeId> = [0, ring.len() / 2].iter().filter_map(|at| ring.get(*at)).copied().collect();
+    chosen.dedup();
+    chosen
 }
 
 /// Asks one known address for all it has heard, a different one each time.

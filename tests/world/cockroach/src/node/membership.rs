@@ -11,7 +11,7 @@ use crate::state::member::Membership;
 use crate::state::{ClusterState, NodeId};
 
 /// Changes of replicas in one round.
-const CHANGES: usize = 2;
+const CHANGES: usize = 3;
 
 /// Works, round by round, while this node leads.
 pub async fn run(node: Weak<Node>) {

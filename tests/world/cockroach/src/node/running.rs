@@ -68,7 +68,7 @@ async fn keep_peers(node: Weak<Node>) {
         }
         drop(strong);
         tokio::time::sleep(pause).await;
-        drop(tokio::time::timeout(pause, news.changed()).await);
+        drop(tokio::time::timeout(2 * pause, news.changed()).await);
     }
 }
 

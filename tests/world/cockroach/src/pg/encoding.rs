@@ -68,6 +68,10 @@ fn is_binary(format: &Format, index: usize) -> bool {
 }
 
 /// One row.
+///
+/// # Errors
+///
+/// None; the protocol's library wants rows that may fail.
 pub fn encode_row(row: &[Datum], fields: &[Field], format: &Format) -> PgWireResult<DataRow> {
     let mut buffer = BytesMut::new();
     for (index, (datum, field)) in row.iter().zip(fields).enumerate() {

@@ -88,13 +88,8 @@ async fn feed(raft: Weak<Raft>, to: NodeId, term: u64, wake: Arc<Notify>) -> (No
             let limit = raft.timers.network();
             let answer = tokio::time::timeout(limit, raft.transport.append(to, request)).await;
             let Ok(Ok(answer)) = answer else { break };
-            let applied = raft.core().applied();
+            // Others hear of a new commit with the next beat; who cannot wait asks for an index, and is fed at once.
             let more = raft.with_core(|core, _| core.appended(to, &answer, sent)).unwrap_or(false);
-            // Something became committed: others wait to hear it.
-            if raft.core().applied() > applied {
-                let behind = raft.core().behind_commit();
-                behind.into_iter().filter(|node| *node != to).for_each(|node| raft.wake_feeder(node));
-            }
             if !more {
                 break;
             }

@@ -59,15 +59,28 @@ pub enum RangesOf {
 ///
 /// `42601` for what is no SQL.
 pub fn parse(text: &str) -> Result<Vec<Statement>, SqlError> {
+    split(text)?.into_iter().map(one).collect()
+}
+
+/// The first three words of each statement, in lower case: enough to name what it does.
+///
+/// # Errors
+///
+/// `42601` for what has no tokens of SQL.
+pub fn leading_words(text: &str) -> Result<Vec<Vec<String>>, SqlError> {
+    let statements = split(text)?;
+    Ok(statements.iter().map(|tokens| tokens.iter().take(3).map(word).collect()).collect())
+}
+
+fn split(text: &str) -> Result<Vec<Vec<Token>>, SqlError> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .tokenize()
         .map_err(|err| SqlError::new("42601", format!("lexical error: {err}")))?;
     let statements = tokens.split(|token| *token == Token::SemiColon);
-    statements
-        .map(|tokens| tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).cloned().collect::<Vec<_>>())
-        .filter(|tokens| !tokens.is_empty())
-        .map(one)
-        .collect()
+    let bare = |tokens: &[Token]| -> Vec<Token> {
+        tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).cloned().collect()
+    };
+    Ok(statements.map(bare).filter(|tokens| !tokens.is_empty()).collect())
 }
 
 fn one(tokens: Vec<Token>) -> Result<Statement, SqlError> {

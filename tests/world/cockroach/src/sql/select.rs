@@ -1,16 +1,27 @@
 //! Runs queries: everything in memory, nothing clever.
 
+mod from;
+mod order;
+
+use from::from;
+use order::{SortKey, sort, sort_keys, sort_output};
 use sqlparser::ast::{
-    self, Expr, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins,
+    self, Expr, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, SetOperator, SetQuantifier,
 };
 
 use super::error::SqlError;
+
 use super::expr::{self, Env, Params};
+
 use super::function;
+
 use super::names;
+
 use super::relation::{Field, Relation};
+
 use super::view::View;
+
 use crate::state::datum::{Datum, Kind};
 
 /// The result of a query. While only described, it has columns and no rows.
@@ -247,81 +258,6 @@ fn column_name(expr: &Expr) -> String {
     }
 }
 
-enum SortKey<'a> {
-    Output(usize),
-    Input(&'a Expr),
-}
-
-impl<'a> SortKey<'a> {
-    fn input(&self) -> Option<&'a Expr> {
-        match self {
-            Self::Input(expr) => Some(expr),
-            Self::Output(_) => None,
-        }
-    }
-}
-
-/// A sort key and whether it runs downwards.
-type Keys<'a> = Vec<(SortKey<'a>, bool)>;
-
-fn sort_keys<'a>(fields: &[Field], outputs: &[Output<'_>], order: &'a [ast::OrderByExpr]) -> Keys<'a> {
-    order
-        .iter()
-        .map(|item| {
-            let by_name = match &item.expr {
-                Expr::Identifier(name) => fields.iter().position(|field| field.name == names::ident(name)),
-                Expr::Value(value) => match &value.value {
-                    ast::Value::Number(digits, _) => {
-                        digits.parse::<usize>().ok().and_then(|ordinal| ordinal.checked_sub(1))
-                    }
-                    _ => None,
-                },
-                _ => None,
-            };
-            let key = match by_name.filter(|position| *position < outputs.len()) {
-                Some(position) => SortKey::Output(position),
-                None => SortKey::Input(&item.expr),
-            };
-            (key, matches!(item.options.sort, Some(ast::OrderBySort::Desc)))
-        })
-        .collect()
-}
-
-fn sort(rows: &mut [(Vec<Datum>, Vec<Datum>)], keys: &Keys<'_>) {
-    rows.sort_by(|(left, _), (right, _)| {
-        let orders = left.iter().zip(right).zip(keys).map(|((left, right), (_, down))| {
-            let order = left.sort_order(right);
-            if *down { order.reverse() } else { order }
-        });
-        orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-    });
-}
-
-fn sort_output(
-    view: &View,
-    params: &Params,
-    mut relation: Relation,
-    order: &[ast::OrderByExpr],
-) -> Result<Relation, SqlError> {
-    let outputs: Vec<Output<'_>> = (0..relation.fields.len()).map(Output::Column).collect();
-    let keys = sort_keys(&relation.fields, &outputs, order);
-    let mut rows = Vec::new();
-    for row in std::mem::take(&mut relation.rows) {
-        let env = Env { view, params, fields: &relation.fields, row: &row, group: None };
-        let key = keys
-            .iter()
-            .map(|(key, _)| match key {
-                SortKey::Output(position) => Ok(row[*position].clone()),
-                SortKey::Input(expr) => expr::value(env, expr),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        rows.push((key, row));
-    }
-    sort(&mut rows, &keys);
-    relation.rows = rows.into_iter().map(|(_, row)| row).collect();
-    Ok(relation)
-}
-
 fn distinct(rows: &mut Vec<Vec<Datum>>) {
     let mut seen: Vec<Vec<Datum>> = Vec::new();
     rows.retain(|row| {
@@ -354,101 +290,4 @@ fn limit_rows(view: &View, params: &Params, limit: &LimitClause, relation: &mut 
         relation.rows.truncate(count(limit)?);
     }
     Ok(())
-}
-
-/// The rows of a `FROM` clause; without one, a single row without columns.
-fn from(view: &View, params: &Params, tables: &[TableWithJoins]) -> Result<Relation, SqlError> {
-    let mut all = Relation { fields: Vec::new(), rows: vec![Vec::new()] };
-    for table in tables {
-        let mut left = factor(view, params, &table.relation)?;
-        for join in &table.joins {
-            let right = factor(view, params, &join.relation)?;
-            left = joined(view, params, left, right, &join.join_operator)?;
-        }
-        all = joined(view, params, all, left, &JoinOperator::CrossJoin(JoinConstraint::None))?;
-    }
-    Ok(all)
-}
-
-fn factor(view: &View, params: &Params, factor: &TableFactor) -> Result<Relation, SqlError> {
-    match factor {
-        TableFactor::Table { name, alias, args: None, .. } => {
-            let known_as = match alias {
-                Some(alias) => names::ident(&alias.name),
-                None => names::last(name)?,
-            };
-            Ok(view.relation(name)?.named(&known_as))
-        }
-        TableFactor::Derived { subquery, alias, .. } => {
-            let relation = query(view, params, subquery)?;
-            Ok(match alias {
-                Some(alias) => relation.named(&names::ident(&alias.name)),
-                None => relation,
-            })
-        }
-        TableFactor::NestedJoin { table_with_joins, .. } => from(view, params, std::slice::from_ref(table_with_joins)),
-        other => Err(SqlError::unsupported(other)),
-    }
-}
-
-fn joined(
-    view: &View,
-    params: &Params,
-    left: Relation,
-    right: Relation,
-    operator: &JoinOperator,
-) -> Result<Relation, SqlError> {
-    let (constraint, outer) = match operator {
-        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
-            (constraint, false)
-        }
-        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, true),
-        other => return Err(SqlError::unsupported(format!("{other:?}"))),
-    };
-    let using: Vec<String> = match constraint {
-        JoinConstraint::Using(columns) => columns.iter().map(names::last).collect::<Result<_, _>>()?,
-        _ => Vec::new(),
-    };
-    let env = |relation: &Relation| -> Result<Vec<usize>, SqlError> {
-        let env = Env { view, params, fields: &relation.fields, row: &[], group: None };
-        using.iter().map(|column| env.position(None, column)).collect()
-    };
-    let (left_keys, right_keys) = (env(&left)?, env(&right)?);
-    // A column joined with USING appears once.
-    let kept: Vec<usize> = (0..right.fields.len()).filter(|position| !right_keys.contains(position)).collect();
-    let mut fields = left.fields.clone();
-    fields.extend(kept.iter().map(|position| right.fields[*position].clone()));
-    let condition = if let JoinConstraint::On(condition) = constraint { Some(condition) } else { None };
-    if let Some(condition) = condition {
-        expr::kind(Env { view, params, fields: &fields, row: &[], group: None }, condition, Some(Kind::Bool))?;
-    }
-    let mut result = Relation { fields, rows: Vec::new() };
-    for left_row in &left.rows {
-        let mut matched = false;
-        for right_row in &right.rows {
-            let equal = left_keys.iter().zip(&right_keys).all(|(left_key, right_key)| {
-                expr::compare(&left_row[*left_key], &right_row[*right_key]) == Some(std::cmp::Ordering::Equal)
-            });
-            if !equal {
-                continue;
-            }
-            let mut row = left_row.clone();
-            row.extend(kept.iter().map(|position| right_row[*position].clone()));
-            let env = Env { view, params, fields: &result.fields, row: &row, group: None };
-            let holds = match condition {
-                Some(condition) if !params.describe => expr::value(env, condition)? == Datum::Bool(true),
-                _ => true,
-            };
-            if holds {
-                matched = true;
-                result.rows.push(row);
-            }
-        }
-        if outer && !matched {
-            let mut row = left_row.clone();
-            row.extend(kept.iter().map(|_| Datum::Null));
-            result.rows.push(row);
-        }
-    }
-    Ok(result)
 }

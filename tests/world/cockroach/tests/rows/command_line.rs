@@ -54,6 +54,14 @@ fn node_status_and_sql_print_what_scripts_read() {
     let (done, out, _) = node.cockroach(&["sql", "-e", "SELECT 1 AS one, 'a,b' AS two", "--format=csv"]);
     assert!(done);
     assert_eq!(out, "one,two\n1,\"a,b\"\n");
+    let (_, out, _) = node.cockroach(&[
+        "sql",
+        "-e",
+        "CREATE TABLE t (k INT)",
+        "-e",
+        "INSERT INTO t VALUES (1), (2); SELECT count(*) FROM t",
+    ]);
+    assert_eq!(out, "CREATE TABLE\nINSERT 0 2\ncount\n2\n");
     let (done, _, err) = node.cockroach(&["sql", "-e", "SELECT * FROM nowhere"]);
     assert!(!done);
     assert_eq!(err, "ERROR: relation \"nowhere\" does not exist\nSQLSTATE: 42P01\nFailed running \"sql\"\n");

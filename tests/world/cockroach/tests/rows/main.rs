@@ -3,6 +3,7 @@
 //! Rows are numbered as in the table of behaviours that the world's database must show.
 
 #![expect(clippy::print_stderr, reason = "a failing test shows what its nodes said")]
+#![expect(clippy::disallowed_methods, reason = "these tests start the programs they test")]
 
 mod asymmetry;
 mod command_line;

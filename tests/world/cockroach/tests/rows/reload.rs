@@ -122,7 +122,6 @@ fn row_18_a_new_leaf_is_shown_from_the_reload_on_and_old_sessions_live() {
         if served == new { Ok(()) } else { Err(served) }
     });
     assert_eq!(ask("SELECT 'after'"), "after");
-    drop(ask);
     session.kill().expect("our own child");
     session.wait().expect("our own child");
 }
