@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hangar_exec::ProcessId;
@@ -27,6 +27,7 @@ impl Site {
     }
 
     /// A site that somebody else owns.
+    #[cfg(feature = "real-terraform")]
     pub(crate) fn at(dir: &Path) -> Self {
         Self { dir: dir.canonicalize().unwrap(), _owned: None, n_folders: AtomicU32::new(0) }
     }
@@ -109,15 +110,12 @@ impl Observer for Ears {
 
 #[cfg(feature = "real-terraform")]
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = std::time::Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < end, "waited {PATIENCE:?} for: {what}");
+        assert!(std::time::Instant::now() < end, "waited {PATIENCE:?} for: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
-
-#[cfg(not(feature = "real-terraform"))]
-pub(crate) fn _unused(_: Instant) {}
 
 /// Every file below a folder that holds a text.
 pub(crate) fn files_with(folder: &Path, text: &str) -> Vec<String> {
