@@ -1,1 +1,23 @@
 //! What runs inside a cluster: the probe of a round and the reload sidecar.
+//!
+//! Whoever starts the probe writes a [`Spec`] and reads a [`Report`]; whoever asks the sidecar reads a [`Loaded`].
+
+mod error;
+pub mod probe;
+pub mod reload;
+mod report;
+mod spec;
+
+pub use error::AgentError;
+pub use reload::Loaded;
+pub use report::{Answer, Report, Seal};
+pub use spec::{Spec, Target};
+
+/// Port of the reload sidecar, where a specification names no other.
+pub const RELOAD_PORT: u16 = 8090;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

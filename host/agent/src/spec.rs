@@ -1,0 +1,83 @@
+//! What a round of probes is to look at.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hangar_plan::strategy::probe::Probe;
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentError, RELOAD_PORT};
+
+/// A round of probes: the content of a ConfigMap. Nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Spec {
+    /// Always 1.
+    pub version: u32,
+    /// Questions; those of another vantage are answered with a failure.
+    pub probes: Vec<Probe>,
+    /// Pods of each workload that a `mounted` question names; whoever writes this has looked them up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, Vec<Target>>,
+    /// Authorities by which servers are trusted, in PEM; none: `ca.crt` of the identity's folder, or of the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+    /// Most questions at one time.
+    #[serde(default = "parallel")]
+    pub parallel: usize,
+    /// Port of the reload sidecars.
+    #[serde(default = "reload_port")]
+    pub reload_port: u16,
+}
+
+/// One pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Target {
+    /// Name.
+    pub pod: String,
+    /// Address, or name, as seen from inside the cluster.
+    pub address: String,
+}
+
+fn parallel() -> usize {
+    64
+}
+
+fn reload_port() -> u16 {
+    RELOAD_PORT
+}
+
+impl Spec {
+    /// Version of the form.
+    pub const VERSION: u32 = 1;
+
+    /// A round of these probes, with everything else as it is by default.
+    #[must_use]
+    pub fn new(probes: Vec<Probe>) -> Self {
+        Self {
+            version: Self::VERSION,
+            probes,
+            targets: BTreeMap::new(),
+            bundle: None,
+            parallel: parallel(),
+            reload_port: reload_port(),
+        }
+    }
+
+    /// Reads a specification.
+    ///
+    /// # Errors
+    ///
+    /// [`AgentError::File`], [`AgentError::Spec`], [`AgentError::Version`].
+    pub fn read(path: &Path) -> Result<Self, AgentError> {
+        let bytes = std::fs::read(path).map_err(AgentError::file(path))?;
+        let spec: Self =
+            serde_json::from_slice(&bytes).map_err(|err| AgentError::Spec { path: path.to_owned(), err })?;
+        if spec.version == Self::VERSION {
+            Ok(spec)
+        } else {
+            Err(AgentError::Version { found: spec.version, known: Self::VERSION })
+        }
+    }
+}
