@@ -68,8 +68,9 @@ pub struct Node {
     identity: OnceLock<Identity>,
     raft: OnceLock<Arc<Raft>>,
     addresses: Mutex<BTreeSet<HostPort>>,
-    /// Held while an identity is being taken, so that founding and joining exclude each other.
-    founding: tokio::sync::Mutex<()>,
+    /// Held while an identity is being taken, so that founding and joining exclude each other. True once founding has
+    /// failed: nobody knows what is on the disk then.
+    founding: tokio::sync::Mutex<bool>,
 }
 
 impl Node {
@@ -90,7 +91,7 @@ impl Node {
             identity: OnceLock::new(),
             raft: OnceLock::new(),
             addresses,
-            founding: tokio::sync::Mutex::new(()),
+            founding: tokio::sync::Mutex::new(false),
         })
     }
 

@@ -47,19 +47,26 @@ pub enum JoinError {
 ///
 /// [`BootstrapError::AlreadyInitialized`] on any node that is in a cluster.
 pub async fn bootstrap(node: &Arc<Node>) -> Result<(), BootstrapError> {
-    let guard = node.founding.lock().await;
+    let mut failed = node.founding.lock().await;
     if node.identity().is_some() {
         return Err(BootstrapError::AlreadyInitialized);
     }
+    if *failed {
+        return Err(BootstrapError::Internal(std::io::Error::other("an earlier attempt failed")));
+    }
+    let outcome = found(node);
+    *failed = outcome.is_err();
+    outcome.map_err(BootstrapError::Internal)
+}
+
+fn found(node: &Arc<Node>) -> std::io::Result<()> {
     let identity = Identity { cluster_id: Uuid::new_v4(), node_id: NodeId(1), version: node.build.version() };
     let state = ClusterState::founded(identity.cluster_id, identity.version);
-    let founded = Storage::open(&node.store.log_dir()).and_then(|mut storage| Core::found(&mut storage, state));
-    founded.and_then(|()| node.store.write_identity(&identity)).map_err(BootstrapError::Internal)?;
+    Core::found(&mut Storage::open(&node.store.log_dir())?, state)?;
+    node.store.write_identity(&identity)?;
     log::info("server/init.go:420", format!("cluster {} has been created", identity.cluster_id));
     log::info("server/init.go:421", "allocated node ID: n1");
-    adopt(node, identity, Origin::Founded).map_err(BootstrapError::Internal)?;
-    drop(guard);
-    Ok(())
+    adopt(node, identity, Origin::Founded)
 }
 
 /// Waits until this node is in a cluster, asking each address of the join list in turn.
