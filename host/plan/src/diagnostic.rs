@@ -20,9 +20,9 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Diagnostic {
-    /// Severity.
+    /// How much it matters.
     pub severity: Severity,
-    /// JSON pointer into the plugin's block; empty for the whole block.
+    /// JSON pointer into the plugin's block, such as `/region`; empty for the whole block.
     pub pointer: String,
     /// What is wrong: lower case, no full stop.
     pub message: String,

@@ -56,13 +56,13 @@ pub struct CostHint {
 pub struct Workspace {
     /// Relative paths and contents; `.tf`, `.tf.json` and files below `modules/`.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Providers.
+    /// Providers that the module and its submodules need.
     pub providers: Vec<ProviderRequirement>,
     /// Credential slots whose values terraform's environment needs.
     pub credentials: Vec<String>,
     /// Addresses of resources that hold data or that partners were told: replaced only when asked by name.
     pub precious: Vec<String>,
-    /// Cost.
+    /// What it is likely to cost; none where nobody knows.
     pub cost: Option<CostHint>,
 }
 
@@ -91,7 +91,7 @@ pub enum ProviderError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Finding {
-    /// Severity.
+    /// How much it matters.
     pub severity: Severity,
     /// What was looked at, such as `quota:eip` or `permission:eks:CreateCluster`.
     pub subject: String,
@@ -115,7 +115,7 @@ pub enum Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Poll {
-    /// After ms.
+    /// Milliseconds to wait before the next call.
     pub after_ms: u32,
     /// Opaque to the host; handed back unchanged.
     pub token: String,
@@ -127,7 +127,7 @@ pub struct Poll {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Output {
-    /// Name.
+    /// Name, as the module declares it.
     pub name: String,
     /// The value as JSON.
     pub json: String,
@@ -157,7 +157,7 @@ pub struct NodeAddress {
     pub addresses: Vec<String>,
     /// Name that asks the cloud for the address (an allocation id, a static address's name), where it is not the address.
     pub reservation: Option<String>,
-    /// Port.
+    /// Port on the public name.
     pub port: u16,
 }
 
@@ -165,11 +165,11 @@ pub struct NodeAddress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DnsRecord {
-    /// Name.
+    /// Full name, without a final dot.
     pub name: String,
     /// `A`, `AAAA` or `CNAME`.
     pub kind: String,
-    /// Values.
+    /// Addresses, or for `CNAME` the one name.
     pub values: Vec<String>,
     /// Made by terraform, or by the Service through the cluster's own machinery.
     pub managed: bool,
@@ -181,7 +181,7 @@ pub struct DnsRecord {
 pub struct AddOn {
     /// Release name.
     pub name: String,
-    /// Namespace.
+    /// Namespace it is installed into.
     pub namespace: String,
     /// `oci://` reference with digest.
     pub chart: String,
@@ -195,19 +195,19 @@ pub struct AddOn {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Infrastructure {
-    /// Api.
+    /// How to reach the Kubernetes API; an empty endpoint leaves it to the workspace's `cluster` block.
     pub api: Api,
     /// Name of the Kubernetes cluster at its cloud.
     pub kube_cluster: String,
-    /// Nodes.
+    /// Where the database nodes serve, by ordinal.
     pub nodes: Vec<NodeAddress>,
     /// Ranges (CIDR) from which this instance's nodes call others.
     pub egress: Vec<String>,
-    /// Dns.
+    /// Records that the names above need.
     pub dns: Vec<DnsRecord>,
     /// Chart values that follow from the infrastructure (storage class, load-balancer annotations, gateway), a JSON object.
     pub chart_values: String,
-    /// Add ons.
+    /// Charts that come before the services, in this order.
     pub add_ons: Vec<AddOn>,
     /// Growth: further facts by name.
     pub facts: Vec<(String, String)>,
@@ -233,9 +233,9 @@ pub enum TokenRecipe {
 pub struct Presign {
     /// Credential slot that signs.
     pub slot: String,
-    /// Service.
+    /// AWS service code, such as `sts`.
     pub service: String,
-    /// Region.
+    /// AWS region, such as `us-east-1`.
     pub region: String,
     /// URL to sign.
     pub url: String,
@@ -253,11 +253,11 @@ pub struct Presign {
 pub struct Oauth {
     /// Credential slot that asks for it.
     pub slot: String,
-    /// Scope.
+    /// Space-separated scopes.
     pub scope: String,
-    /// Audience.
+    /// Audience, where the issuer wants one.
     pub audience: Option<String>,
-    /// Parameters.
+    /// Further form parameters of the token request.
     pub parameters: Vec<(String, String)>,
 }
 
@@ -267,7 +267,7 @@ pub struct Oauth {
 pub struct Slot {
     /// Credential slot.
     pub name: String,
-    /// Kind.
+    /// What it must hold.
     pub kind: SlotKind,
 }
 
@@ -289,9 +289,9 @@ pub enum SlotKind {
 pub struct ToolDiagnostic {
     /// `error` or `warning`.
     pub severity: String,
-    /// Summary.
+    /// First line of the message.
     pub summary: String,
-    /// Detail.
+    /// Rest of the message.
     pub detail: String,
     /// Resource address, where there is one.
     pub address: Option<String>,

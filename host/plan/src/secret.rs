@@ -17,7 +17,7 @@ pub struct Secret {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct VersionInfo {
-    /// Version.
+    /// Version as the store names it.
     pub version: String,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub created_ms: u64,

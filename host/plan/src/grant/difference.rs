@@ -97,10 +97,13 @@ impl Found {
     fn egress(&mut self, asked: &[EgressRequest], given: &[Egress]) {
         for wanted in asked {
             let covered = given.iter().any(|granted| {
-                granted.host == wanted.host && granted.port == wanted.port && methods_cover(&granted.methods, &wanted.methods)
+                granted.host == wanted.host
+                    && granted.port == wanted.port
+                    && methods_cover(&granted.methods, &wanted.methods)
             });
             if !covered {
-                let methods = if wanted.methods.is_empty() { "any method".to_owned() } else { wanted.methods.join(", ") };
+                let methods =
+                    if wanted.methods.is_empty() { "any method".to_owned() } else { wanted.methods.join(", ") };
                 self.add("egress", format!("`{}:{}` ({methods})", wanted.host, wanted.port));
             }
         }

@@ -65,14 +65,18 @@ impl HostPattern {
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {
         let mut labels = host.split('.');
-        self.0.split('.').all(|wanted| labels.next().is_some_and(|label| wanted == "*" && !label.is_empty() || wanted == label))
+        self.0
+            .split('.')
+            .all(|wanted| labels.next().is_some_and(|label| wanted == "*" && !label.is_empty() || wanted == label))
             && labels.next().is_none()
     }
 }
 
 /// Why a text is no host pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no host: use a lower-case name such as `eks.*.amazonaws.com`, where `*` is one label before the last two")]
+#[error(
+    "`{0}` is no host: use a lower-case name such as `eks.*.amazonaws.com`, where `*` is one label before the last two"
+)]
 pub struct HostPatternError(String);
 
 impl FromStr for HostPattern {
@@ -91,7 +95,7 @@ impl FromStr for HostPattern {
                 && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
         };
         let n_literal = labels.iter().rev().take_while(|label| is_label(label)).count();
-        let stars = labels.iter().any(|label| *label == "*");
+        let stars = labels.contains(&"*");
         let spelt = labels.iter().all(|label| *label == "*" || is_label(label));
         if spelt && (!stars || n_literal >= 2) { Ok(pattern) } else { Err(HostPatternError(text.to_owned())) }
     }
@@ -127,7 +131,9 @@ mod tests {
     fn a_star_is_exactly_one_label() {
         let eks = pattern("eks.*.amazonaws.com");
         assert!(eks.matches("eks.us-east-1.amazonaws.com"));
-        for other in ["eks.amazonaws.com", "eks.a.b.amazonaws.com", "x.eks.us-east-1.amazonaws.com", "eks..amazonaws.com"] {
+        for other in
+            ["eks.amazonaws.com", "eks.a.b.amazonaws.com", "x.eks.us-east-1.amazonaws.com", "eks..amazonaws.com"]
+        {
             assert!(!eks.matches(other), "{other}");
         }
     }

@@ -16,9 +16,9 @@ pub enum Expectation {
     SomeRows,
     /// No row.
     NoRows,
-    /// Status.
+    /// The HTTP status code.
     Status(u16),
-    /// Tls.
+    /// The end of the handshake and its call.
     Tls(TlsOutcome),
     /// Every pod wanted is there and ready.
     AllReady,
@@ -42,9 +42,9 @@ pub enum Expectation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Check {
-    /// Probe.
+    /// What is asked.
     pub probe: Probe,
-    /// Expectation.
+    /// What the answer must be.
     pub expectation: Expectation,
 }
 
@@ -58,11 +58,11 @@ pub struct Step {
     pub title: String,
     /// Keys of steps that come first.
     pub requires: Vec<String>,
-    /// Already done.
+    /// Holds if the step needs not be taken (again).
     pub already_done: Option<Check>,
-    /// Action.
+    /// What is done.
     pub action: Action,
-    /// Verify.
+    /// Holds once the step has had its effect.
     pub verify: Option<Check>,
     /// Milliseconds for the action and its verification.
     pub deadline_ms: u32,
@@ -114,9 +114,9 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PutSecret {
-    /// Name.
+    /// Name of the Secret.
     pub name: String,
-    /// Files.
+    /// Names of files, and what fills them.
     pub files: Vec<(String, SecretSource)>,
 }
 
@@ -136,6 +136,6 @@ pub struct Verb {
 pub struct SqlAction {
     /// Class as the manifest declares it, such as `cluster-setting`.
     pub class: String,
-    /// On.
+    /// The statement, and where it runs.
     pub on: SqlQuestion,
 }

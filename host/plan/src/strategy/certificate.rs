@@ -16,11 +16,11 @@ pub enum KeyUsage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SubjectAlternative {
-    /// Dns.
+    /// A DNS name; the first label may be `*`.
     Dns(String),
-    /// Ip.
+    /// An IPv4 or IPv6 address.
     Ip(String),
-    /// Uri.
+    /// A URI.
     Uri(String),
 }
 
@@ -28,13 +28,13 @@ pub enum SubjectAlternative {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyAlgorithm {
-    /// Ecdsa p256.
+    /// ECDSA on NIST P-256.
     EcdsaP256,
-    /// Ecdsa p384.
+    /// ECDSA on NIST P-384.
     EcdsaP384,
-    /// Rsa2048.
+    /// RSA with a modulus of 2048 bits.
     Rsa2048,
-    /// Rsa4096.
+    /// RSA with a modulus of 4096 bits.
     Rsa4096,
     /// Ed25519.
     Ed25519,
@@ -62,9 +62,9 @@ pub enum Reload {
 pub struct Placement {
     /// Name of the Secret. Profiles may share one.
     pub secret: String,
-    /// Certificate file.
+    /// File of the leaf in PEM.
     pub certificate_file: String,
-    /// Key file.
+    /// File of its private key in PEM.
     pub key_file: String,
     /// File that takes the bundle of the pool's authorities, if any.
     pub bundle_file: Option<String>,
@@ -78,19 +78,19 @@ pub struct Profile {
     pub id: String,
     /// Attribute names (`O`, `CN`, ..) and values, in order.
     pub subject: Vec<(String, String)>,
-    /// Alternatives.
+    /// Subject alternative names.
     pub alternatives: Vec<SubjectAlternative>,
-    /// Usages.
+    /// Extended key usages.
     pub usages: Vec<KeyUsage>,
-    /// Algorithm.
+    /// Algorithm of the leaf's key.
     pub algorithm: KeyAlgorithm,
-    /// Lifetime hours.
+    /// Hours from its issue to its end.
     pub lifetime_hours: u32,
-    /// Placement.
+    /// Where the host puts it.
     pub placement: Placement,
     /// Workload that mounts it (a StatefulSet or Deployment), for inventory and reload.
     pub workload: String,
-    /// Reload.
+    /// How the workload takes it up.
     pub reload: Reload,
 }
 
@@ -98,13 +98,13 @@ pub struct Profile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CertificatePolicy {
-    /// Profiles.
+    /// Every leaf that an instance needs.
     pub profiles: Vec<Profile>,
     /// Names that no other certificate may carry as CN or DNS name, such as `root`.
     pub reserved_names: Vec<String>,
     /// Algorithm of the organisation's authority.
     pub authority_algorithm: KeyAlgorithm,
-    /// Authority lifetime hours.
+    /// Hours from the authority's issue to its end.
     pub authority_lifetime_hours: u32,
     /// Whether members may share a subject; most databases need distinct ones.
     pub distinct_authority_subjects: bool,

@@ -10,11 +10,11 @@ use crate::diagnostic::{Diagnostic, Severity, in_one_line};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Finding {
-    /// Severity.
+    /// How much it matters.
     pub severity: Severity,
     /// What it is about, such as `member:uss2` or `node:1`.
     pub subject: String,
-    /// Message.
+    /// What stands in the way.
     pub message: String,
     /// What to do about it.
     pub cure: Option<String>,
@@ -56,9 +56,9 @@ pub enum Decision {
     Look(Vec<Probe>),
     /// Take these steps, in an order that `requires` allows, then ask again.
     Steps(Vec<Step>),
-    /// Wait.
+    /// Nothing to do until the world has changed.
     Wait(Waiting),
-    /// Awaiting.
+    /// Nothing to do until somebody else has acted.
     Awaiting(Awaiting),
     /// The goal is reached; findings are remarks.
     Done(Vec<Finding>),
@@ -70,7 +70,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Phase {
-    /// Name.
+    /// Name, as steps use it.
     pub name: String,
     /// What it does, for the operator.
     pub title: String,

@@ -26,11 +26,11 @@ pub enum Goal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Intent {
-    /// Goal.
+    /// What is wanted.
     pub goal: Goal,
-    /// Instance.
+    /// Whose instance wants it.
     pub instance: Instance,
-    /// Pool.
+    /// Of which pool.
     pub pool: Pool,
 }
 
@@ -48,7 +48,7 @@ pub struct Instance {
     pub cluster_domain: String,
     /// Database image.
     pub image: String,
-    /// Nodes.
+    /// Its database nodes, by ordinal.
     pub nodes: Vec<Node>,
     /// Further facts by name.
     pub facts: Vec<(String, String)>,
@@ -58,7 +58,7 @@ pub struct Instance {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pool {
-    /// Name.
+    /// Name of the pool, the same for all members.
     pub name: String,
     /// This member's locality value.
     pub locality: String,

@@ -30,7 +30,7 @@ pub struct Authority {
     pub subject: String,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub not_before_ms: u64,
-    /// Not after ms.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     pub not_after_ms: u64,
     /// The certificate in PEM.
     pub pem: String,
@@ -40,7 +40,7 @@ pub struct Authority {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Acknowledgement {
-    /// Kind.
+    /// What was proved.
     pub kind: AcknowledgementKind,
     /// Milliseconds since 1970-01-01T00:00:00Z, by its own clock.
     pub at_ms: u64,
@@ -62,25 +62,25 @@ pub enum AcknowledgementKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Member {
-    /// Id.
+    /// Identifier of the organisation in the pool.
     pub id: String,
     /// Whether it is this organisation.
     pub is_self: bool,
-    /// State.
+    /// Where it stands.
     pub state: MemberState,
     /// Public endpoint of its DSS.
     pub endpoint: String,
-    /// Locality.
+    /// Locality tiers of its nodes, in order: key and value.
     pub locality: Vec<(String, String)>,
     /// Datastore kind and version, such as `cockroachdb` and `v24.1.3`.
     pub datastore: (String, String),
-    /// Nodes.
+    /// Where its database nodes serve.
     pub nodes: Vec<Node>,
     /// Ranges (CIDR) from which its nodes call others.
     pub egress: Vec<String>,
-    /// Authorities.
+    /// Its certificate authorities; two or more while one replaces another.
     pub authorities: Vec<Authority>,
-    /// Acknowledgements.
+    /// What it says it has proved, latest first.
     pub acknowledgements: Vec<Acknowledgement>,
     /// Further facts by name (pool-wide flags, versions).
     pub facts: Vec<(String, String)>,
@@ -90,7 +90,7 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Change {
-    /// Id.
+    /// Identifier of the change; the same in every vote for it.
     pub id: String,
     /// `join`, `leave`, `evict`, `rotate-ca`, or a later host's.
     pub kind: String,
@@ -104,10 +104,10 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Roster {
-    /// Members.
+    /// Every member whose record was verified, this one included.
     pub members: Vec<Member>,
     /// Member that founded the pool.
     pub founder: String,
-    /// Open.
+    /// The change that is open; at most one is.
     pub open: Option<Change>,
 }

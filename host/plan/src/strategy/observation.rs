@@ -8,19 +8,19 @@ use super::probe::Probe;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observation {
-    /// Rows.
+    /// Rows of a statement.
     Rows(Rows),
-    /// Http.
+    /// An HTTP answer.
     Http(HttpAnswer),
-    /// Tls.
+    /// The end of a handshake and its call.
     Tls(TlsAnswer),
-    /// Workload.
+    /// Pods of a workload.
     Workload(Workload),
-    /// Certificates.
+    /// Certificates in a Secret.
     Certificates(Vec<Certificate>),
-    /// Mounted.
+    /// Certificates mounted in each pod.
     Mounted(Vec<Mounted>),
-    /// Release.
+    /// A Helm release.
     Release(Release),
     /// Nothing was there: no such Secret, workload or release.
     Absent,
@@ -34,9 +34,9 @@ pub enum Observation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rows {
-    /// Columns.
+    /// Names of the columns.
     pub columns: Vec<String>,
-    /// Rows.
+    /// Values, row by row.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
@@ -44,9 +44,9 @@ pub struct Rows {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct HttpAnswer {
-    /// Status.
+    /// HTTP status code.
     pub status: u16,
-    /// Body.
+    /// Body as text; what is not UTF-8 is replaced.
     pub body: String,
 }
 
@@ -54,13 +54,13 @@ pub struct HttpAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TlsAnswer {
-    /// Outcome.
+    /// How it ended.
     pub outcome: TlsOutcome,
     /// SHA-256 over the peer's leaf in DER, lower-case hexadecimal, where one was shown.
     pub peer_leaf: Option<String>,
     /// Fingerprint of the authority of the bundle that vouches for it.
     pub peer_authority: Option<String>,
-    /// Detail.
+    /// The same in words, for an operator.
     pub detail: String,
 }
 
@@ -94,7 +94,7 @@ pub enum TlsOutcome {
 pub struct Workload {
     /// Pods wanted.
     pub wanted: u32,
-    /// Pods.
+    /// Pods that are there.
     pub pods: Vec<Pod>,
     /// Value of the annotation that names the applied configuration, where there is one.
     pub generation: Option<String>,
@@ -108,15 +108,15 @@ pub struct Pod {
     pub name: String,
     /// Kubernetes phase.
     pub phase: String,
-    /// Ready.
+    /// Whether its `Ready` condition holds.
     pub ready: bool,
     /// Reason in words where it is not well, such as `db: CrashLoopBackOff`.
     pub reason: Option<String>,
-    /// Restarts.
+    /// Restarts of all its containers together.
     pub restarts: u32,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub started_ms: Option<u64>,
-    /// Address.
+    /// Address inside the cluster, once it has one.
     pub address: Option<String>,
 }
 
@@ -126,19 +126,19 @@ pub struct Pod {
 pub struct Certificate {
     /// File, or key of the Secret.
     pub file: String,
-    /// Fingerprint.
+    /// SHA-256 over the DER form, lower-case hexadecimal.
     pub fingerprint: String,
-    /// Subject.
+    /// RFC 4514 form.
     pub subject: String,
-    /// Issuer.
+    /// RFC 4514 form.
     pub issuer: String,
-    /// Alternatives.
+    /// Subject alternative names, such as `dns:localhost` and `ip:127.0.0.1`.
     pub alternatives: Vec<String>,
-    /// Not before ms.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     pub not_before_ms: u64,
-    /// Not after ms.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     pub not_after_ms: u64,
-    /// Is authority.
+    /// Whether it may sign other certificates.
     pub is_authority: bool,
 }
 
@@ -146,9 +146,9 @@ pub struct Certificate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Mounted {
-    /// Pod.
+    /// Name of the pod.
     pub pod: String,
-    /// Certificates.
+    /// Certificates in its mounted files.
     pub certificates: Vec<Certificate>,
     /// When the database was last told to reload, by the sidecar.
     pub signalled_ms: Option<u64>,
@@ -160,11 +160,11 @@ pub struct Mounted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Release {
-    /// Status.
+    /// Helm's own word, such as `deployed` or `pending-upgrade`.
     pub status: String,
-    /// Revision.
+    /// Number of the revision, from 1.
     pub revision: u32,
-    /// Chart version.
+    /// Version of the chart.
     pub chart_version: String,
     /// SHA-256 of the values the host last gave it, lower-case hexadecimal.
     pub values_digest: Option<String>,
@@ -174,9 +174,9 @@ pub struct Release {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Failure {
-    /// Class.
+    /// Which kind of failure.
     pub class: FailureClass,
-    /// Detail.
+    /// The same in words, for an operator.
     pub detail: String,
 }
 
@@ -184,19 +184,19 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// Unreachable.
+    /// No connection.
     Unreachable,
-    /// Timed out.
+    /// The time was up.
     TimedOut,
-    /// Unauthenticated.
+    /// The credential was not accepted.
     Unauthenticated,
-    /// Denied.
+    /// The credential was accepted and has not the right.
     Denied,
-    /// Tls.
+    /// TLS failed.
     Tls,
     /// The database answered with an error; `detail` starts with its code.
     Database,
-    /// Other.
+    /// Anything else; see `detail`.
     Other,
 }
 
@@ -204,9 +204,9 @@ pub enum FailureClass {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Fact {
-    /// Probe.
+    /// What was asked.
     pub probe: Probe,
-    /// Observation.
+    /// What was seen.
     pub observation: Observation,
     /// Milliseconds since 1970-01-01T00:00:00Z, by the host's clock.
     pub at_ms: u64,
@@ -216,7 +216,7 @@ pub struct Fact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Facts {
-    /// Now ms.
+    /// Milliseconds since 1970-01-01T00:00:00Z, by the host's clock.
     pub now_ms: u64,
     /// Latest first; up to 8 of each probe id.
     pub observations: Vec<Fact>,

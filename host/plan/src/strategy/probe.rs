@@ -28,11 +28,11 @@ pub enum Identity {
 pub struct Probe {
     /// Chosen by the strategy; equal ids mean the same question.
     pub id: String,
-    /// Vantage.
+    /// From where it looks.
     pub vantage: Vantage,
-    /// Timeout ms.
+    /// Milliseconds after which the look has failed.
     pub timeout_ms: u32,
-    /// Question.
+    /// What is asked.
     pub question: Question,
 }
 
@@ -62,15 +62,15 @@ pub enum Question {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SqlQuestion {
-    /// Host.
+    /// Name of a node of this instance.
     pub host: String,
-    /// Port.
+    /// Port that speaks the database's SQL protocol.
     pub port: u16,
     /// Name to expect in the node's certificate; none: `host`.
     pub server_name: Option<String>,
-    /// Database.
+    /// Database in which the statement runs.
     pub database: String,
-    /// Statement.
+    /// One statement; a probe's runs in a read-only transaction.
     pub statement: String,
 }
 
@@ -78,15 +78,15 @@ pub struct SqlQuestion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct HttpQuestion {
-    /// Host.
+    /// Name of a node of the pool.
     pub host: String,
-    /// Port.
+    /// Port that speaks HTTP.
     pub port: u16,
-    /// Tls.
+    /// Whether it speaks HTTPS.
     pub tls: bool,
-    /// Server name.
+    /// Name to expect in the node's certificate; none: `host`.
     pub server_name: Option<String>,
-    /// Path.
+    /// Path and query, starting with `/`.
     pub path: String,
 }
 
@@ -94,13 +94,13 @@ pub struct HttpQuestion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TlsQuestion {
-    /// Host.
+    /// Name of a node of the pool.
     pub host: String,
-    /// Port.
+    /// Port that speaks TLS.
     pub port: u16,
-    /// Server name.
+    /// Name to expect in the node's certificate; none: `host`.
     pub server_name: Option<String>,
-    /// Identity.
+    /// Who the probe says it is.
     pub identity: Identity,
     /// What is called once the handshake is done. A server may refuse a client only then (TLS 1.3).
     pub call: TlsCall,
