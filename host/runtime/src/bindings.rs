@@ -1,10 +1,5 @@
 //! Bindings generated from `wit/`. The interfaces of `hangar:host` are generated once and shared by all worlds.
-#![expect(
-    unreachable_pub,
-    clippy::allow_attributes_without_reason,
-    clippy::missing_errors_doc,
-    reason = "generated code"
-)]
+#![expect(unreachable_pub, reason = "generated code")]
 
 pub mod host {
     wasmtime::component::bindgen!({

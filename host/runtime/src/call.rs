@@ -149,4 +149,15 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 #[cfg(test)]
+impl Call {
+    /// A call of a kind with nothing granted, for tests of what the host answers.
+    pub(crate) fn bare(kind: Kind, purity: Purity, limits: hangar_plan::grant::Limits, services: Services) -> Self {
+        let plugin: Arc<str> = "test".into();
+        let gate = Arc::new(Gate::new(plugin.clone(), &[], &[]));
+        let (function, meter) = ("test", Meter::new(limits));
+        Self { plugin, kind, function, purity, meter, services, gate, state: false, sealed_file: false }
+    }
+}
+
+#[cfg(test)]
 mod tests;

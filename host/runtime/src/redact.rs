@@ -90,7 +90,7 @@ fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
     all.extend(inside_base64(secret));
     if let Ok(text) = std::str::from_utf8(secret) {
         let json = serde_json::Value::from(text).to_string();
-        all.push(json[1..json.len() - 1].as_bytes().to_vec());
+        all.push(json.as_bytes()[1..json.len() - 1].to_vec());
         all.push(url::form_urlencoded::byte_serialize(secret).collect::<String>().into_bytes());
         all.push(percent(secret).into_bytes());
     }

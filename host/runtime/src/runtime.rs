@@ -1,11 +1,13 @@
 //! The runtime: one engine, one folder of compiled code, and the plugins that were loaded into it.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hangar_plan::grant::Grant;
 use registry_reference::Digest;
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
@@ -15,7 +17,7 @@ use crate::compile::{self, Compiler};
 use crate::engine;
 use crate::error::RuntimeError;
 use crate::host;
-use crate::inspect::{Inspection, inspect};
+use crate::inspect::{Inspection, MAX_BYTES, inspect};
 use crate::key::InstallationKey;
 use crate::plugin::Plugin;
 use crate::services::Services;
@@ -82,7 +84,7 @@ impl Runtime {
     /// [`RuntimeError`] says what does not fit.
     pub async fn load(&self, source: PluginSource, grant: Grant, services: Services) -> Result<Plugin, RuntimeError> {
         let PluginSource { name, path, digest } = source;
-        let bytes = match tokio::fs::read(&path).await {
+        let bytes = match read(&path).await {
             Ok(bytes) => bytes,
             Err(err) => return Err(RuntimeError::Read { plugin: name, path, err }),
         };
@@ -132,6 +134,14 @@ impl Runtime {
         let component = unsafe { Component::deserialize(&self.shared.engine, &code) };
         component.map_err(|err| RuntimeError::Link { plugin: plugin(), digest, reason: format!("{err:#}") })
     }
+}
+
+/// Reads a file up to the bound of a plugin and one byte more, by which a larger one is told.
+async fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = tokio::fs::File::open(path).await?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 impl std::fmt::Debug for Runtime {

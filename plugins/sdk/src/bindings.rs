@@ -1,13 +1,5 @@
 //! Bindings generated from `wit/`. The interfaces of `hangar:host` are generated once and shared by all worlds.
-#![expect(
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    clippy::missing_errors_doc,
-    clippy::undocumented_unsafe_blocks,
-    reason = "generated code"
-)]
+#![expect(unreachable_pub, missing_docs, reason = "generated code")]
 
 pub mod host {
     wit_bindgen::generate!({

@@ -1,7 +1,5 @@
 //! Bounds that no plugin written in Rust reaches: components in text form, which misbehave while they are instantiated.
 
-use std::sync::Arc;
-
 use hangar_plan::grant::{Kind, Limits};
 use registry_reference::Digest;
 use wasmtime::Engine;
@@ -10,8 +8,7 @@ use wasmtime::component::{Component, Linker};
 use super::{Call, Purity, Subject, run};
 use crate::engine;
 use crate::error::{Fault, PluginError};
-use crate::http::Gate;
-use crate::limits::{Limit, LimitReached, Meter};
+use crate::limits::{Limit, LimitReached};
 use crate::services::Services;
 
 struct Site {
@@ -34,19 +31,8 @@ impl Site {
         let bytes = wat::parse_str(text).expect("a component");
         let component = Component::new(&self.engine, bytes).expect("a component");
         let guest = self.linker.instantiate_pre(&component).expect("nothing is missing");
-        let plugin: Arc<str> = "test".into();
-        let subject = Subject { plugin: plugin.clone(), digest: Digest::from_sha256([0; 32]) };
-        let call = Call {
-            plugin: plugin.clone(),
-            kind: Kind::InfraProvider,
-            function: "render",
-            purity: Purity::Pure,
-            meter: Meter::new(limits),
-            services: Services::default(),
-            gate: Arc::new(Gate::new(plugin, &[], &[])),
-            state: false,
-            sealed_file: false,
-        };
+        let subject = Subject { plugin: "test".into(), digest: Digest::from_sha256([0; 32]) };
+        let call = Call::bare(Kind::InfraProvider, Purity::Pure, limits, Services::default());
         run(&self.engine, guest, call, &subject, |mut store, guest| async move {
             guest.instantiate_async(&mut store).await.map(drop)
         })

@@ -46,3 +46,45 @@ impl From<Level> for tracing::Level {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use hangar_plan::grant::Limits;
+
+    use super::*;
+    use crate::call::Purity;
+    use crate::services::{Log, Services};
+
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl Log for Lines {
+        fn line(&self, line: &Line<'_>) {
+            self.0.lock().expect("no test panics here").push(format!("{} {}", line.message, line.fields));
+        }
+    }
+
+    /// The lines shown of one that a plugin of a kind writes.
+    async fn shown(kind: Kind, message: &str) -> Vec<String> {
+        let lines = Arc::new(Lines::default());
+        let services = Services { log: lines.clone(), ..Services::default() };
+        services.redactor.register("hunter2hunter2");
+        let mut call = Call::bare(kind, Purity::Pure, Limits::default(), services);
+        let fields = vec![("name".to_owned(), "hunter2hunter2".to_owned())];
+        call.write(Level::Info, message.to_owned(), fields).await.expect("a first line");
+        lines.0.lock().expect("no test panics here").clone()
+    }
+
+    #[tokio::test]
+    async fn a_line_is_shown_without_secrets_and_without_control() {
+        let lines = shown(Kind::InfraProvider, "a\u{1b}[31m hunter2hunter2\nb").await;
+        assert_eq!(lines, ["a [31m [redacted] b name=[redacted]"]);
+    }
+
+    #[tokio::test]
+    async fn no_word_of_a_secret_store_is_shown() {
+        assert_eq!(shown(Kind::SecretStore, "a secret nobody registered").await, Vec::<String>::new());
+    }
+}

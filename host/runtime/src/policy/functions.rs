@@ -152,20 +152,21 @@ pub(super) struct Functions<'a> {
 }
 
 impl Functions<'_> {
-    pub(super) fn check(&mut self, item: &Item) {
-        for inner in item.body() {
-            // A type constraint looks like a call and is none: nothing is evaluated in it.
-            if item.key == "variable" && inner.key == "type" {
-                continue;
-            }
-            match &inner.content {
-                Content::Body(_) => self.check(inner),
-                Content::Expression(expression) => self.visit_expr(expression),
-                Content::Json(value) => templates(value, &mut |template| match template {
-                    Ok(template) => self.visit_template(&template),
-                    Err(err) => self.findings.add(Rule::Syntax, self.place, err),
-                }),
-            }
+    /// Checks a block that stands in no other.
+    pub(super) fn check(&mut self, block: &Item) {
+        // A variable's type constraint looks like calls and is none: nothing is evaluated in it.
+        let is_evaluated = |inner: &&Item| block.key != "variable" || inner.key != "type";
+        block.body().iter().filter(is_evaluated).for_each(|inner| self.check_item(inner));
+    }
+
+    fn check_item(&mut self, item: &Item) {
+        match &item.content {
+            Content::Body(items) => items.iter().for_each(|inner| self.check_item(inner)),
+            Content::Expression(expression) => self.visit_expr(expression),
+            Content::Json(value) => templates(value, &mut |template| match template {
+                Ok(template) => self.visit_template(&template),
+                Err(err) => self.findings.add(Rule::Syntax, self.place, err),
+            }),
         }
     }
 

@@ -59,6 +59,13 @@ fn check_add_on(add_on: &AddOn, grant: &InfraProviderGrant, findings: &mut Findi
     }
 }
 
+/// By https, or in development to where plain http was granted.
+fn is_sent_safely(url: &Url, grant: &InfraProviderGrant) -> bool {
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
+    let in_development = || grant.egress.iter().any(|egress| egress.dev && egress.covers(host, port, "GET"));
+    url.scheme() == "https" || (url.scheme() == "http" && in_development())
+}
+
 /// Refuses a recipe that uses a credential for what it is not granted.
 pub(crate) fn check_recipe(recipe: &TokenRecipe, grant: &InfraProviderGrant) -> Result<(), Vec<Refusal>> {
     let mut findings = Findings::default();
@@ -68,7 +75,7 @@ pub(crate) fn check_recipe(recipe: &TokenRecipe, grant: &InfraProviderGrant) -> 
         TokenRecipe::Presign(presign) => match slot(&presign.slot) {
             None => refuse(format!("credential `{}` is not granted", presign.slot)),
             Some(slot) => {
-                let url = Url::parse(&presign.url).ok().filter(|url| url.scheme() == "https");
+                let url = Url::parse(&presign.url).ok().filter(|url| is_sent_safely(url, grant));
                 let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
                 if !slot.hosts.iter().any(|pattern| pattern.matches(host)) {
                     refuse(format!("credential `{}` is not for `{}`", slot.name, presign.url));

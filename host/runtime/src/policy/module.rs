@@ -80,11 +80,14 @@ impl File<'_> {
             if key == "exec" {
                 self.add(Rule::Provisioner, "`exec` in a provider runs a program of this machine".into());
             }
+            if is_careless(key) {
+                self.add(Rule::Endpoint, format!("`{key}` in a provider trusts anybody"));
+            }
             let is_path = ["_file", "_files", "_path", "_paths", "_bundle"].iter().any(|ending| key.ends_with(ending));
             if is_path || key == "credentials" {
                 self.check_path_argument(inner);
             }
-            if key == "endpoints" || key.ends_with("endpoint") || key.ends_with("_url") || key == "host" {
+            if is_endpoint(key) {
                 self.check_endpoints(&inner.content);
             }
             match &inner.content {
@@ -265,6 +268,16 @@ impl File<'_> {
         let what = if item.labels.is_empty() { item.key.clone() } else { item.labels.join(".") };
         self.add(Rule::Provisioner, format!("`{what}` has a provisioner or a connection for one"));
     }
+}
+
+/// Arguments that say whom a provider talks to, or through whom.
+fn is_endpoint(key: &str) -> bool {
+    matches!(key, "endpoints" | "host" | "proxy") || ["endpoint", "_url", "_proxy"].iter().any(|end| key.ends_with(end))
+}
+
+/// Arguments that make a provider talk to anybody.
+fn is_careless(key: &str) -> bool {
+    key == "insecure" || key.starts_with("insecure_") || key.ends_with("skip_verify")
 }
 
 fn is_provisioner(key: &str) -> bool {

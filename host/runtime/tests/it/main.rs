@@ -1,4 +1,4 @@
-//! Components in the runtime. Guests are built by `cargo xtask plugins` before these run.
+//! Components in the runtime. Guests are built by `cargo xtask build-plugins` before these run.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic anywhere")]
 
 mod grants;

@@ -46,7 +46,7 @@ impl Guest {
         let target = Path::new(SCRATCH).parent().expect("the target folder");
         let module = target.join(format!("wasm/wasm32-unknown-unknown/release/{library}.wasm"));
         let module = std::fs::read(&module)
-            .unwrap_or_else(|err| panic!("{}: {err}; `cargo xtask plugins` builds it", module.display()));
+            .unwrap_or_else(|err| panic!("{}: {err}; `cargo xtask build-plugins` builds it", module.display()));
         let bytes = build::component(&module, &root.join(folder).join("plugin.toml")).expect("a component");
         Self::of(name, bytes)
     }

@@ -1,4 +1,4 @@
-use hangar_plan::grant::{Egress, InfraProviderGrant, TerraformProvider};
+use hangar_plan::grant::{Egress, Grant, InfraProviderGrant, Kind, TerraformProvider};
 use hangar_plan::infrastructure::{AddOn, Api, Infrastructure, NodeAddress, ProviderRequirement, Workspace};
 use hangar_plan::infrastructure::{Presign, Slot, SlotKind, TokenRecipe};
 use serde_json::json;
@@ -302,6 +302,9 @@ fn a_function_is_found_however_deep_it_lies() {
         r#"resource "aws_vpc" "x" {
           lifecycle { replace_triggered_by = [file("/etc/passwd")] }
         }"#,
+        r#"resource "aws_vpc" "x" {
+          variable { type = file("/etc/passwd") }
+        }"#,
         r#"module "x" {
           source = "./modules/x"
           secret = file("/etc/passwd")
@@ -501,6 +504,8 @@ fn a_provider_is_pointed_only_to_what_is_granted() {
     assert_eq!(provider("endpoints { sts = \"https://evil.example.com\" }"), [Rule::Endpoint]);
     assert_eq!(provider("endpoints { sts = \"http://sts.us-east-1.amazonaws.com\" }"), [Rule::Endpoint]);
     assert_eq!(provider("endpoints { sts = var.endpoint }"), [Rule::Endpoint]);
+    assert_eq!(provider("https_proxy = \"http://evil.example.com\""), [Rule::Endpoint]);
+    assert_eq!(provider("insecure = true"), [Rule::Endpoint]);
     assert_eq!(
         json(r#"{"provider": {"aws": {"endpoints": [{"sts": "https://evil.example.com"}]}}}"#),
         [Rule::Endpoint]
@@ -627,8 +632,30 @@ fn a_recipe_uses_a_credential_only_for_what_it_is_granted() {
     assert_eq!(presign("aws", "iam", url), [Rule::Credential]);
     assert_eq!(presign("aws", "sts", "https://evil.example.com/"), [Rule::Credential]);
     assert_eq!(presign("aws", "sts", "http://sts.us-east-1.amazonaws.com/"), [Rule::Credential]);
+    assert_eq!(presign("aws", "sts", "http://127.0.0.1:5000/"), [Rule::Credential]);
     let slot = |name: &str, kind| rules(check_recipe(&TokenRecipe::Slot(Slot { name: name.into(), kind }), &grant()));
     assert_eq!(slot("cluster", SlotKind::Bearer), []);
     assert_eq!(slot("cluster", SlotKind::Kubeconfig), [Rule::Credential]);
     assert_eq!(slot("aws", SlotKind::Bearer), [Rule::Credential]);
+}
+
+#[test]
+fn an_endpoint_of_development_is_reached_by_plain_http() {
+    let mut grant = Grant { infra_provider: Some(grant()), ..Grant::default() };
+    let emulator = Egress { dev: true, ..Egress::new("127.0.0.1".parse().expect("a host"), 5000) };
+    grant.allow_endpoint(Kind::InfraProvider, emulator);
+    let grant = grant.infra_provider.expect("an infra provider");
+    let url = "http://127.0.0.1:5000".to_owned();
+    let provider = lines(&format!("{REQUIRED}provider \"aws\" {{ | endpoints {{ sts = \"{url}\" }} | }}"));
+    assert_eq!(check_workspace(&workspace(&[("main.tf", &provider)]), &grant), Ok(()));
+    let recipe = TokenRecipe::Presign(Presign {
+        slot: "aws".into(),
+        service: "sts".into(),
+        region: "us-east-1".into(),
+        url,
+        headers: Vec::new(),
+        expires_s: 60,
+        prefix: String::new(),
+    });
+    assert_eq!(check_recipe(&recipe, &grant), Ok(()));
 }
