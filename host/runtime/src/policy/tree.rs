@@ -1,12 +1,13 @@
 //! Terraform files in one form, whichever syntax they are written in.
 
-use std::fmt;
+mod unique;
 
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{BlockLabel, Body, Structure};
 use hcl_edit::template::{Element, Template};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+use unique::Unique;
 
 /// Blocks that a module may hold, with the number of their labels.
 const BLOCKS: [(&str, usize); 11] = [
@@ -237,17 +238,12 @@ fn literal_elements<'a>(elements: impl Iterator<Item = &'a Element>) -> Option<S
 
 /// Every string in a JSON value, keys included, as the template that terraform makes of it.
 pub(super) fn templates(value: &Value, visit: &mut impl FnMut(Result<Template, String>)) {
-    let mut text = |text: &str| {
-        if text.contains("${") || text.contains("%{") {
-            visit(hcl_edit::parser::parse_template(text).map_err(|err| err.to_string()));
-        }
-    };
     match value {
-        Value::String(string) => text(string),
+        Value::String(text) => template(text, visit),
         Value::Array(items) => items.iter().for_each(|item| templates(item, visit)),
         Value::Object(object) => {
             for (key, value) in object {
-                text_of_key(key, visit);
+                template(key, visit);
                 templates(value, visit);
             }
         }
@@ -255,73 +251,9 @@ pub(super) fn templates(value: &Value, visit: &mut impl FnMut(Result<Template, S
     }
 }
 
-fn text_of_key(key: &str, visit: &mut impl FnMut(Result<Template, String>)) {
-    if key.contains("${") || key.contains("%{") {
-        visit(hcl_edit::parser::parse_template(key).map_err(|err| err.to_string()));
-    }
-}
-
-/// A JSON value in which no object has one key twice.
-///
-/// Terraform takes both, a usual parser the last: what this host would not see, terraform would run.
-struct Unique(Value);
-
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Self)
-    }
-}
-
-struct UniqueVisitor;
-
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Unique(item)) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(items.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut object = serde_json::Map::new();
-        while let Some(key) = access.next_key::<String>()? {
-            let Unique(value) = access.next_value()?;
-            if object.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("key `{key}` stands twice in one object")));
-            }
-            object.insert(key, value);
-        }
-        Ok(object.into())
+/// Text without any of a template's marks is only text.
+fn template(text: &str, visit: &mut impl FnMut(Result<Template, String>)) {
+    if text.contains("${") || text.contains("%{") {
+        visit(hcl_edit::parser::parse_template(text).map_err(|err| err.to_string()));
     }
 }
