@@ -36,7 +36,7 @@ pub struct Spec {
 pub struct Target {
     /// Name.
     pub pod: String,
-    /// Address, or name, as seen from inside the cluster.
+    /// Address, or name (such as the one its headless service gives it), as seen from inside the cluster.
     pub address: String,
 }
 

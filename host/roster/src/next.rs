@@ -127,6 +127,7 @@ fn check_trusted(roster: &Roster, authorities: &[CaFingerprint]) -> Result<(), N
 ///
 /// A joiner becomes `joining` once a voter has opened its change, and `active` from there once nothing is
 /// [missing](Roster::missing_to_start); it gives up by `gone`. A member leaves under its own open change.
+/// Whoever is gone may ask again.
 ///
 /// # Errors
 ///
@@ -147,11 +148,15 @@ pub fn state(roster: &Roster, to: State, now_ms: u64) -> Result<Option<Record>, 
                 return Err(NextError::Gate { missing });
             }
         }
-        (State::Asking | State::Joining, State::Gone) => {}
+        (State::Asking | State::Joining, State::Gone) | (State::Gone, State::Asking) => {}
         (State::Active, State::Leaving) | (State::Leaving, State::Gone) if is_about_us => {}
         _ => return Err(NextError::Transition { from, to }),
     }
-    let next = successor(roster, now_ms)?;
+    let mut next = successor(roster, now_ms)?;
+    if to == State::Asking {
+        // It comes anew: what it voted for and proved before is of another life.
+        next = Record { vote: None, invitation: None, acknowledgements: Vec::new(), ..next };
+    }
     Ok(Some(Record { state: to, ..next }))
 }
 

@@ -26,9 +26,9 @@ pub(super) async fn look(round: &Round, workload: &str) -> Observation {
 }
 
 async fn ask(round: &Round, target: &Target) -> Result<Loaded, (FailureClass, String)> {
-    let (host, port) = (target.address.clone(), round.spec.reload_port);
-    let stream = round.dialer.dial(&host, port).await.map_err(|err| (FailureClass::Unreachable, chain(&err)))?;
-    let answer = http::get(stream, (&host, port), "/").await.map_err(|err| (FailureClass::Other, chain(&err)))?;
+    let (host, port) = (target.address.as_str(), round.spec.reload_port);
+    let stream = round.dialer.dial(host, port).await.map_err(|err| (FailureClass::Unreachable, chain(&err)))?;
+    let answer = http::get(stream, (host, port), "/").await.map_err(|err| (FailureClass::Other, chain(&err)))?;
     if answer.status != 200 {
         return Err((FailureClass::Other, format!("the reload sidecar answered {}", answer.status)));
     }

@@ -165,7 +165,7 @@ async fn changed_files_lead_to_one_hang_up_and_show_what_is_mounted() -> Result<
     assert_eq!(mounted[2].0, "node.crt");
 
     // The same through a probe, as the strategy asks it.
-    let target = Target { pod: "cockroachdb-0".to_owned(), address: "127.0.0.1".to_owned() };
+    let target = Target { pod: "cockroachdb-0".to_owned(), address: "localhost".to_owned() };
     let mut spec = Spec::new(vec![asked(Question::Mounted("cockroachdb".to_owned()), 5000)]);
     spec.targets.insert("cockroachdb".to_owned(), vec![target]);
     spec.reload_port = sidecar.port;

@@ -163,7 +163,8 @@ impl NextError {
             Self::Clash { member, field, .. } => format!("`{member}` chooses another {field} and asks again: `hangar pool request`"),
             Self::StillDeployed { .. } => "take its authority out of the bundle first".to_owned(),
             Self::Gate { missing } => {
-                let who: Vec<_> = missing.iter().filter_map(Missing::whose).map(MemberId::as_str).collect();
+                let mut who: Vec<_> = missing.iter().filter_map(Missing::whose).map(MemberId::as_str).collect();
+                who.dedup();
                 if who.is_empty() {
                     return None;
                 }

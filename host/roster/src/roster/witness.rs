@@ -1,5 +1,7 @@
 //! What members say they have seen of each other.
 
+use std::collections::BTreeMap;
+
 use crate::finding::{Finding, Problem};
 use crate::name::MemberId;
 use crate::record::Seen;
@@ -11,27 +13,29 @@ impl Roster {
     /// One who shows two histories to two sides is found out here: sooner or later one side's `seen` reaches the other.
     pub(super) fn hear_witnesses(&self, found: &mut Vec<Finding>) {
         let witnesses = self.in_pool().filter_map(|member| self.record(member));
-        let mut withheld: Vec<(&MemberId, Problem)> = Vec::new();
+        // One finding a member and kind is enough, or one liar could fill the page.
+        let mut contradicted: BTreeMap<&MemberId, Problem> = BTreeMap::new();
+        let mut withheld: BTreeMap<&MemberId, (u64, Problem)> = BTreeMap::new();
         for witness in witnesses {
             for (about, seen) in &witness.seen {
+                let (witness, sequence) = (witness.member.clone(), seen.sequence);
                 match self.compare(about, *seen) {
                     Comparison::Agrees => {}
                     Comparison::Contradicts => {
-                        let problem =
-                            Problem::Contradicted { witness: witness.member.clone(), sequence: seen.sequence };
-                        found.push(Finding::new("", Some(about), problem));
+                        contradicted.entry(about).or_insert(Problem::Contradicted { witness, sequence });
                     }
                     Comparison::Newer { held } => {
-                        let problem = Problem::Withheld { witness: witness.member.clone(), seen: seen.sequence, held };
-                        withheld.push((about, problem));
+                        let problem = Problem::Withheld { witness, seen: sequence, held };
+                        let newest = withheld.entry(about).or_insert_with(|| (sequence, problem.clone()));
+                        if newest.0 < sequence {
+                            *newest = (sequence, problem);
+                        }
                     }
                 }
             }
         }
-        // One remark a member is enough: the newest that anybody has seen.
-        withheld.sort_by_key(|(about, problem)| (*about, std::cmp::Reverse(newest(problem))));
-        withheld.dedup_by_key(|(about, _)| *about);
-        found.extend(withheld.into_iter().map(|(about, problem)| Finding::new("", Some(about), problem)));
+        let all = contradicted.into_iter().chain(withheld.into_iter().map(|(about, (_, problem))| (about, problem)));
+        found.extend(all.map(|(about, problem)| Finding::new("", Some(about), problem)));
     }
 
     fn compare(&self, about: &MemberId, seen: Seen) -> Comparison {
@@ -56,8 +60,4 @@ enum Comparison {
     Agrees,
     Contradicts,
     Newer { held: u64 },
-}
-
-fn newest(problem: &Problem) -> u64 {
-    if let Problem::Withheld { seen, .. } = problem { *seen } else { 0 }
 }

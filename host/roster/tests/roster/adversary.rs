@@ -305,3 +305,20 @@ fn an_own_record_from_elsewhere_is_taken_up_and_told() -> Result<()> {
     assert_eq!(all[1].latest(), &ahead);
     Ok(())
 }
+
+#[test]
+fn one_liar_costs_one_finding_a_member() -> Result<()> {
+    let mut all = pool(4)?;
+    for liar in [2, 3] {
+        let mut lies = successor(&all[liar]);
+        for seen in lies.seen.values_mut() {
+            seen.sequence += 1000;
+        }
+        let lies = lies.sign(&all[liar].key);
+        all[0].take_in(&lies);
+    }
+    let found = all[0].roster.take_in([]);
+    let about: Vec<_> = found.iter().filter_map(|finding| finding.member.clone()).collect();
+    assert_eq!(about, ["uss0", "uss1", "uss2", "uss3"].map(id));
+    Ok(())
+}

@@ -62,7 +62,7 @@ fn a_joiner_waits_until_all_have_opened_deployed_and_accepted() -> Result<()> {
     );
     let gate = next::state(&joiner.roster, State::Active, NOW).expect_err("closed");
     assert_eq!(gate, NextError::Gate { missing });
-    assert_eq!(gate.cure().as_deref(), Some("wait for uss0, uss0"));
+    assert_eq!(gate.cure().as_deref(), Some("wait for uss0"));
 
     let latest = all[1].latest().clone();
     all[0].take_in(&latest);

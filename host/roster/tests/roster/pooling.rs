@@ -4,7 +4,7 @@ use anyhow::Result;
 use hangar_pki::Certificate;
 use hangar_plan::strategy::member::MemberState;
 use hangar_roster::next::{self, NextError};
-use hangar_roster::{Kind, Phase, Roster, State};
+use hangar_roster::{Kind, Phase, Problem, Record, Roster, State};
 
 use crate::organisation::{LATER, NOW, Organisation, bring_in, exchange, id, pool};
 
@@ -154,6 +154,23 @@ fn a_member_that_left_comes_in_again_only_by_a_vote() -> Result<()> {
         assert_eq!(one.roster.in_pool().count(), 2);
         assert_eq!(one.vote(), None);
     }
+
+    let mut leaver = all.pop().expect("the third");
+    let again = next::state(&leaver.roster, State::Asking, NOW);
+    leaver.publish(again)?;
+    let mut alone = leaver.latest().record().clone();
+    alone = Record {
+        state: State::Active,
+        sequence: alone.sequence + 1,
+        previous: Some(leaver.latest().digest()),
+        ..alone
+    };
+    let mut first = all[0].clone();
+    first.take_in(leaver.latest());
+    let found = first.take_in(&alone.sign(&leaver.key));
+    assert_eq!(found[0].problem, Problem::Premature);
+    bring_in(&mut all, leaver)?;
+    assert!(all.iter().all(|one| one.roster.in_pool().count() == 3 && one.vote().is_none()));
     Ok(())
 }
 
