@@ -1,3 +1,14 @@
-//! The command line: arguments in, words and an exit code out.
+//! `hangar`: deploys DSS instances through plugins and joins them into pools.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod picture;
+mod progress;
+
+fn main() -> ExitCode {
+    args::run()
+}

@@ -183,7 +183,11 @@ impl fmt::Display for Part {
                 writeln!(f, "  {} pool `{}`, at most:", part.goal, part.pool)?;
                 for phase in &part.phases {
                     let actors = phase.actors.join(", ");
-                    writeln!(f, "    {}: {} (by {actors}; at most {} restarts)", phase.name, phase.title, phase.restarts)?;
+                    writeln!(
+                        f,
+                        "    {}: {} (by {actors}; at most {} restarts)",
+                        phase.name, phase.title, phase.restarts
+                    )?;
                     phase.allowed.iter().try_for_each(|allowed| writeln!(f, "      {allowed}"))?;
                 }
                 Ok(())
@@ -221,7 +225,8 @@ mod tests {
             }],
         }));
         plan.parts.push(Part::Namespace(Namespace { name: "dss".into() }));
-        plan.parts.push(Part::KnownAfter(KnownAfter { what: "API endpoint".into(), step: "infrastructure/apply".into() }));
+        plan.parts
+            .push(Part::KnownAfter(KnownAfter { what: "API endpoint".into(), step: "infrastructure/apply".into() }));
         plan
     }
 

@@ -19,9 +19,7 @@ pub struct StepKey(String);
 
 /// Why a text is no step key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` cannot name a step: letters, digits, `._-:` in segments joined by `/`, {LONGEST} bytes at most"
-)]
+#[error("`{0}` cannot name a step: letters, digits, `._-:` in segments joined by `/`, {LONGEST} bytes at most")]
 pub struct StepKeyError(String);
 
 impl StepKey {
@@ -33,11 +31,7 @@ impl StepKey {
     pub fn new(text: impl Into<String>) -> Result<Self, StepKeyError> {
         let text = text.into();
         let is_key = text.len() <= LONGEST && text.split('/').all(is_segment);
-        if is_key {
-            Ok(Self(text))
-        } else {
-            Err(StepKeyError(text))
-        }
+        if is_key { Ok(Self(text)) } else { Err(StepKeyError(text)) }
     }
 
     /// The key as text.
@@ -106,10 +100,7 @@ pub enum OrderError {
 }
 
 fn list(keys: &[StepKey]) -> String {
-    keys.iter()
-        .map(|key| format!("`{key}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Steps with what each requires, known to have an order.
@@ -125,16 +116,11 @@ impl StepOrder {
     /// # Errors
     ///
     /// [`OrderError`] for names given twice, requirements that are not there, and circles.
-    pub fn new(
-        steps: impl IntoIterator<Item = (StepKey, Vec<StepKey>)>,
-    ) -> Result<Self, OrderError> {
+    pub fn new(steps: impl IntoIterator<Item = (StepKey, Vec<StepKey>)>) -> Result<Self, OrderError> {
         let mut given = Vec::new();
         let mut requires = BTreeMap::new();
         for (key, required) in steps {
-            if requires
-                .insert(key.clone(), required.into_iter().collect::<BTreeSet<_>>())
-                .is_some()
-            {
+            if requires.insert(key.clone(), required.into_iter().collect::<BTreeSet<_>>()).is_some() {
                 return Err(OrderError::Twice(key));
             }
             given.push(key);
@@ -142,16 +128,10 @@ impl StepOrder {
         let missing = |key: &&StepKey| !requires.contains_key(*key);
         for (step, required) in &requires {
             if let Some(absent) = required.iter().find(missing) {
-                return Err(OrderError::Missing {
-                    step: step.clone(),
-                    requires: absent.clone(),
-                });
+                return Err(OrderError::Missing { step: step.clone(), requires: absent.clone() });
             }
         }
-        Ok(Self {
-            order: sorted(given, &requires)?,
-            requires,
-        })
+        Ok(Self { order: sorted(given, &requires)?, requires })
     }
 
     /// The steps, each after all it requires.
@@ -182,19 +162,14 @@ impl StepOrder {
     }
 }
 
-fn sorted(
-    given: Vec<StepKey>,
-    requires: &BTreeMap<StepKey, BTreeSet<StepKey>>,
-) -> Result<Vec<StepKey>, OrderError> {
+fn sorted(given: Vec<StepKey>, requires: &BTreeMap<StepKey, BTreeSet<StepKey>>) -> Result<Vec<StepKey>, OrderError> {
     let mut order = Vec::with_capacity(given.len());
     let mut placed = BTreeSet::new();
     let mut waiting = given;
     while !waiting.is_empty() {
         let n_placed = order.len();
         waiting.retain(|key| {
-            let is_ready = requires[key]
-                .iter()
-                .all(|required| placed.contains(required));
+            let is_ready = requires[key].iter().all(|required| placed.contains(required));
             if is_ready {
                 placed.insert(key.clone());
                 order.push(key.clone());
@@ -219,30 +194,14 @@ mod tests {
 
     fn steps(lines: &[(&str, &[&str])]) -> Result<StepOrder, OrderError> {
         StepOrder::new(
-            lines.iter().map(|(step, required)| {
-                (key(step), required.iter().map(|text| key(text)).collect())
-            }),
+            lines.iter().map(|(step, required)| (key(step), required.iter().map(|text| key(text)).collect())),
         )
     }
 
     #[test]
     fn keys_are_safe_as_folder_names() {
-        assert_eq!(
-            key("pool/put-secret:node-0").to_folder_name(),
-            "pool+put-secret:node-0"
-        );
-        for text in [
-            "",
-            "/",
-            "a//b",
-            "a/",
-            "../x",
-            "a/.hidden",
-            "a b",
-            "a+b",
-            "ü",
-            &"x".repeat(201),
-        ] {
+        assert_eq!(key("pool/put-secret:node-0").to_folder_name(), "pool+put-secret:node-0");
+        for text in ["", "/", "a//b", "a/", "../x", "a/.hidden", "a b", "a+b", "ü", &"x".repeat(201)] {
             assert!(StepKey::new(text).is_err(), "{text}");
         }
     }
@@ -263,14 +222,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_ordered_is_named() {
-        assert_eq!(
-            steps(&[("a", &[]), ("a", &[])]),
-            Err(OrderError::Twice(key("a")))
-        );
-        let missing = OrderError::Missing {
-            step: key("a"),
-            requires: key("b"),
-        };
+        assert_eq!(steps(&[("a", &[]), ("a", &[])]), Err(OrderError::Twice(key("a"))));
+        let missing = OrderError::Missing { step: key("a"), requires: key("b") };
         assert_eq!(steps(&[("a", &["b"])]), Err(missing));
         let circle = steps(&[("x", &[]), ("a", &["b"]), ("b", &["a"])]).unwrap_err();
         assert_eq!(circle.to_string(), "steps wait for one another: `a`, `b`");

@@ -14,6 +14,7 @@ use hangar_roster::next;
 
 use crate::envelope::excess;
 use crate::error::PoolError;
+use crate::expectation::describe;
 use crate::hands::Hands;
 use crate::memory::Memory;
 use crate::own::OwnRecord;
@@ -147,9 +148,14 @@ impl Drive<'_> {
     }
 
     async fn look(&self, memory: &mut Memory, probes: &[Probe]) -> Result<(), PoolError> {
-        if !probes.is_empty() {
-            memory.keep(self.hands.look(probes).await.map_err(PoolError::Look)?);
+        if probes.is_empty() {
+            return Ok(());
         }
+        let facts = self.hands.look(probes).await.map_err(PoolError::Look)?;
+        for fact in &facts {
+            tracing::debug!(probe = %fact.probe.id, seen = %describe(&fact.observation), "looked");
+        }
+        memory.keep(facts);
         Ok(())
     }
 
@@ -195,7 +201,9 @@ impl Drive<'_> {
             match self.own.step(|roster| next::close(roster, now_ms)) {
                 Ok(_) => self.own.duties(now_ms)?,
                 Err(crate::RecordError::Next(
-                    next::NextError::NotOpen | next::NextError::NotCarriedOut { .. } | next::NextError::StillDeployed { .. },
+                    next::NextError::NotOpen
+                    | next::NextError::NotCarriedOut { .. }
+                    | next::NextError::StillDeployed { .. },
                 )) => {}
                 Err(err) => return Err(err.into()),
             }

@@ -63,7 +63,9 @@ impl Hint for PoolError {
                 let whose = finding.whose.as_deref().map(|whose| format!("{whose}: ")).unwrap_or_default();
                 Some(format!("{whose}{}", finding.cure.as_ref()?))
             }),
-            Self::Frozen(_) => Some("`hangar pool status` shows the proof; talk to its owner before anything else".into()),
+            Self::Frozen(_) => {
+                Some("`hangar pool status` shows the proof; talk to its owner before anything else".into())
+            }
             Self::OutsideEnvelope { .. } => Some("look at the plan again: `hangar plan`".into()),
             Self::Deadline { .. } | Self::Interrupted => Some("run the same command again to go on".into()),
             Self::Look(err) => err.hint(),

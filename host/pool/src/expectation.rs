@@ -48,7 +48,8 @@ pub fn describe(observation: &Observation) -> String {
         Observation::Tls(answer) => format!("{:?}: {}", answer.outcome, first_line(&answer.detail)),
         Observation::Workload(workload) => {
             let ready = workload.pods.iter().filter(|pod| pod.ready).count();
-            let reason = workload.pods.iter().find_map(|pod| Some(format!(", pod {}: {}", pod.name, pod.reason.as_ref()?)));
+            let reason =
+                workload.pods.iter().find_map(|pod| Some(format!(", pod {}: {}", pod.name, pod.reason.as_ref()?)));
             format!("{ready} of {} pods ready{}", workload.wanted, reason.unwrap_or_default())
         }
         Observation::Certificates(seen) => format!("{} certificates", seen.len()),

@@ -1,5 +1,7 @@
 //! What the host does for a strategy.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use hangar_engine::{StepContext, StepError};
 use hangar_plan::strategy::action::Action;
@@ -24,6 +26,13 @@ pub trait Hands: Send + Sync {
     ///
     /// Where looking was not possible.
     async fn is_done(&self, action: &Action) -> Result<bool, StepError>;
+
+    /// Takes care of what an earlier attempt, whose folder this is, has left running. Changes nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be told.
+    async fn settle(&self, action: &Action, folder: &Path) -> Result<(), StepError>;
 
     /// Takes one action. Its intent is on disk. It may be taken twice, and ends the same.
     ///

@@ -12,6 +12,7 @@ mod error;
 mod expectation;
 mod hands;
 mod memory;
+mod owed;
 mod own;
 mod strategy;
 mod strategy_step;
@@ -21,6 +22,7 @@ pub use drive::{Drive, Tell, Until};
 pub use error::PoolError;
 pub use expectation::{describe, holds};
 pub use hands::Hands;
+pub use owed::owed;
 pub use own::{OwnRecord, RecordError};
 pub use strategy::{Strategy, StrategyFailure};
 

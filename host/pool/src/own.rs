@@ -58,7 +58,9 @@ impl RecordError {
             Self::Next(err) => err.cure(),
             Self::Stored { err, .. } => err.hint(),
             Self::Carrier(_) => Some("make the carrier reachable and run the same command again".into()),
-            Self::Keep(_) | Self::Open { .. } => Some("make room or allow access, then run the same command again".into()),
+            Self::Keep(_) | Self::Open { .. } => {
+                Some("make room or allow access, then run the same command again".into())
+            }
             Self::Strategy(_) => None,
         }
     }
@@ -164,10 +166,7 @@ impl OwnRecord {
     /// # Errors
     ///
     /// [`RecordError`].
-    pub fn step(
-        &self,
-        next: impl FnOnce(&Roster) -> Result<Option<Record>, NextError>,
-    ) -> Result<bool, RecordError> {
+    pub fn step(&self, next: impl FnOnce(&Roster) -> Result<Option<Record>, NextError>) -> Result<bool, RecordError> {
         let next = next(&self.roster())?;
         self.advance(next)
     }

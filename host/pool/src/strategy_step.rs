@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hangar_engine::{Seen, Step, StepContext, StepError};
+use hangar_engine::{Attempt, Seen, Step, StepContext, StepError};
 use hangar_plan::strategy::action::{Action, Check, Step as Asked};
 use hangar_plan::strategy::observation::Observation;
 use serde_json::{Value, json};
@@ -45,6 +45,10 @@ impl Step for StrategyStep {
 
     fn deadline(&self) -> Duration {
         Duration::from_millis(u64::from(self.asked.deadline_ms))
+    }
+
+    async fn settle(&self, _cx: &StepContext, earlier: &Attempt) -> Result<(), StepError> {
+        self.hands.settle(&self.asked.action, &earlier.folder).await
     }
 
     async fn probe(&self, _cx: &StepContext) -> Result<Seen<()>, StepError> {

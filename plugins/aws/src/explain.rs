@@ -11,7 +11,10 @@ const CURES: &[(&str, &str)] = &[
     ("AccessDenied", "the credentials of slot `aws` lack a permission: the message names the action"),
     ("ExpiredToken", "the credentials of slot `aws` have expired: sign in again, then `hangar up`"),
     ("InvalidClientTokenId", "the credentials of slot `aws` are not known to AWS: check the profile or the keys"),
-    ("UnsupportedAvailabilityZoneException", "EKS has no room in one of the zones: name others in `availability_zones`"),
+    (
+        "UnsupportedAvailabilityZoneException",
+        "EKS has no room in one of the zones: name others in `availability_zones`",
+    ),
     ("ResourceInUseException", "a cluster of this name exists already: choose another `cluster_name`"),
     ("no matching Route 53 hosted zone", "check `route53_zone_id`: it starts with Z and belongs to these credentials"),
     ("NoSuchHostedZone", "check `route53_zone_id`: it starts with Z and belongs to these credentials"),

@@ -1,5 +1,4 @@
-//! The component's face. The generated bindings need what the rest of the crate may not have.
-#![expect(unsafe_code, unreachable_pub, reason = "generated bindings")]
+//! The component's face.
 
 use hangar_sdk::infra_provider::{
     Diagnostic, Error, Guest, Infrastructure, Instance, Output, Progress, TokenRecipe, ToolDiagnostic, Workspace,

@@ -38,8 +38,10 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = first_gate(situation, own) {
         return Ok(decision);
     }
-    if own.state == MemberState::Asking {
-        return Ok(Decision::Steps(vec![steps::set_state(MemberState::Joining, "gate")]));
+    // Others show us as joining once the change is open; saying so ourselves comes after the gate.
+    let joining = steps::set_state(MemberState::Joining, "gate");
+    if !situation.facts.done.contains(&joining.key) {
+        return Ok(Decision::Steps(vec![joining]));
     }
     if let Some(decision) = started(situation)? {
         return Ok(decision);

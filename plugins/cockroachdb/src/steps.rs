@@ -133,8 +133,15 @@ pub(crate) fn acknowledge(kind: AcknowledgementKind, phase: &str) -> Step {
 }
 
 pub(crate) fn set_state(state: MemberState, phase: &str) -> Step {
-    let title = format!("publish that this organisation is {}", format!("{state:?}").to_lowercase());
-    bookkeeping(format!("set-state/{state:?}").to_lowercase(), title, Action::SetState(state), phase)
+    let name = match state {
+        MemberState::Asking => "asking",
+        MemberState::Joining => "joining",
+        MemberState::Active => "active",
+        MemberState::Leaving => "leaving",
+        MemberState::Gone => "gone",
+    };
+    let title = format!("publish that this organisation is {name}");
+    bookkeeping(format!("set-state/{name}"), title, Action::SetState(state), phase)
 }
 
 pub(crate) fn record_cluster_id(id: &str) -> Step {

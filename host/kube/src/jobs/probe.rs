@@ -17,6 +17,12 @@ use crate::error::KubeError;
 use crate::secrets::Files;
 use crate::workload;
 
+/// Where the pod finds who it says it is.
+const IDENTITY: &str = "/etc/hangar/identity";
+
+/// Where the pod finds the instance's root client.
+const CLIENT: &str = "/etc/hangar/client";
+
 /// Where the image keeps our own program.
 const AGENT: &str = "/usr/bin/hangar-agent";
 
@@ -137,14 +143,15 @@ async fn targets(cluster: &Cluster, job: &ProbeJob<'_>) -> Result<Targets, KubeE
 impl ProbeJob<'_> {
     fn to_run(&self, targets: &Targets) -> Run<'_> {
         let name = format!("hangar-probe-{}", random_name());
+        let mut command = vec![AGENT.to_owned(), "probe".to_owned(), format!("--identity={IDENTITY}")];
         let mut mounts = vec![
             Mount::config_file("spec", "/etc/hangar/spec.json", SPECIFICATION, &name),
-            Mount::secret("identity", "/etc/hangar/identity", &name),
+            Mount::secret("identity", IDENTITY, &name),
         ];
         if self.probes.iter().any(|probe| matches!(probe.question, Question::Sql(_))) {
-            mounts.push(Mount::secret("client", "/etc/hangar/client", self.client_secret));
+            mounts.push(Mount::secret("client", CLIENT, self.client_secret));
+            command.push(format!("--client={CLIENT}"));
         }
-        let command = [AGENT.to_owned(), "probe".to_owned()];
         let template = Template { image: self.image, pull_secrets: self.pull_secrets, command: &command, mounts };
         let specification = json!({"version": VERSION, "probes": self.probes, "targets": targets}).to_string();
         Run {

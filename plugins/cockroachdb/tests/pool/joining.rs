@@ -12,6 +12,9 @@ fn members(joiner: MemberState) -> Vec<Member> {
 fn joiner(state: MemberState) -> Site {
     let mut site = Site::new("uss3", Goal::Join, members(state));
     site.intent.pool.cluster_id = Some(CLUSTER.into());
+    if state == MemberState::Joining {
+        site.facts.done.push("set-state/joining".into());
+    }
     site
 }
 

@@ -1,0 +1,58 @@
+# One DSS instance on AWS. Edit what is yours, then: hangar init, hangar up, hangar pool create (or request and join).
+version = 1
+
+instance "uss1" {
+  hostname  = "dss.uss1.example.com"
+  db_suffix = "db.dss.uss1.example.com"
+  nodes     = 3
+  image     = "docker.io/interuss/dss:v0.22.0"
+
+  authorization {
+    jwks_endpoint = "https://auth.example.com/.well-known/jwks.json"
+    jwks_key_ids  = ["k1"]
+  }
+}
+
+plugin "aws" {
+  source   = "oci://registry.example.com/hangar/aws:0.1"
+  unsigned = true
+}
+
+plugin "local" {
+  source   = "oci://registry.example.com/hangar/local:0.1"
+  unsigned = true
+}
+
+plugin "cockroachdb" {
+  source   = "oci://registry.example.com/hangar/cockroachdb:0.1"
+  unsigned = true
+}
+
+infra "aws" {
+  region          = "us-east-1"
+  cluster_name    = "uss1"
+  route53_zone_id = "Z0123456789"
+}
+
+# Keys are sealed to this installation and kept in one file of this workspace.
+secrets "local" {}
+
+pool "cockroachdb" {
+  name     = "us-east-prod"
+  locality = "uss1"
+}
+
+roster {
+  carrier = "folder:../us-east-prod"
+}
+
+credential "aws" {
+  aws {
+    profile = "default"
+  }
+}
+
+services {
+  chart  = "oci://registry.example.com/charts/dss:0.1.0"
+  values = "services.yaml"
+}

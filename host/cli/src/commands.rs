@@ -1,0 +1,7 @@
+//! One file a command.
+
+pub(crate) mod init;
+pub(crate) mod plugin;
+pub(crate) mod pool;
+pub(crate) mod session;
+pub(crate) mod up;

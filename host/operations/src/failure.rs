@@ -1,0 +1,126 @@
+//! A command that did not end well.
+
+use std::error::Error;
+use std::fmt;
+
+use hangar_engine::{EngineError, FailureKind, StepError};
+use hangar_plan::hint::Hint;
+
+/// Who or what stands in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The input is wrong.
+    Refused,
+    /// The outside failed; a later run may succeed.
+    Outside,
+    /// A person must decide.
+    Person,
+    /// It was asked to stop.
+    Interrupted,
+    /// We are wrong.
+    Bug,
+}
+
+/// What failed, why, and what to do next.
+pub struct Failure {
+    message: String,
+    cause: Cause,
+    hint: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure without a cause of its own.
+    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self { message: message.into(), cause, hint: None, source: None }
+    }
+
+    /// The input is wrong.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Cause::Refused, message)
+    }
+
+    /// A person must decide.
+    pub fn person(message: impl Into<String>) -> Self {
+        Self::new(Cause::Person, message)
+    }
+
+    /// What was attempted, and the error that stopped it.
+    pub fn of(cause: Cause, message: impl Into<String>, err: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { message: message.into(), cause, hint: None, source: Some(err.into()) }
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint_is(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Takes a hint where there is one.
+    #[must_use]
+    pub fn hint_maybe(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
+    /// Who or what stands in the way.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure").field("message", &self.message).field("source", &self.source).finish()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|err| err as &(dyn Error + 'static))
+    }
+}
+
+/// Runs go through the engine; its errors carry the step's own kind and advice.
+impl From<EngineError> for Failure {
+    fn from(err: EngineError) -> Self {
+        let hint = err.hint();
+        let cause = match &err {
+            EngineError::Stopped { .. } => Cause::Interrupted,
+            EngineError::Incomplete { first, .. } => of_step(&first.err),
+            _ => Cause::Outside,
+        };
+        Self::of(cause, "the run is not complete", err).hint_maybe(hint)
+    }
+}
+
+impl From<StepError> for Failure {
+    fn from(err: StepError) -> Self {
+        let (cause, hint) = (of_step(&err), err.hint());
+        Self::of(cause, "the look at the world failed", err).hint_maybe(hint)
+    }
+}
+
+fn of_step(err: &StepError) -> Cause {
+    match err.kind() {
+        FailureKind::Refused => Cause::Refused,
+        FailureKind::Outside | FailureKind::Deadline => Cause::Outside,
+        FailureKind::Person => Cause::Person,
+        FailureKind::Interrupted => Cause::Interrupted,
+        FailureKind::Bug => Cause::Bug,
+    }
+}

@@ -1,0 +1,209 @@
+//! What the host does for a strategy, by the drivers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hangar_engine::{StepContext, StepError};
+use hangar_kube::jobs::{ProbeIdentity, ProbeJob, VerbJob};
+use hangar_kube::{Cluster, KubeError};
+use hangar_pki::{Authority, Bundle};
+use hangar_plan::grant::VerbGrant;
+use hangar_plan::hint::Hint as _;
+use hangar_plan::strategy::action::{Action, Verb};
+use hangar_plan::strategy::certificate::CertificatePolicy;
+use hangar_plan::strategy::observation::{Fact, Failure, FailureClass, Observation};
+use hangar_plan::strategy::probe::{Probe, Question, Vantage};
+use hangar_pool::Hands;
+use secrecy::SecretString;
+
+use crate::clock::now_ms;
+use crate::services::Services;
+
+mod put_secret;
+
+/// Minutes that a probe's leaf lives.
+const PROBE_MINUTES: u32 = 10;
+/// For one round of probes, its Job's start included.
+const ROUND: Duration = Duration::from_secs(90);
+/// For one run of a verb; the step's own deadline is a little longer.
+const VERB: Duration = Duration::from_secs(110);
+
+/// The drivers, and what they need to act for one instance.
+pub struct ClusterHands {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+    pub(crate) services: Services,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) policy: CertificatePolicy,
+    /// Authorities of all members, as their verified records say.
+    pub(crate) members: Mutex<Bundle>,
+    pub(crate) agent_image: String,
+    pub(crate) database_image: String,
+    /// Secret of the root client.
+    pub(crate) client_secret: String,
+    /// Verbs the operator granted, with the names of the instance filled in.
+    pub(crate) verbs: Vec<VerbGrant>,
+}
+
+impl ClusterHands {
+    /// Takes up the authorities of the records that were verified last.
+    pub fn trust(&self, bundle: Bundle) {
+        *self.members.lock().unwrap_or_else(PoisonError::into_inner) = bundle;
+    }
+
+    fn bundle(&self) -> Bundle {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks that need the Kubernetes API alone.
+    async fn look_from_host(&self, probe: &Probe) -> Result<Observation, StepError> {
+        let seen = match &probe.question {
+            Question::Secret(name) => self.look_at_secret(name).await,
+            Question::Workload(name) => hangar_kube::workload::observe(&self.cluster, &self.namespace, name).await,
+            Question::Release(name) => return self.services.observe(name).await,
+            other => {
+                return Err(StepError::bug(format!("question {other:?} cannot be asked from the host")));
+            }
+        };
+        answered(seen)
+    }
+
+    async fn look_at_secret(&self, name: &str) -> Result<Observation, KubeError> {
+        let Some(files) = hangar_kube::secrets::read(&self.cluster, &self.namespace, name).await? else {
+            return Ok(Observation::Absent);
+        };
+        let mut seen = Vec::new();
+        for (file, pem) in files.certificates() {
+            match hangar_pki::inventory(&file, &pem) {
+                Ok(certificates) => seen.extend(certificates),
+                Err(err) => {
+                    return Ok(Observation::Failed(Failure { class: FailureClass::Other, detail: err.to_string() }));
+                }
+            }
+        }
+        Ok(Observation::Certificates(seen))
+    }
+
+    /// One Job for all that is asked from inside the cluster.
+    async fn look_from_cluster(&self, probes: &[Probe]) -> Result<Vec<Fact>, StepError> {
+        if probes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leaf = self.authority.probe_leaf(PROBE_MINUTES, now_ms()).map_err(StepError::refused)?;
+        let identity = ProbeIdentity {
+            certificate_pem: leaf.certificate.to_pem(),
+            key_pem: SecretString::from(leaf.key.to_pem().expose().to_owned()),
+            bundle_pem: self.bundle().to_pem(),
+        };
+        let job = ProbeJob {
+            namespace: &self.namespace,
+            image: &self.agent_image,
+            pull_secrets: &[],
+            probes,
+            identity: &identity,
+            client_secret: &self.client_secret,
+            deadline: ROUND,
+        };
+        let results = hangar_kube::jobs::probe(&self.cluster, &job).await.map_err(outside)?;
+        let mut answers: BTreeMap<String, (u64, Observation)> =
+            results.into_iter().map(|result| (result.id, (result.at_ms, result.observation))).collect();
+        // The host's own clock dates what was seen, so that ages compare.
+        let at_ms = now_ms();
+        Ok(probes
+            .iter()
+            .filter_map(|probe| {
+                let (_, observation) = answers.remove(&probe.id)?;
+                Some(Fact { probe: probe.clone(), observation, at_ms })
+            })
+            .collect())
+    }
+
+    async fn run_verb(&self, cx: &StepContext, verb: &Verb) -> Result<(), StepError> {
+        let Some(grant) = self.verbs.iter().find(|granted| granted.name == verb.name) else {
+            return Err(StepError::refused(format!("verb `{}` is not granted to the strategy", verb.name))
+                .with_hint("`hangar plugin approve` shows what is asked"));
+        };
+        let command: Vec<String> = grant.command.iter().chain(&verb.arguments).cloned().collect();
+        let key = format!("{}/{}", cx.operation(), cx.key());
+        let job = VerbJob {
+            namespace: &self.namespace,
+            key: &key,
+            image: &self.database_image,
+            pull_secrets: &[],
+            command: &command,
+            client_secret: grant.secret.as_deref().unwrap_or(&self.client_secret),
+            client_path: grant.mount.as_deref().unwrap_or_default(),
+            deadline: VERB,
+        };
+        let end = hangar_kube::jobs::verb(&self.cluster, &job).await.map_err(outside)?;
+        if end.exit_code == 0 {
+            return Ok(());
+        }
+        let last = end.output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        Err(StepError::outside(format!("verb `{}` ended with status {}: {last}", verb.name, end.exit_code)))
+    }
+}
+
+#[async_trait]
+impl Hands for ClusterHands {
+    async fn look(&self, probes: &[Probe]) -> Result<Vec<Fact>, StepError> {
+        let (host, inside): (Vec<_>, Vec<_>) = probes.iter().cloned().partition(|probe| probe.vantage == Vantage::Host);
+        let mut facts = self.look_from_cluster(&inside).await?;
+        for probe in host {
+            let observation = self.look_from_host(&probe).await?;
+            facts.push(Fact { probe, observation, at_ms: now_ms() });
+        }
+        Ok(facts)
+    }
+
+    async fn is_done(&self, action: &Action) -> Result<bool, StepError> {
+        match action {
+            Action::ApplyRelease(overlay) => self.services.is_applied(overlay).await,
+            // A strategy's own check has been asked already.
+            Action::PutSecret(secret) => self.holds_secret(secret).await,
+            Action::Verb(_) | Action::Reload(_) => Ok(true),
+            _ => Ok(false),
+        }
+    }
+
+    async fn settle(&self, action: &Action, folder: &Path) -> Result<(), StepError> {
+        match action {
+            Action::ApplyRelease(_) => self.services.settle(folder).await,
+            // A Job is met again by its name; everything else is one request.
+            _ => Ok(()),
+        }
+    }
+
+    async fn act(&self, cx: &StepContext, action: &Action) -> Result<(), StepError> {
+        match action {
+            Action::PutSecret(secret) => self.put_secret(secret).await,
+            Action::ApplyRelease(overlay) => self.services.apply(cx, overlay).await,
+            // The sidecars do it by themselves: the step's check waits for them.
+            Action::Reload(_) => Ok(()),
+            Action::Verb(verb) => self.run_verb(cx, verb).await,
+            other => Err(StepError::refused(format!("action {other:?} is not known to this host"))),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+}
+
+/// A look that fails is an answer, unless nothing can be looked at: then the run must stop and say so.
+fn answered(seen: Result<Observation, KubeError>) -> Result<Observation, StepError> {
+    seen.map_err(outside)
+}
+
+/// A failure of the driver, with its own advice.
+pub(crate) fn outside(err: KubeError) -> StepError {
+    let hint = err.hint();
+    let step = StepError::outside(err);
+    match hint {
+        Some(hint) => step.with_hint(hint),
+        None => step,
+    }
+}

@@ -1,0 +1,236 @@
+//! The infrastructure of an instance: rendered by a plugin, laid down by terraform, interpreted by the plugin.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hangar_config::CredentialValue;
+use hangar_engine::{Engine, Journal};
+use hangar_plan::grant::Kind;
+use hangar_plan::hint::Hint as _;
+use hangar_plan::infrastructure::{Infrastructure, Instance, ToolDiagnostic};
+use hangar_plan::plan::{self, Part, ResourceChange};
+use hangar_runtime::{InfraProvider, Runtime};
+use hangar_terraform::{
+    Driver, Environment, Outputs, Planning, Quiet, Stack, StackName, StackPlan, Terraform, TerraformError,
+};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::failure::{Cause, Failure};
+use crate::site::Site;
+use crate::slots::Slots;
+
+/// Name of the one stack of an instance.
+const STACK: &str = "infrastructure";
+/// Where the journal keeps what stands.
+const SCOPE: &str = "host";
+const KEY: &str = "infrastructure";
+
+/// The provider of a workspace, ready to be asked.
+pub(crate) struct Provider {
+    pub(crate) name: String,
+    pub(crate) provider: InfraProvider,
+    pub(crate) config: Value,
+    pub(crate) instance: Instance,
+}
+
+impl Site {
+    /// Loads the provider and checks its block, all findings at once.
+    pub(crate) async fn provider(&self, runtime: &Runtime) -> Result<Provider, Failure> {
+        let block = &self.workspace.infra;
+        let plugin = self.load_plugin(runtime, Kind::InfraProvider, block).await?;
+        self.check_block(&plugin, Kind::InfraProvider, block)?;
+        let provider = plugin.infra_provider().map_err(failed)?;
+        let instance = self.instance_for_provider();
+        let said = provider.validate(&block.config, &instance).await.map_err(failed)?;
+        self.refuse(block, &said)?;
+        Ok(Provider { name: block.plugin.to_string(), provider, config: block.config.clone(), instance })
+    }
+
+    fn instance_for_provider(&self) -> Instance {
+        let instance = &self.workspace.instance;
+        Instance {
+            name: instance.name.to_string(),
+            hostname: instance.hostname.to_string(),
+            db_suffix: instance.db_suffix.to_string(),
+            nodes: u32::from(instance.n_nodes),
+            namespace: instance.namespace.to_string(),
+            db_port: 26257,
+            facts: Vec::new(),
+        }
+    }
+
+    /// Lays the rendered module down and puts terraform to work on it.
+    pub(crate) async fn driver(&self, provider: &Provider) -> Result<(Arc<Driver>, Vec<String>), Failure> {
+        let rendered = provider.provider.render(&provider.config, &provider.instance).await.map_err(failed)?;
+        let scratch = self.paths.cache.join("tools-asked");
+        let terraform = self.terraform(&scratch).await.map_err(tool)?;
+        let state = self.paths.state();
+        let name = StackName::new(STACK).map_err(tool)?;
+        let stack =
+            Stack::new(name, state.join("stacks").join(STACK), state.join("terraform").join("infrastructure.tfstate"));
+        stack.lay_down(&rendered.files).map_err(tool)?;
+        let mut environment = Environment::new();
+        if let Some(mirror) = &self.workspace.terraform.provider_mirror {
+            environment = environment.with_mirror(mirror);
+        }
+        for slot in &rendered.credentials {
+            for (name, value) in self.variables_of(slot)? {
+                environment = environment.with_credential(name, value);
+            }
+        }
+        Ok((Arc::new(Driver::new(terraform, stack, environment)), rendered.precious))
+    }
+
+    async fn terraform(&self, scratch: &Path) -> Result<Terraform, TerraformError> {
+        let named = self.workspace.tools.terraform.as_ref().or(self.environment.terraform.as_ref());
+        match named {
+            Some(binary) => Terraform::at(binary, scratch).await,
+            None => Terraform::find(&self.tool_folders(), scratch).await,
+        }
+    }
+
+    /// Where tools are looked for: PATH, then the folder of downloaded ones.
+    pub(crate) fn tool_folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            self.environment.path().map(std::env::split_paths).into_iter().flatten().collect();
+        folders.push(self.paths.tools(&self.environment));
+        folders
+    }
+
+    /// A slot as terraform's providers read it from the environment.
+    fn variables_of(&self, slot: &str) -> Result<Vec<(&'static str, SecretString)>, Failure> {
+        let slots =
+            Slots { credentials: self.workspace.credentials.clone(), environment: Arc::clone(&self.environment) };
+        let value = slots
+            .read(slot)
+            .map_err(|err| Failure::of(Cause::Refused, "terraform needs a credential that is not there", err))?;
+        Ok(match value {
+            CredentialValue::Aws { access_key_id, secret_access_key, session_token } => {
+                let mut variables = vec![
+                    ("AWS_ACCESS_KEY_ID", SecretString::from(access_key_id)),
+                    ("AWS_SECRET_ACCESS_KEY", secret_access_key),
+                ];
+                variables.extend(session_token.map(|token| ("AWS_SESSION_TOKEN", token)));
+                variables
+            }
+            _ => return Err(Failure::refused(format!("slot `{slot}` holds nothing that a terraform provider reads"))),
+        })
+    }
+}
+
+/// Plans the stack, after whatever an earlier run left was made good.
+pub(crate) async fn plan(
+    engine: &Engine,
+    driver: &Driver,
+    planning: Planning,
+    folder: &Path,
+    waiting: &(dyn Fn(&str) + Send + Sync),
+    provider: &Provider,
+) -> Result<StackPlan, Failure> {
+    engine
+        .wait_for_leftovers(|left| {
+            let step = left.step.as_ref().map_or_else(String::new, |step| format!(", of step `{step}`"));
+            waiting(&format!("process {} of an earlier run is still at work{step}", left.process.pid));
+        })
+        .await?;
+    let init = folder.join("init");
+    let made = |path: &Path| {
+        std::fs::create_dir_all(path)
+            .map_err(|err| Failure::of(Cause::Outside, format!("cannot make `{}`", path.display()), err))
+    };
+    made(&init)?;
+    let planned = async {
+        driver.init(&init, &Quiet).await?;
+        driver.recover(&init).await?;
+        driver.plan(planning, &folder.join("plan"), &Quiet).await
+    };
+    match planned.await {
+        Ok(plan) => Ok(plan),
+        Err(err) => Err(explained(err, provider).await),
+    }
+}
+
+/// A failure of terraform, with the cure in the cloud's words where its plugin knows one.
+pub(crate) async fn explained(err: TerraformError, provider: &Provider) -> Failure {
+    let mut hint = err.hint();
+    let diagnostics = match &err {
+        TerraformError::Init { diagnostics, .. }
+        | TerraformError::Plan { diagnostics, .. }
+        | TerraformError::Apply { diagnostics, .. } => diagnostics.as_slice(),
+        _ => &[],
+    };
+    for diagnostic in diagnostics {
+        let said = ToolDiagnostic {
+            severity: "error".into(),
+            summary: diagnostic.summary.clone(),
+            detail: diagnostic.detail.clone(),
+            address: diagnostic.address.clone(),
+        };
+        if let Ok(Some(cure)) = provider.provider.explain(&said).await {
+            hint = Some(cure);
+            break;
+        }
+    }
+    Failure::of(Cause::Outside, "terraform failed", err).hint_maybe(hint)
+}
+
+/// The plan as a part of what is shown.
+pub(crate) fn part(plan: &StackPlan, provider: &str) -> Part {
+    let changes = plan.changes.iter().map(|change| ResourceChange {
+        address: change.address.clone(),
+        action: change.action.to_string(),
+        reason: change.reason.clone(),
+    });
+    Part::Infrastructure(plan::Infrastructure {
+        stack: STACK.into(),
+        provider: provider.into(),
+        changes: changes.collect(),
+    })
+}
+
+/// What stands, by the outputs; kept in the journal, so that other commands need not ask terraform.
+pub(crate) async fn interpret(
+    journal: &Journal,
+    provider: &Provider,
+    outputs: &Outputs,
+) -> Result<Infrastructure, Failure> {
+    let outputs = outputs.to_plan();
+    let stands = provider.provider.interpret(&provider.config, &provider.instance, &outputs).await.map_err(failed)?;
+    let bytes = serde_json::to_vec(&stands).expect("infrastructure has a JSON form");
+    let kept = journal.fact(SCOPE, KEY).await.map_err(unkept)?;
+    if kept.as_ref().is_none_or(|kept| kept.value != bytes) {
+        journal.put_fact(SCOPE, KEY, bytes, kept.map_or(0, |kept| kept.version)).await.map_err(unkept)?;
+    }
+    Ok(stands)
+}
+
+/// What stands as the last `up` saw it; none before the first.
+pub(crate) async fn stands(journal: &Journal) -> Result<Option<Infrastructure>, Failure> {
+    let Some(kept) = journal.fact(SCOPE, KEY).await.map_err(unkept)? else { return Ok(None) };
+    serde_json::from_slice(&kept.value)
+        .map(Some)
+        .map_err(|err| Failure::of(Cause::Bug, "the journal holds infrastructure of another form", err))
+}
+
+/// Nothing stands any more.
+pub(crate) async fn forget(journal: &Journal) -> Result<(), Failure> {
+    if let Some(kept) = journal.fact(SCOPE, KEY).await.map_err(unkept)? {
+        journal.remove_fact(SCOPE, KEY, kept.version).await.map_err(unkept)?;
+    }
+    Ok(())
+}
+
+fn unkept(err: hangar_engine::JournalError) -> Failure {
+    let hint = err.hint();
+    Failure::of(Cause::Outside, "cannot use the journal", err).hint_maybe(hint)
+}
+
+fn tool(err: TerraformError) -> Failure {
+    let hint = err.hint();
+    Failure::of(Cause::Outside, "cannot use terraform", err).hint_maybe(hint)
+}
+
+pub(crate) fn failed(err: hangar_runtime::PluginError) -> Failure {
+    Failure::of(Cause::Refused, format!("plugin `{}` gave no answer", err.plugin), err)
+}

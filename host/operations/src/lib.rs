@@ -1,0 +1,35 @@
+//! What a command does, out of the rooms of the host.
+//!
+//! [`Site`] is a workspace, opened; [`Session`] is one command at work on it. Nothing here prints, and nothing here knows
+//! what a tool prints: the drivers do. `host/cli` puts words to it, and a deployment manager can use it as it is.
+
+mod adapters;
+mod block;
+mod clock;
+mod cluster;
+mod failure;
+mod hands;
+mod infrastructure;
+mod instance_steps;
+mod organisation;
+pub mod plugin;
+mod plugins;
+mod pool_commands;
+mod pool_status;
+mod pooling;
+mod presign;
+mod services;
+mod site;
+mod slots;
+mod tools;
+mod up;
+mod values;
+mod vault;
+
+pub use block::Findings;
+pub use failure::{Cause, Failure};
+pub use plugins::{COMPILE_COMMAND, Fetched, stored};
+pub use pool_commands::Identity;
+pub use pool_status::{MemberStatus, NodeStatus, PoolStatus};
+pub use site::{Refused, Site};
+pub use up::{Outcome, Session};

@@ -1,0 +1,345 @@
+//! `pool create | request | invite | accept | join | status`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hangar_engine::Engine;
+use hangar_plan::infrastructure::Infrastructure;
+use hangar_plan::plan::{Envelope, Part, Plan};
+use hangar_pool::{Hands as _, OwnRecord, Strategy as _};
+use hangar_roster::next::{self, Beginning};
+use hangar_roster::{Datastore, Invitation, KeyFingerprint, MemberId, Node, Presence, Record, SignedInvitation, Tier};
+use hangar_runtime::Runtime;
+use serde::Serialize;
+
+use crate::clock::now_ms;
+use crate::failure::{Cause, Failure};
+use crate::organisation;
+use crate::pool_status::PoolStatus;
+use crate::pooling::{Connected, Goal, Membership, carrier, findings, no_pool, record, strategy};
+use crate::up::{Outcome, Session};
+use crate::vault::Vault;
+
+/// The locality tier that names organisations in a DSS pool.
+const TIER: &str = "zone";
+/// How long an invitation is good for.
+const INVITATION_MS: u64 = 24 * 3_600_000;
+
+/// Who we are to the others: compared by voice.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identity {
+    /// Member.
+    pub member: String,
+    /// Pool.
+    pub pool: String,
+    /// Full fingerprint of the organisation key.
+    pub fingerprint: String,
+    /// Its first half as twelve words.
+    pub words: Vec<String>,
+}
+
+impl Identity {
+    fn of(own: &OwnRecord) -> Self {
+        let roster = own.roster();
+        let fingerprint = roster.own_record().record().key.fingerprint();
+        Self {
+            member: roster.own().to_string(),
+            pool: roster.pool().to_string(),
+            fingerprint: fingerprint.to_string(),
+            words: fingerprint.words().as_slice().iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+}
+
+impl Session {
+    /// Founds the pool. The only command that ever leads to an initialised database.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_create(&self) -> Result<(Outcome, Identity), Failure> {
+        let (engine, runtime, vault) = self.begin("pool create").await?;
+        let membership = match self.membership(&vault).await? {
+            Some(membership) => {
+                if membership.own.roster().own_record().record().genesis.is_none() {
+                    return Err(Failure::person("this instance has asked to join a pool, so it cannot found one")
+                        .hint_is("`hangar pool join` goes on"));
+                }
+                membership
+            }
+            None => {
+                let (key, beginning) = self.beginning(&engine, &vault).await?;
+                let record = next::genesis(beginning, "hangar pool create".into(), now_ms());
+                if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
+                    return Err(declined());
+                }
+                self.begin_record(key, record)?
+            }
+        };
+        let identity = Identity::of(&membership.own);
+        self.drive(&engine, &vault, &runtime, membership, Goal::Create).await?;
+        Ok((Outcome::Done, identity))
+    }
+
+    /// Asks to join: publishes our first record, which is public data and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_request(&self) -> Result<Identity, Failure> {
+        let (engine, _, vault) = self.begin("pool request").await?;
+        let membership = match self.membership(&vault).await? {
+            Some(membership) if membership.is_active() => {
+                return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
+            }
+            Some(membership) => {
+                let (_, beginning) = self.beginning(&engine, &vault).await?;
+                membership.own.refresh().map_err(record)?;
+                membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
+                membership
+            }
+            None => {
+                let (key, beginning) = self.beginning(&engine, &vault).await?;
+                self.begin_record(key, next::request(beginning, now_ms()))?
+            }
+        };
+        Ok(Identity::of(&membership.own))
+    }
+
+    /// Invites the joiner with this key, votes for it, and stays until the change is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_invite(&self, to: &str) -> Result<Outcome, Failure> {
+        let audience = fingerprint(to)?;
+        let (engine, runtime, vault) = self.begin("pool invite").await?;
+        let membership = self.active_member(&vault).await?;
+        let own = &membership.own;
+        own.change(|roster| roster.expect_joiner(audience)).map_err(record)?;
+        let found = own.refresh().map_err(record)?;
+        let joiner = own
+            .roster()
+            .records()
+            .find(|signed| signed.record().key.fingerprint() == audience)
+            .map(|signed| signed.record().member.clone());
+        let Some(joiner) = joiner else {
+            let about: Vec<String> = found.iter().map(|finding| finding.problem.to_string()).collect();
+            let seen = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
+            return Err(Failure::refused(format!("the carrier shows no request signed with the key {audience}{seen}"))
+                .hint_is("the joiner runs `hangar pool request`, and both compare the fingerprint by voice"));
+        };
+        let is_voted =
+            own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
+        if !is_voted {
+            self.invite(own, &joiner)?;
+        }
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Votes for the change about this member, and stays until it is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_accept(&self, subject: &str) -> Result<Outcome, Failure> {
+        let subject: MemberId =
+            subject.parse().map_err(|err| Failure::of(Cause::Refused, "cannot accept that", err))?;
+        let (engine, runtime, vault) = self.begin("pool accept").await?;
+        let membership = self.active_member(&vault).await?;
+        let own = &membership.own;
+        own.refresh().map_err(record)?;
+        own.duties(now_ms()).map_err(record)?;
+        let change =
+            own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
+        let Some(id) = change else {
+            return Err(Failure::refused(format!("no member proposes anything about `{subject}`"))
+                .hint_is("`hangar pool status` shows what is proposed"));
+        };
+        own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Enters the pool by the invitation of the member with this key. Never initialises.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_join(&self, inviter: &str) -> Result<Outcome, Failure> {
+        let inviter = fingerprint(inviter)?;
+        let (engine, runtime, vault) = self.begin("pool join").await?;
+        let membership = self.membership(&vault).await?.ok_or_else(|| {
+            Failure::refused("this instance has not asked to join").hint_is("`hangar pool request` asks")
+        })?;
+        if membership.is_active() {
+            return Ok(Outcome::Unchanged);
+        }
+        let own = &membership.own;
+        let is_entered = own.roster().in_pool().next().is_some();
+        if !is_entered {
+            let bytes = own.invitation().map_err(record)?.ok_or_else(|| {
+                Failure::new(Cause::Outside, "the carrier shows no invitation for us")
+                    .hint_is("a member runs `hangar pool invite --to OUR-FINGERPRINT`")
+            })?;
+            let refused = |err: hangar_roster::InvitationError| {
+                let cure = err.cure();
+                Failure::of(Cause::Person, "the invitation is refused", err).hint_is(cure)
+            };
+            let invitation = SignedInvitation::parse(&bytes).map_err(refused)?;
+            own.change(|roster| roster.enter(&invitation, inviter, now_ms())).map_err(record)?.map_err(refused)?;
+            own.refresh().map_err(record)?;
+        }
+        self.drive(&engine, &vault, &runtime, membership, Goal::Join).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// The pool as we see it, from our own nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_status(&self) -> Result<PoolStatus, Failure> {
+        let (engine, runtime, vault) = self.begin("pool status").await?;
+        let membership = self.membership(&vault).await?.ok_or_else(|| {
+            Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
+        })?;
+        let found = membership.own.refresh().map_err(record)?;
+        let Connected { hands, pooling } = self.connected(&engine, &vault, &runtime).await?;
+        hands.trust(crate::pooling::bundle(&membership.own));
+        let roster = membership.own.view();
+        let facts = if membership.is_active() {
+            let probes = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
+            hands.look(&probes).await?
+        } else {
+            Vec::new()
+        };
+        Ok(PoolStatus::new(&pooling.pool_name(), &roster, &facts, findings(&found)))
+    }
+
+    async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
+        let engine = self.site.engine(command, Arc::clone(&self.progress))?;
+        let runtime = self.site.runtime(self.program.clone())?;
+        let vault = self.vault(&runtime).await?;
+        Ok((engine, runtime, vault))
+    }
+
+    async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
+        let membership = self.membership(vault).await?.filter(Membership::is_active);
+        membership.ok_or_else(|| {
+            Failure::refused("only a member of the pool can do that")
+                .hint_is("`hangar pool create` or `hangar pool join` first")
+        })
+    }
+
+    fn invite(&self, own: &OwnRecord, joiner: &MemberId) -> Result<(), Failure> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce)
+            .map_err(|err| Failure::of(Cause::Outside, "this machine gives no randomness", err.to_string()))?;
+        let now = now_ms();
+        let invitation = Invitation::new(&own.roster(), joiner, nonce, now + INVITATION_MS);
+        let signed =
+            invitation.ok_or_else(|| Failure::refused("not every member's record is held yet"))?.sign(own.key());
+        own.show_invitation(joiner, &signed).map_err(record)?;
+        own.step(|roster| next::invite(roster, &signed, now)).map_err(record)?;
+        Ok(())
+    }
+
+    /// What our first record says of us.
+    async fn beginning(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+    ) -> Result<(hangar_roster::OrganisationKey, Beginning), Failure> {
+        let stands = self.standing(engine).await?;
+        let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
+        let not_yet =
+            || Failure::refused("this organisation has no key and authority yet").hint_is("`hangar up` makes them");
+        let key = organisation::read_key(vault).await?.ok_or_else(not_yet)?;
+        let authority = organisation::read_authority(vault).await?.ok_or_else(not_yet)?;
+        let name = |err: hangar_roster::BadName| Failure::of(Cause::Refused, "this name cannot stand in a record", err);
+        let beginning = Beginning {
+            pool: settings.name.as_str().parse().map_err(name)?,
+            member: self.site.workspace.instance.name.as_str().parse().map_err(name)?,
+            key: key.public(),
+            recovery_key: None,
+            presence: self.presence(&stands, &authority.certificate().to_pem())?,
+        };
+        Ok((key, beginning))
+    }
+
+    fn presence(&self, stands: &Infrastructure, authority: &str) -> Result<Presence, Failure> {
+        let instance = &self.site.workspace.instance;
+        let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
+        let bad = |what: &str, text: &str| {
+            Failure::refused(format!("the infra provider says {what} `{text}`, which is none"))
+        };
+        let nodes = stands.nodes.iter().map(|node| {
+            let parse = |text: &String| text.parse().map_err(|_| bad("an address is", text));
+            Ok(Node {
+                ordinal: node.ordinal,
+                host: node.host.clone(),
+                port: node.port,
+                addresses: node.addresses.iter().map(parse).collect::<Result<_, Failure>>()?,
+            })
+        });
+        let egress = stands.egress.iter().map(|range| range.parse().map_err(|_| bad("a range is", range)));
+        let version =
+            |image: &registry_reference::Reference| image.tag.as_ref().map_or_else(String::new, ToString::to_string);
+        Ok(Presence {
+            endpoint: format!("https://{}", instance.hostname),
+            authorities: vec![authority.to_owned()],
+            nodes: nodes.collect::<Result<_, Failure>>()?,
+            egress: egress.collect::<Result<_, Failure>>()?,
+            locality: vec![Tier { key: TIER.into(), value: settings.locality.to_string() }],
+            datastore: Datastore {
+                kind: settings.block.plugin.to_string(),
+                version: version(&instance.database_image),
+            },
+            dss_version: version(&instance.image),
+            flags: BTreeMap::new(),
+        })
+    }
+
+    fn begin_record(&self, key: hangar_roster::OrganisationKey, first: Record) -> Result<Membership, Failure> {
+        let path = self.site.roster_path(first.pool.as_str());
+        let own = OwnRecord::begin(&path, key, carrier(&self.site.workspace)?, first).map_err(record)?;
+        Ok(Membership { own: Arc::new(own) })
+    }
+
+    /// Shows the envelope of a goal before the first record is written.
+    async fn approve_goal(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        key: &hangar_roster::OrganisationKey,
+        first: &Record,
+        goal: Goal,
+    ) -> Result<bool, Failure> {
+        let Connected { pooling, .. } = self.connected(engine, vault, runtime).await?;
+        let roster = hangar_roster::Roster::start(first.clone().sign(key));
+        let describe = |pem: &str| {
+            hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
+        };
+        let mut intent = pooling.intent.clone();
+        intent.goal = goal.of_strategy();
+        let phases = pooling.strategy.outline(&intent, &roster.view(describe)).await.map_err(strategy)?;
+        let mut plan = Plan::new(intent.instance.name.clone());
+        plan.parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: goal.name().into(), phases }));
+        (self.approve)(&plan)
+    }
+}
+
+fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {
+    text.trim().parse().map_err(|err| {
+        Failure::of(Cause::Refused, format!("`{text}` is no fingerprint"), err)
+            .hint_is("`hangar pool request` and `hangar pool create` print it: 64 hexadecimal digits")
+    })
+}
+
+fn declined() -> Failure {
+    Failure::new(Cause::Interrupted, "declined: nothing was changed")
+}

@@ -1,0 +1,381 @@
+//! An instance in its pool: the strategy, our record, and the loop that ties them to the drivers.
+
+use std::sync::{Arc, Mutex};
+
+use hangar_config::{Carrier as Kind, Workspace};
+use hangar_engine::Engine;
+use hangar_kube::{Access, Cluster};
+use hangar_pki::{Bundle, Certificate};
+use hangar_plan::grant::{Kind as PluginKind, StrategyGrant};
+use hangar_plan::hint::Hint as _;
+use hangar_plan::infrastructure::Infrastructure;
+use hangar_plan::plan::{Envelope, Part, Plan};
+use hangar_plan::strategy::certificate::CertificatePolicy;
+use hangar_plan::strategy::decision::Finding;
+use hangar_plan::strategy::intent::{Goal as StrategyGoal, Instance, Intent, Node, Pool};
+use hangar_pool::{Carrier, Drive, Folder, OwnRecord, PoolError, Strategy as _, Tell, Until};
+use hangar_runtime::Runtime;
+use serde_json::Value;
+
+use crate::adapters::PluginStrategy;
+use crate::cluster;
+use crate::failure::{Cause, Failure};
+use crate::hands::ClusterHands;
+use crate::infrastructure;
+use crate::organisation;
+use crate::site::Site;
+use crate::up::{Session, kube, work};
+use crate::values::base_values;
+use crate::vault::Vault;
+
+/// Domain of the Kubernetes cluster; every managed one has this.
+const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// What a run wants of the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    Create,
+    Join,
+    /// A member's daily state.
+    Operate,
+    /// As above, until our vote is settled.
+    Settle,
+}
+
+impl Goal {
+    pub(crate) fn of_strategy(self) -> StrategyGoal {
+        match self {
+            Self::Create => StrategyGoal::Create,
+            Self::Join => StrategyGoal::Join,
+            Self::Operate | Self::Settle => StrategyGoal::Operate,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Join => "join",
+            Self::Operate | Self::Settle => "operate",
+        }
+    }
+}
+
+/// Our place in a pool, as kept at home.
+pub(crate) struct Membership {
+    pub(crate) own: Arc<OwnRecord>,
+}
+
+impl Membership {
+    /// Takes it up; none without a pool block, and before the first record.
+    pub(crate) async fn open(site: &Site, vault: &Vault) -> Result<Option<Self>, Failure> {
+        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
+        let path = site.roster_path(pool.name.as_str());
+        if !path.exists() {
+            return Ok(None);
+        }
+        let key = organisation::read_key(vault).await?.ok_or_else(|| {
+            Failure::person("there is a roster and no organisation key that signs it")
+                .hint_is("restore the secret store; without the key the others must vouch for a new one")
+        })?;
+        let own = OwnRecord::open(&path, key, carrier(&site.workspace)?).map_err(record)?;
+        Ok(own.map(|own| Self { own: Arc::new(own) }))
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        let roster = self.own.roster();
+        roster.is_in_pool(roster.own())
+    }
+
+    /// Other members in the pool.
+    pub(crate) fn others(&self) -> usize {
+        let roster = self.own.roster();
+        if roster.is_in_pool(roster.own()) { roster.in_pool().count().saturating_sub(1) } else { 0 }
+    }
+}
+
+/// How records travel, as the workspace says.
+pub(crate) fn carrier(workspace: &Workspace) -> Result<Arc<dyn Carrier>, Failure> {
+    match workspace.pool.as_ref().map(|(_, roster)| &roster.carrier) {
+        Some(Kind::Folder(path)) => Ok(Arc::new(Folder::new(path))),
+        _ => Err(Failure::refused("this carrier is not served yet").hint_is("use `carrier = \"folder:PATH\"`")),
+    }
+}
+
+/// The strategy of a workspace, and what it is told of the instance.
+pub(crate) struct Pooling {
+    pub(crate) strategy: PluginStrategy,
+    pub(crate) intent: Intent,
+    pub(crate) grant: StrategyGrant,
+}
+
+impl Pooling {
+    /// Loads the strategy and checks its block; none without a pool block.
+    pub(crate) async fn load(site: &Site, runtime: &Runtime, stands: &Infrastructure) -> Result<Option<Self>, Failure> {
+        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
+        let block = &pool.block;
+        let plugin = site.load_plugin(runtime, PluginKind::PoolingStrategy, block).await?;
+        site.check_block(&plugin, PluginKind::PoolingStrategy, block)?;
+        let strategy = plugin.strategy().map_err(infrastructure::failed)?;
+        let said = strategy.validate(&block.config).await.map_err(infrastructure::failed)?;
+        site.refuse(block, &said)?;
+        let lock = site.lock()?;
+        let locked = lock.plugins.get(&block.plugin);
+        let grant = locked.and_then(|locked| locked.grant.pooling_strategy.clone()).unwrap_or_default();
+        let instance = &site.workspace.instance;
+        let intent = Intent {
+            goal: StrategyGoal::Operate,
+            instance: Instance {
+                name: instance.name.to_string(),
+                namespace: instance.namespace.to_string(),
+                release: instance.release.to_string(),
+                cluster_domain: CLUSTER_DOMAIN.into(),
+                image: instance.database_image.to_string(),
+                nodes: stands.nodes.iter().map(node).collect(),
+                facts: Vec::new(),
+            },
+            pool: Pool {
+                name: pool.name.to_string(),
+                locality: pool.locality.to_string(),
+                cluster_id: None,
+                facts: Vec::new(),
+            },
+        };
+        Ok(Some(Self { strategy: PluginStrategy { strategy, config: block.config.clone() }, intent, grant }))
+    }
+
+    pub(crate) fn pool_name(&self) -> String {
+        self.intent.pool.name.clone()
+    }
+
+    pub(crate) async fn certificates(&self) -> Result<CertificatePolicy, Failure> {
+        self.strategy.certificates(&self.intent).await.map_err(strategy)
+    }
+}
+
+fn node(address: &hangar_plan::infrastructure::NodeAddress) -> Node {
+    Node {
+        ordinal: address.ordinal,
+        host: address.host.clone(),
+        port: address.port,
+        addresses: address.addresses.clone(),
+    }
+}
+
+/// Everything a procedure needs, connected.
+pub(crate) struct Connected {
+    pub(crate) hands: Arc<ClusterHands>,
+    pub(crate) pooling: Pooling,
+}
+
+impl Session {
+    /// Connects to the cluster and puts the drivers together for this instance's pool.
+    pub(crate) async fn connected(
+        &self,
+        engine: &Engine,
+        vault: &Vault,
+        runtime: &Runtime,
+    ) -> Result<Connected, Failure> {
+        let stands = self.standing(engine).await?;
+        let provider = self.site.provider(runtime).await?;
+        let access = self.access(&provider, &stands).await?;
+        let cluster = cluster::connect(&access).await?;
+        let pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
+        let policy = pooling.certificates().await?;
+        let authority = organisation::read_authority(vault).await?.ok_or_else(|| {
+            Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")
+        })?;
+        let services = self.services(engine, &stands, &cluster, &access).await?;
+        let client_secret = policy
+            .profiles
+            .iter()
+            .find(|profile| profile.usages == [hangar_plan::strategy::certificate::KeyUsage::ClientAuth])
+            .map(|profile| profile.placement.secret.clone())
+            .unwrap_or_default();
+        let instance = &self.site.workspace.instance;
+        let expand = |text: &str| {
+            text.replace("{release}", instance.release.as_str())
+                .replace("{instance}", instance.name.as_str())
+                .replace("{namespace}", instance.namespace.as_str())
+                .replace("{pool}", &pooling.intent.pool.name)
+        };
+        let verbs = pooling.grant.verbs.iter().cloned().map(|mut verb| {
+            verb.secret = verb.secret.as_deref().map(expand);
+            verb
+        });
+        let hands = ClusterHands {
+            cluster,
+            namespace: instance.namespace.to_string(),
+            services,
+            authority: Arc::new(authority),
+            policy,
+            members: Mutex::new(Bundle::default()),
+            agent_image: instance.agent_image.to_string(),
+            database_image: instance.database_image.to_string(),
+            client_secret,
+            verbs: verbs.collect(),
+        };
+        Ok(Connected { hands: Arc::new(hands), pooling })
+    }
+
+    /// What stands by the last `up`.
+    pub(crate) async fn standing(&self, engine: &Engine) -> Result<Infrastructure, Failure> {
+        infrastructure::stands(engine.journal()).await?.ok_or_else(|| {
+            Failure::refused("this instance has no infrastructure yet").hint_is("`hangar up` lays it down")
+        })
+    }
+
+    /// The release of the services as the workspace wants it.
+    pub(crate) async fn services(
+        &self,
+        engine: &Engine,
+        stands: &Infrastructure,
+        cluster: &Cluster,
+        access: &Access,
+    ) -> Result<crate::services::Services, Failure> {
+        let workspace = &self.site.workspace;
+        let helm = self.site.helm().await?;
+        let namespace = workspace.instance.namespace.to_string();
+        let (kubeconfig, token) = hangar_kube::kubeconfig::split(access, "hangar", &namespace);
+        let access = hangar_helm::ClusterAccess { kubeconfig, token };
+        let failed = |err: hangar_helm::HelmError| {
+            let hint = err.hint();
+            Failure::of(Cause::Refused, "cannot use the services' chart", err).hint_maybe(hint)
+        };
+        let release = hangar_helm::ReleaseName::new(workspace.instance.release.as_str())
+            .map_err(|err| Failure::of(Cause::Refused, "the release cannot have this name", err))?;
+        let chart = self.site.chart().await?;
+        let kube_version = cluster.version().await.map_err(kube)?;
+        let marks = hangar_helm::Marks { lineage: engine.journal().lineage().to_owned(), actor: "hangar".into() };
+        Ok(crate::services::Services {
+            releases: hangar_helm::Releases::new(helm, cluster.client().clone(), access),
+            cluster: cluster.clone(),
+            release,
+            namespace,
+            chart: hangar_helm::Chart::open(chart).map_err(failed)?,
+            layers: base_values(workspace, stands)?,
+            marks,
+            kube_version,
+            cache: self.site.paths.cache.join("rendered"),
+        })
+    }
+
+    /// Goes round until the goal is reached; says whether anything was waited for or done.
+    pub(crate) async fn drive(
+        &self,
+        engine: &Engine,
+        vault: &Vault,
+        runtime: &Runtime,
+        membership: Membership,
+        goal: Goal,
+    ) -> Result<bool, Failure> {
+        let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
+        membership.own.refresh().map_err(record)?;
+        let mut intent = pooling.intent.clone();
+        intent.goal = goal.of_strategy();
+        let phases = pooling.strategy.outline(&intent, &membership.own.view()).await.map_err(strategy)?;
+        let mut plan = Plan::new(intent.instance.name.clone());
+        plan.parts.push(Part::Pool(Envelope {
+            pool: intent.pool.name.clone(),
+            goal: goal.name().into(),
+            phases: phases.clone(),
+        }));
+        let operation = engine.begin(work(&format!("pool {}", goal.name()), &plan)).await?;
+        let trusting = Arc::clone(&hands);
+        let refreshed = move |own: &OwnRecord| trusting.trust(bundle(own));
+        let drive = Drive {
+            strategy: &pooling.strategy,
+            hands,
+            own: Arc::clone(&membership.own),
+            operation: &operation,
+            intent,
+            phases,
+            tell: &Waiting(self),
+            cancel: self.site.cancel.clone(),
+            refreshed: &refreshed,
+        };
+        let until = if goal == Goal::Settle { Until::Closed } else { Until::Goal };
+        let findings = drive.run(until).await.map_err(pool)?;
+        for finding in &findings {
+            (self.waiting)(&format!("{}: {}", finding.subject, finding.message));
+        }
+        operation.finish().await?;
+        Ok(false)
+    }
+
+    /// The envelope of what a member owes the roster now; none where it owes nothing.
+    pub(crate) async fn pool_part(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+    ) -> Result<Option<Part>, Failure> {
+        let Some(membership) = self.membership(vault).await? else { return Ok(None) };
+        if !membership.is_active() {
+            return Ok(None);
+        }
+        let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
+        membership.own.refresh().map_err(record)?;
+        hands.trust(bundle(&membership.own));
+        let owed =
+            hangar_pool::owed(&pooling.strategy, &*hands, &membership.own, &pooling.intent).await.map_err(pool)?;
+        if owed.is_empty() {
+            return Ok(None);
+        }
+        let mut phases = pooling.strategy.outline(&pooling.intent, &membership.own.view()).await.map_err(strategy)?;
+        phases.retain(|phase| owed.contains(&phase.name));
+        Ok(Some(Part::Pool(Envelope { pool: pooling.pool_name(), goal: "operate".into(), phases })))
+    }
+}
+
+/// Hears for whom a procedure waits.
+struct Waiting<'a>(&'a Session);
+
+impl Tell for Waiting<'_> {
+    fn waiting(&self, what: &str) {
+        (self.0.waiting)(&format!("waiting for {what}"));
+    }
+}
+
+/// The authorities of all members, by their verified records.
+pub(crate) fn bundle(own: &OwnRecord) -> Bundle {
+    let roster = own.roster();
+    let pems = roster.records().flat_map(|signed| signed.record().presence.authorities.clone());
+    // Records whose authorities cannot be read were never taken in.
+    pems.filter_map(|pem| Certificate::from_pem(&pem).ok()).collect()
+}
+
+pub(crate) fn no_pool() -> Failure {
+    Failure::refused("the workspace file names no pool").hint_is("add the blocks `pool \"cockroachdb\"` and `roster`")
+}
+
+pub(crate) fn strategy(err: hangar_pool::StrategyFailure) -> Failure {
+    Failure::of(Cause::Refused, "the pooling strategy gave no answer", err)
+}
+
+pub(crate) fn record(err: hangar_pool::RecordError) -> Failure {
+    let hint = err.hint();
+    let cause = if matches!(err, hangar_pool::RecordError::Next(_)) { Cause::Person } else { Cause::Outside };
+    Failure::of(cause, "our record cannot be written", err).hint_maybe(hint)
+}
+
+pub(crate) fn pool(err: PoolError) -> Failure {
+    let hint = err.hint();
+    let cause = match &err {
+        PoolError::Blocked(_) | PoolError::Frozen(_) | PoolError::OutsideEnvelope { .. } => Cause::Person,
+        PoolError::Record(hangar_pool::RecordError::Next(_)) => Cause::Person,
+        PoolError::Interrupted => Cause::Interrupted,
+        PoolError::Undecided(_) | PoolError::Strategy(_) => Cause::Refused,
+        PoolError::Engine(_) | PoolError::Deadline { .. } | PoolError::Look(_) | PoolError::Record(_) => Cause::Outside,
+    };
+    Failure::of(cause, "the procedure of the pool is not complete", err).hint_maybe(hint)
+}
+
+/// Findings of the roster, as a status shows them.
+pub(crate) fn findings(found: &[hangar_roster::Finding]) -> Vec<Finding> {
+    found.iter().map(Into::into).collect()
+}
+
+/// A value of a YAML file as JSON.
+pub(crate) fn yaml(text: &str) -> Result<Value, serde_norway::Error> {
+    serde_norway::from_str(text)
+}

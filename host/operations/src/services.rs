@@ -1,0 +1,121 @@
+//! The release of the services, as the operator, the infrastructure and the strategy want it together.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hangar_engine::{StepContext, StepError};
+use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, ReleaseName, Releases, Values};
+use hangar_kube::Cluster;
+use hangar_kube::rollout::{self, Level, Target};
+use hangar_plan::hint::Hint as _;
+use hangar_plan::strategy::observation::Observation;
+use serde_json::Value;
+
+use crate::hands::outside;
+
+/// For Helm itself; readiness has its own.
+const DEADLINE: Duration = Duration::from_secs(300);
+/// Until everything of the release runs: images are pulled and volumes bound in it.
+const ROLLOUT: Duration = Duration::from_secs(600);
+
+/// One release, and what it is made of.
+pub struct Services {
+    pub(crate) releases: Releases,
+    pub(crate) cluster: Cluster,
+    pub(crate) release: ReleaseName,
+    pub(crate) namespace: String,
+    pub(crate) chart: Chart,
+    /// Values below those of the strategy, lowest first: the host's, the infrastructure's, the operator's.
+    pub(crate) layers: Vec<Value>,
+    pub(crate) marks: Marks,
+    pub(crate) kube_version: String,
+    pub(crate) cache: PathBuf,
+}
+
+impl Services {
+    /// The release as a strategy sees it.
+    pub(crate) async fn observe(&self, name: &str) -> Result<Observation, StepError> {
+        let name = ReleaseName::new(name).map_err(StepError::refused)?;
+        self.releases.observe(&self.namespace, &name).await.map_err(failed)
+    }
+
+    /// Whether the release stands with exactly these values of this chart.
+    pub(crate) async fn is_applied(&self, overlay: &str) -> Result<bool, StepError> {
+        let values = self.values(overlay)?;
+        let Some(record) = self.releases.latest(&self.namespace, &self.release).await.map_err(failed)? else {
+            return Ok(false);
+        };
+        Ok(record.status.as_str() == "deployed"
+            && record.values_digest == Some(values.digest())
+            && record.chart_digest == Some(self.chart.digest()))
+    }
+
+    /// Waits for a helm that an earlier attempt has started and that still lives.
+    pub(crate) async fn settle(&self, folder: &std::path::Path) -> Result<(), StepError> {
+        hangar_helm::settle(folder, DEADLINE).await.map(drop).map_err(failed)
+    }
+
+    /// Brings the release to these values and waits until all of it runs; the API and the schema until they are ready.
+    pub(crate) async fn apply(&self, cx: &StepContext, overlay: &str) -> Result<(), StepError> {
+        let values = self.values(overlay)?;
+        let folder = cx.folder().map_err(StepError::outside)?;
+        let wanted = Deploy {
+            release: &self.release,
+            namespace: &self.namespace,
+            chart: &self.chart,
+            values: &values,
+            marks: &self.marks,
+            kube_version: &self.kube_version,
+            folder: &folder,
+            cache: &self.cache,
+            deadline: DEADLINE,
+        };
+        let deployed = self.releases.deploy(&wanted).await.map_err(failed)?;
+        let targets = targets(&deployed.manifest);
+        let waiting = |text: &str| cx.waiting(text);
+        rollout::wait(&self.cluster, &self.namespace, &targets, ROLLOUT, waiting).await.map_err(outside)
+    }
+
+    /// Takes the release away; one that is not there is away. Volumes stay until their namespace goes.
+    pub(crate) async fn uninstall(&self, folder: &std::path::Path) -> Result<(), crate::failure::Failure> {
+        hangar_durable::private_dir(folder).map_err(|err| {
+            crate::failure::Failure::of(crate::failure::Cause::Outside, "cannot make a folder for helm", err)
+        })?;
+        let gone = self.releases.uninstall(&self.namespace, &self.release, folder, DEADLINE).await;
+        gone.map(drop).map_err(|err| failed(err).into())
+    }
+
+    fn values(&self, overlay: &str) -> Result<Values, StepError> {
+        let overlay: Value = serde_json::from_str(overlay).map_err(StepError::refused)?;
+        Values::layered(self.layers.iter().cloned().chain([overlay])).map_err(failed)
+    }
+}
+
+/// What must run before the step is over. A database that waits for its cluster is as far as it can be.
+fn targets(manifest: &Manifest) -> Vec<Target> {
+    manifest
+        .objects()
+        .filter_map(|object| match object.kind.as_str() {
+            "StatefulSet" => Some(Target::StatefulSet(object.name.clone(), Level::Running)),
+            "Deployment" => Some(Target::Deployment(object.name.clone(), Level::Ready)),
+            "Job" => Some(Target::Job(object.name.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+fn failed(err: HelmError) -> StepError {
+    let hint = err.hint();
+    let step = match &err {
+        HelmError::SecretInValues { .. }
+        | HelmError::ValuesShape
+        | HelmError::ValuesRefused { .. }
+        | HelmError::Chart { .. } => StepError::refused(err),
+        HelmError::Pending { .. } => StepError::person(err),
+        _ => StepError::outside(err),
+    };
+    match hint {
+        Some(hint) => step.with_hint(hint),
+        None => step,
+    }
+}

@@ -1,0 +1,48 @@
+//! Helm and the chart.
+
+use std::path::PathBuf;
+
+use hangar_config::Chart;
+use hangar_helm::Helm;
+use hangar_plan::hint::Hint as _;
+use registry_client::{ArtifactKind, Limits, Store};
+
+use crate::failure::{Cause, Failure};
+use crate::site::Site;
+
+impl Site {
+    /// Helm, where the workspace or the environment names it, else as it is found.
+    pub(crate) async fn helm(&self) -> Result<Helm, Failure> {
+        let scratch = self.paths.cache.join("tools-asked");
+        std::fs::create_dir_all(&scratch)
+            .map_err(|err| Failure::of(Cause::Outside, format!("cannot make `{}`", scratch.display()), err))?;
+        let named = self.workspace.tools.helm.as_ref().or(self.environment.helm.as_ref());
+        let helm = match named {
+            Some(path) => Helm::at(path, &scratch).await,
+            None => Helm::find(&self.tool_folders(), &scratch).await,
+        };
+        helm.map_err(|err| {
+            let hint = err.hint();
+            Failure::of(Cause::Refused, "cannot use helm", err).hint_maybe(hint)
+        })
+    }
+
+    /// The chart on disk; one of a registry is pulled once and then by digest.
+    pub(crate) async fn chart(&self) -> Result<PathBuf, Failure> {
+        match &self.workspace.services.chart {
+            Chart::Folder(path) => Ok(path.clone()),
+            Chart::Oci(reference) => {
+                let failed = |err: registry_client::RegistryError| {
+                    let hint = err.hint();
+                    Failure::of(Cause::Outside, "cannot fetch the services' chart", err).hint_maybe(hint)
+                };
+                let store = Store::open(self.paths.store()).map_err(failed)?;
+                let client = self.registry_client(false).map_err(failed)?;
+                let kind = &ArtifactKind::HELM_CHART;
+                let pulled =
+                    client.pull_artifact(&store, reference, kind, Limits::default(), &|_| {}).await.map_err(failed)?;
+                Ok(pulled.path)
+            }
+        }
+    }
+}

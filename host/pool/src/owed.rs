@@ -1,0 +1,78 @@
+//! What a member owes the roster now, found out without acting.
+
+use hangar_plan::strategy::action::{Action, Step};
+use hangar_plan::strategy::decision::Decision;
+use hangar_plan::strategy::intent::Intent;
+use hangar_plan::strategy::observation::Facts;
+
+use crate::error::PoolError;
+use crate::expectation::holds;
+use crate::hands::Hands;
+use crate::memory::Memory;
+use crate::own::OwnRecord;
+use crate::strategy::Strategy;
+
+/// Rounds after which a strategy has lost its way.
+const ROUNDS: usize = 30;
+
+/// Names the phases of the steps that would act now; none where everything is as it should be. Looks only.
+///
+/// Steps that are done already are passed over as the engine would; what comes after the first that would act is not
+/// known yet.
+///
+/// # Errors
+///
+/// [`PoolError`] where looking or deciding failed.
+pub async fn owed(
+    strategy: &dyn Strategy,
+    hands: &dyn Hands,
+    own: &OwnRecord,
+    intent: &Intent,
+) -> Result<Vec<String>, PoolError> {
+    let mut memory = Memory::default();
+    let mut done: Vec<String> = Vec::new();
+    let mut intent = intent.clone();
+    intent.pool.cluster_id = own.roster().genesis().and_then(|genesis| genesis.cluster_id.clone());
+    let roster = own.view();
+    for _ in 0..ROUNDS {
+        let facts = Facts {
+            now_ms: hands.now_ms(),
+            observations: memory.observations(),
+            in_doubt: Vec::new(),
+            done: done.clone(),
+            issued: Vec::new(),
+        };
+        match strategy.decide(&intent, &roster, &facts).await.map_err(PoolError::Strategy)? {
+            Decision::Look(probes) => memory.keep(hands.look(&probes).await.map_err(PoolError::Look)?),
+            Decision::Steps(steps) => {
+                let mut phases = Vec::new();
+                for step in &steps {
+                    if !is_done(step, hands, own).await? && !phases.contains(&step.phase) {
+                        phases.push(step.phase.clone());
+                    }
+                }
+                if !phases.is_empty() {
+                    return Ok(phases);
+                }
+                done.extend(steps.into_iter().map(|step| step.key));
+            }
+            Decision::Wait(_) | Decision::Awaiting(_) | Decision::Done(_) | Decision::Blocked(_) => {
+                return Ok(Vec::new());
+            }
+        }
+    }
+    Err(PoolError::Undecided(ROUNDS))
+}
+
+async fn is_done(step: &Step, hands: &dyn Hands, own: &OwnRecord) -> Result<bool, PoolError> {
+    if matches!(step.action, Action::Acknowledge(_) | Action::SetState(_) | Action::RecordClusterId(_)) {
+        return Ok(own.shows(&step.action).await);
+    }
+    if let Some(check) = &step.already_done {
+        let facts = hands.look(std::slice::from_ref(&check.probe)).await.map_err(PoolError::Look)?;
+        if !facts.first().is_some_and(|fact| holds(&check.expectation, &fact.observation)) {
+            return Ok(false);
+        }
+    }
+    hands.is_done(&step.action).await.map_err(PoolError::Look)
+}
