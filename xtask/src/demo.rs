@@ -1,11 +1,166 @@
-//! The demonstration.
+//! The demonstration: three organisations, a Kubernetes API and three database nodes each, one pool.
 
-use anyhow::Result;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail};
 
 use crate::{checkout::Checkout, program::Program, setup};
 
-/// Does all set-up and becomes the demo.
-pub(crate) fn run(checkout: &Checkout, arguments: &[String]) -> Result<()> {
+mod member;
+mod world;
+
+use member::Member;
+use world::World;
+
+/// Names of the organisations; the first founds the pool.
+const ORGANISATIONS: [&str; 3] = ["uss1", "uss2", "uss3"];
+
+/// Plugins that are pushed to the world's registry and pulled from it by each organisation.
+const PLUGINS: [&str; 2] = ["local", "cockroachdb"];
+
+/// What every command of the demo needs.
+pub(crate) struct Stage {
+    hangar: PathBuf,
+    folder: PathBuf,
+    chart: PathBuf,
+    variables: Vec<(String, PathBuf)>,
+    started: Instant,
+}
+
+impl Stage {
+    /// One command of `hangar`, with folders of the demo's own.
+    fn hangar(&self) -> Program {
+        Program::new(&self.hangar)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .env("HANGAR_CACHE_DIR", self.folder.join("cache"))
+            .env("HANGAR_CONFIG_DIR", self.folder.join("config"))
+            .env("CI", "true")
+    }
+
+    /// One line of what goes on.
+    fn say(&self, who: &str, what: &str) {
+        println!("{:6.1} s  {who:<5} {what}", self.started.elapsed().as_secs_f32());
+    }
+}
+
+/// Does all set-up, brings three organisations up, pools them and draws the pool.
+pub(crate) fn run(checkout: &Checkout, keep: bool) -> Result<()> {
     let ready = setup::for_demo(checkout)?;
-    Program::new(ready.program("hangar")).arg("demo").args(arguments).envs(ready.variables()).become_it()
+    let folder = checkout.target.join("demo");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot clear `{}`", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let variables = ready.variables().into_iter().map(|(name, path)| (name.to_owned(), path));
+    let stage = Stage {
+        hangar: ready.program("hangar"),
+        chart: checkout.root.join("deploy/services/helm/dss"),
+        variables: variables.collect(),
+        folder,
+        started: Instant::now(),
+    };
+    stage.say("world", "three Kubernetes APIs, a registry, DNS and load balancers start");
+    let world = World::start(&stage, &ready.program("hangar-world"), &ORGANISATIONS)?;
+    push(&stage, &world, &ready.variables())?;
+    let members: Vec<Member> =
+        ORGANISATIONS.iter().map(|name| Member::lay_down(&stage, &world, name)).collect::<Result<_>>()?;
+    together(&members, |member| {
+        stage.say(&member.name, "hangar init && hangar up");
+        member.run(&stage, &["init", "--yes"])?;
+        member.run(&stage, &["up", "--yes"])
+    })?;
+    let [founder, joiners @ ..] = members.as_slice() else { bail!("a demo has members") };
+    stage.say(&founder.name, "hangar pool create");
+    let inviter = founder.identity(&stage, &["pool", "create", "--yes"])?;
+    for (n, joiner) in joiners.iter().enumerate() {
+        join(&stage, founder, &inviter, &joiners[..n], joiner)?;
+    }
+    stage.say("all", "one pool; as the founder sees it:");
+    println!();
+    founder.show(&stage, &["pool", "status"])?;
+    println!();
+    stage.say("done", "three organisations, nine database nodes, one cluster that nobody owns alone");
+    farewell(&stage, &world, keep)
+}
+
+/// The plugins go to the registry, from which each organisation pulls them.
+fn push(stage: &Stage, world: &World, variables: &[(&str, PathBuf)]) -> Result<()> {
+    let plugins = variables.iter().find(|(name, _)| *name == "HANGAR_PLUGINS_DIR").map(|(_, path)| path);
+    let plugins = plugins.context("set-up names no folder of plugins")?;
+    for name in PLUGINS {
+        let reference = format!("oci://{}/hangar/{name}:0.1.0", world.registry);
+        stage.say("world", &format!("hangar plugin push {name}"));
+        let file = plugins.join(format!("{name}.wasm"));
+        stage.hangar().args(["plugin", "push", "--dev"]).arg(&file).arg(&reference).read()?;
+    }
+    Ok(())
+}
+
+/// One joiner asks, one member invites, the others accept, the joiner joins: all at once, each in its own process.
+fn join(stage: &Stage, founder: &Member, inviter: &str, others: &[Member], joiner: &Member) -> Result<()> {
+    stage.say(&joiner.name, "hangar pool request");
+    let asking = joiner.identity(stage, &["pool", "request"])?;
+    stage.say(&founder.name, &format!("hangar pool invite --to {}…", &asking[..12]));
+    thread::scope(|scope| {
+        let invite = scope.spawn(|| founder.run(stage, &["pool", "invite", "--to", &asking]));
+        founder.wait_for_invitation(stage, &joiner.name)?;
+        let accepting: Vec<_> = others
+            .iter()
+            .map(|member| {
+                stage.say(&member.name, &format!("hangar pool accept {}", joiner.name));
+                scope.spawn(|| member.accept(stage, &joiner.name))
+            })
+            .collect();
+        stage.say(&joiner.name, "hangar pool join: waits for both gates");
+        let joined = joiner.run(stage, &["pool", "join", "--from", inviter]);
+        for thread in accepting.into_iter().chain([invite]) {
+            thread.join().expect("a command does not panic")?;
+        }
+        joined
+    })?;
+    stage.say(&joiner.name, "is in the pool");
+    Ok(())
+}
+
+fn together(members: &[Member], work: impl Fn(&Member) -> Result<()> + Sync) -> Result<()> {
+    thread::scope(|scope| {
+        let running: Vec<_> = members.iter().map(|member| scope.spawn(|| work(member))).collect();
+        running.into_iter().try_for_each(|thread| thread.join().expect("a command does not panic"))
+    })
+}
+
+/// How to look around, and how to do it for real.
+fn farewell(stage: &Stage, world: &World, keep: bool) -> Result<()> {
+    let workspace = |name: &str| stage.folder.join(name).display().to_string();
+    println!(
+        "\nTo do it for real: `hangar init aws`, edit hangar.hcl, `hangar init`, `hangar up`, `hangar pool create`."
+    );
+    if !keep {
+        println!("To look around: `cargo xtask demo --keep` leaves everything running.");
+        return Ok(());
+    }
+    println!("To look around, as long as this runs:");
+    for (name, kubeconfig) in &world.kubeconfigs {
+        println!("  KUBECONFIG={} kubectl -n dss get pods        # {name}", kubeconfig.display());
+    }
+    println!("  {} -C {} pool status", stage.hangar.display(), workspace(ORGANISATIONS[1]));
+    println!("Press Enter to end it.");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot wait for Enter")?;
+    Ok(())
+}
+
+/// Where a member's workspace is.
+fn workspace(stage: &Stage, name: &str) -> PathBuf {
+    stage.folder.join(name)
+}
+
+/// A path as it stands in the workspace file.
+fn quoted(path: &Path) -> String {
+    path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -61,9 +61,9 @@ enum Command {
     },
     /// Deploy three organisations and pool them, on this machine
     Demo {
-        /// Further arguments of `hangar demo`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
+        /// Leave everything running until Enter is pressed
+        #[arg(long)]
+        keep: bool,
     },
     /// Do all set-up and run all tests
     Test {
@@ -93,7 +93,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::BuildPlugins => setup::plugins(&checkout),
         Command::Images { release } => images::run(&checkout, if release { Profile::Release } else { Profile::Dev }),
         Command::World { arguments } => world::run(&checkout, &arguments),
-        Command::Demo { arguments } => demo::run(&checkout, &arguments),
+        Command::Demo { keep } => demo::run(&checkout, keep),
         Command::Test { filter } => suite::run(&checkout, filter.as_deref()),
         Command::Tidy => tidy::run(&checkout),
         Command::Ci => ci::run(&checkout),

@@ -2,10 +2,11 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
     io,
     os::unix::process::CommandExt as _,
     path::Path,
-    process::{Command, Stdio},
+    process::{self, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -81,6 +82,15 @@ impl Program {
         Ok((read?, status.success()))
     }
 
+    /// Starts it with its complaints in a file, and returns it with its standard output. It ends when the value is dropped.
+    pub(crate) fn start(mut self, complaints: &Path) -> Result<(Child, ChildStdout)> {
+        let file = File::create(complaints).with_context(|| format!("cannot write `{}`", complaints.display()))?;
+        self.0.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        let mut child = self.0.spawn().with_context(|| self.cannot_start())?;
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        Ok((Child(child), stdout))
+    }
+
     /// Becomes the program; returns only if it cannot be started.
     pub(crate) fn become_it(mut self) -> Result<()> {
         let error = self.0.exec();
@@ -96,6 +106,21 @@ impl Program {
         let words: Vec<OsString> =
             [self.0.get_program()].into_iter().chain(self.0.get_args()).map(OsStr::to_owned).collect();
         words.join(OsStr::new(" ")).to_string_lossy().into_owned()
+    }
+}
+
+/// A running child that is asked to end when dropped, and waited for.
+pub(crate) struct Child(process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let pid = self.0.id().to_string();
+        // It clears up after itself on SIGTERM, which std cannot send; whatever is wrong, it also ends by its time to live.
+        let asked = Program::new("kill").args(["-TERM", &pid]).run();
+        if asked.is_err() {
+            self.0.kill().ok();
+        }
+        self.0.wait().ok();
     }
 }
 

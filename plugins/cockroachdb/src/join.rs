@@ -14,7 +14,8 @@ use crate::steps;
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     let own = situation.own()?;
     match own.state {
-        MemberState::Active => return crate::operate::decide(situation),
+        // A member's daily state is another goal.
+        MemberState::Active => return Ok(Decision::Done(Vec::new())),
         MemberState::Asking | MemberState::Joining => {}
         MemberState::Leaving | MemberState::Gone => {
             return Ok(blocked("pool", "this organisation has left", "`hangar pool request` asks anew", None));

@@ -1,0 +1,65 @@
+//! The offline world of the demo.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use super::Stage;
+use crate::program::{Child, Program};
+
+/// A running world; ends when dropped.
+pub(crate) struct World {
+    /// `host:port` of the registry.
+    pub(crate) registry: String,
+    /// Kubeconfigs by organisation.
+    pub(crate) kubeconfigs: Vec<(String, PathBuf)>,
+    organisations: Vec<Value>,
+    _child: Child,
+}
+
+impl World {
+    pub(crate) fn start(stage: &Stage, program: &Path, names: &[&str]) -> Result<Self> {
+        let folder = stage.folder.join("world");
+        let complaints = stage.folder.join("world.log");
+        let (child, stdout) = Program::new(program)
+            .args(["up", "--ttl", "30m", "--organisations", &names.join(",")])
+            .arg("--dir")
+            .arg(&folder)
+            .envs(stage.variables.iter().map(|(name, value)| (name, value)))
+            // The registry server would look for a collector otherwise.
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .start(&complaints)?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).context("cannot hear whether the world is ready")?;
+        if !line.contains("ready") {
+            let said = fs::read_to_string(&complaints).unwrap_or_default();
+            bail!("the offline world did not start: {}", said.trim());
+        }
+        let path = folder.join("world.json");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let file: Value = serde_json::from_str(&text).with_context(|| format!("`{}` is no JSON", path.display()))?;
+        let organisations = file["organisations"].as_array().cloned().unwrap_or_default();
+        let kubeconfigs = organisations.iter().map(|one| (field(one, "name"), PathBuf::from(field(one, "kubeconfig"))));
+        Ok(Self {
+            registry: field(&file, "registry"),
+            kubeconfigs: kubeconfigs.collect(),
+            organisations,
+            _child: child,
+        })
+    }
+
+    /// What `world.json` says of an organisation.
+    pub(crate) fn organisation(&self, name: &str) -> Result<&Value> {
+        let found = self.organisations.iter().find(|one| one["name"] == name);
+        found.with_context(|| format!("the world has no organisation `{name}`"))
+    }
+}
+
+pub(super) fn field(object: &Value, name: &str) -> String {
+    object[name].as_str().unwrap_or_default().to_owned()
+}
