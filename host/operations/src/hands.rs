@@ -32,7 +32,7 @@ const ROUND: Duration = Duration::from_secs(90);
 const VERB: Duration = Duration::from_secs(110);
 
 /// The drivers, and what they need to act for one instance.
-pub struct ClusterHands {
+pub(crate) struct ClusterHands {
     pub(crate) cluster: Cluster,
     pub(crate) namespace: String,
     pub(crate) services: Services,
@@ -50,7 +50,7 @@ pub struct ClusterHands {
 
 impl ClusterHands {
     /// Takes up the authorities of the records that were verified last.
-    pub fn trust(&self, bundle: Bundle) {
+    pub(crate) fn trust(&self, bundle: Bundle) {
         *self.members.lock().unwrap_or_else(PoisonError::into_inner) = bundle;
     }
 

@@ -32,4 +32,4 @@ pub use plugins::{COMPILE_COMMAND, Fetched, stored};
 pub use pool_commands::Identity;
 pub use pool_status::{MemberStatus, NodeStatus, PoolStatus};
 pub use site::{Refused, Site};
-pub use up::{Outcome, Session};
+pub use up::{Approve, Outcome, Session};

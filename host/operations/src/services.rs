@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 const ROLLOUT: Duration = Duration::from_secs(600);
 
 /// One release, and what it is made of.
-pub struct Services {
+pub(crate) struct Services {
     pub(crate) releases: Releases,
     pub(crate) cluster: Cluster,
     pub(crate) release: ReleaseName,

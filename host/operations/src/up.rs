@@ -26,6 +26,9 @@ use crate::site::Site;
 use crate::slots::Slots;
 use crate::vault::Vault;
 
+/// Shown the plan, says whether to go on.
+pub type Approve = Box<dyn Fn(&Plan) -> Result<bool, Failure> + Send + Sync>;
+
 /// A command's ties to the outside: who runs it, who hears of it, who says yes.
 pub struct Session {
     /// The workspace.
@@ -37,7 +40,7 @@ pub struct Session {
     /// Hears what is waited for outside of steps.
     pub waiting: Arc<dyn Fn(&str) + Send + Sync>,
     /// Shown the plan, says whether to go on.
-    pub approve: Box<dyn Fn(&Plan) -> Result<bool, Failure> + Send + Sync>,
+    pub approve: Approve,
 }
 
 /// What a run came to.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// A secret store, as this room sees it.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub(crate) trait Store: Send + Sync {
     /// Returns the current version; none if there is no such secret.
     async fn get(&self, name: &str) -> Result<Option<Secret>, StoreFailure>;
 
@@ -19,7 +19,7 @@ pub trait Store: Send + Sync {
 
 /// Why a secret store gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreFailure {
+pub(crate) enum StoreFailure {
     /// It says why.
     #[error("the secret store says: {}", words(.0))]
     Refused(StoreError),
@@ -44,7 +44,7 @@ fn words(err: &StoreError) -> String {
 
 /// Why a secret of ours could not be had or kept.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
+pub(crate) enum VaultError {
     /// The store gave no answer.
     #[error("secret `{name}` cannot be reached")]
     Store {
@@ -68,7 +68,7 @@ pub enum VaultError {
 /// The organisation's own secrets.
 ///
 /// Every value is sealed to this installation's key before the store sees it; the clear text is wiped after use.
-pub struct Vault {
+pub(crate) struct Vault {
     store: Arc<dyn Store>,
     key: InstallationKey,
     recipients: Vec<Recipient>,
@@ -77,7 +77,7 @@ pub struct Vault {
 impl Vault {
     /// Seals to the installation's own key.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, key: InstallationKey) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, key: InstallationKey) -> Self {
         let recipients = vec![key.recipient()];
         Self { store, key, recipients }
     }
@@ -87,7 +87,7 @@ impl Vault {
     /// # Errors
     ///
     /// [`VaultError`] names the secret.
-    pub async fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+    pub(crate) async fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
         let secret = self.store.get(name).await.map_err(|err| VaultError::Store { name: name.into(), err })?;
         let Some(secret) = secret else { return Ok(None) };
         open(name, &secret.value, &self.key).map(Some).map_err(|err| VaultError::Envelope { name: name.into(), err })
@@ -98,7 +98,7 @@ impl Vault {
     /// # Errors
     ///
     /// [`VaultError`] names the secret.
-    pub async fn keep_first(&self, name: &str, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    pub(crate) async fn keep_first(&self, name: &str, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let sealed =
             seal(name, value, &self.recipients).map_err(|err| VaultError::Envelope { name: name.into(), err })?;
         match self.store.put(name, &sealed, None).await {
