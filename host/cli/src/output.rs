@@ -4,10 +4,14 @@
 use std::error::Error as _;
 use std::io::IsTerminal as _;
 
-use hangar_operations::Failure;
+use hangar_config::Report;
+use hangar_operations::{Failure, Findings, Refused};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use serde_json::json;
+
+/// Columns that findings are folded at.
+const WIDTH: usize = 100;
 
 /// Where words go, and in which form.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +71,9 @@ impl Output {
             eprintln!("{}", json!({"kind": "error", "value": value}));
             return;
         }
+        if let Some(report) = report(failure) {
+            eprint!("{}", report.render(WIDTH, self.colour));
+        }
         eprintln!("{} {failure}", self.label("error:"));
         for cause in causes {
             eprintln!("  caused by: {cause}");
@@ -83,4 +90,11 @@ impl Output {
             (false, _) => text.to_owned(),
         }
     }
+}
+
+/// Findings in the workspace file, shown with their lines and carets.
+fn report(failure: &Failure) -> Option<&Report> {
+    let source = failure.source()?;
+    let refused = source.downcast_ref::<Refused>().and_then(|refused| refused.0.report());
+    refused.or_else(|| source.downcast_ref::<Findings>().map(|findings| &findings.0))
 }

@@ -124,7 +124,7 @@ async fn a_round_of_probes_is_answered_and_leaves_no_trace() -> Result<()> {
     assert_eq!(spec.automount_service_account_token, Some(false));
     assert_eq!(
         spec.containers[0].command.as_deref(),
-        Some(["/usr/bin/hangar-agent".to_owned(), "probe".to_owned()].as_slice())
+        Some(["/usr/bin/hangar-agent", "probe", "--identity=/etc/hangar/identity"].map(ToOwned::to_owned).as_slice())
     );
     let mounts: Vec<_> =
         spec.containers[0].volume_mounts.iter().flatten().map(|mount| mount.mount_path.as_str()).collect();
