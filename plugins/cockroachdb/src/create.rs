@@ -96,7 +96,8 @@ fn identity(situation: &Situation<'_>) -> Option<Decision> {
 /// Schema and API, once there is a database.
 fn serving(situation: &Situation<'_>) -> Result<Decision, Error> {
     if situation.facts.done.iter().any(|key| key == "apply-release/serve") {
-        return Ok(Decision::Done(Vec::new()));
+        // Ends as a member's daily state, so that the next `up` finds nothing to do.
+        return crate::operate::decide(situation);
     }
     let schema = |values: &mut serde_json::Value| values["schema"] = json!({"run": true});
     Ok(Decision::Steps(vec![steps::apply_release(situation, "serve", "serve", schema, &[])?]))

@@ -14,8 +14,8 @@ use crate::steps;
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     let own = situation.own()?;
     match own.state {
-        // A member's daily state is another goal.
-        MemberState::Active => return Ok(Decision::Done(Vec::new())),
+        // Ends as a member's daily state, so that the next `up` finds nothing to do.
+        MemberState::Active => return crate::operate::decide(situation),
         MemberState::Asking | MemberState::Joining => {}
         MemberState::Leaving | MemberState::Gone => {
             return Ok(blocked("pool", "this organisation has left", "`hangar pool request` asks anew", None));

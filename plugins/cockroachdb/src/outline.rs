@@ -25,7 +25,18 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
     let certificates = || phase("certificates", "issue leaves and put them into the cluster", secrets.to_vec(), own());
     let release =
         || phase("release", "start the database nodes; the API stays down", vec!["apply-release".into()], own());
-    Ok(match &intent.goal {
+    let daily = || {
+        let trust = secrets.iter().cloned().chain([
+            "apply-release".into(),
+            format!("reload {}", names.workload()),
+            "acknowledge deployed".into(),
+        ]);
+        vec![
+            phase("trust", "let in the members of the roster", trust.collect(), own()),
+            phase("proof", "prove that new members accept us", vec!["acknowledge accepted-by".into()], own()),
+        ]
+    };
+    let mut phases = match &intent.goal {
         Goal::Create => vec![
             certificates(),
             release(),
@@ -53,26 +64,14 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
                 peers(),
             ),
         ],
-        Goal::Operate => vec![
-            phase(
-                "trust",
-                "let in the members of the roster",
-                secrets
-                    .iter()
-                    .cloned()
-                    .chain([
-                        "apply-release".into(),
-                        format!("reload {}", names.workload()),
-                        "acknowledge deployed".into(),
-                    ])
-                    .collect(),
-                own(),
-            ),
-            phase("proof", "prove that new members accept us", vec!["acknowledge accepted-by".into()], own()),
-        ],
+        Goal::Operate => daily(),
         Goal::Leave => return Err(Error::Unsupported("leave".into())),
         Goal::RotateLeaves => return Err(Error::Unsupported("rotate-leaves".into())),
         Goal::RotateCa => return Err(Error::Unsupported("rotate-ca".into())),
         Goal::Other((name, _)) => return Err(Error::Unsupported(name.clone())),
-    })
+    };
+    if matches!(intent.goal, Goal::Create | Goal::Join) {
+        phases.extend(daily());
+    }
+    Ok(phases)
 }
