@@ -1,1 +1,1 @@
-//! End-to-end cases, one file per command.
+//! End-to-end cases of `hangar`, one file per command: they stand in `tests/suite`.

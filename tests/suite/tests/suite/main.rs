@@ -1,0 +1,13 @@
+//! The program `hangar` as operators run it: real processes, a real Kubernetes API for each organisation, real helm,
+//! terraform and registry.
+//!
+//! What the cases need is named by variables of the environment, which `cargo xtask test` sets. Cases that need no world come
+//! first in each file and take seconds; those with one take turns, since a world fills a small machine.
+
+mod cluster;
+mod init;
+mod killed;
+mod pool;
+mod pooled;
+mod secrets;
+mod up;

@@ -1,0 +1,74 @@
+//! `hangar pool …`.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::cluster::{Origins, origins};
+use crate::pooled::{MEMBERS, pooled};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_organisations_see_nine_live_nodes_of_one_cluster() -> Result<()> {
+    let pooled = pooled().await?;
+    let mut clusters = BTreeSet::new();
+    for member in &pooled.members {
+        let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        clusters.insert(status["cluster-id"].as_str().context("no cluster id")?.to_owned());
+        assert_eq!(status["own"], member.name.as_str());
+        assert_eq!(status["founder"], MEMBERS[0]);
+        assert_eq!(status["unavailable"], 0, "{status:#}");
+        assert_eq!(status["open"], Value::Null, "{status:#}");
+        assert_eq!(live_nodes(&status), 9, "{status:#}");
+        assert_eq!(states(&status), ["active"; 3], "{status:#}");
+    }
+    assert_eq!(clusters.len(), 1, "{clusters:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_is_drawn_whole_for_people() -> Result<()> {
+    let pooled = pooled().await?;
+    let drawn = pooled.members[1].run(&["pool", "status"]).await?.done()?.stdout;
+    assert!(drawn.contains("uss1 (active, founder)"), "{drawn}");
+    assert!(drawn.contains("uss2 (active, us)"), "{drawn}");
+    assert!(drawn.contains("whole: every node is live and accepts us"), "{drawn}");
+    Ok(())
+}
+
+/// A second `init` would fork the pool.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_founder_ever_initialised_a_database() -> Result<()> {
+    let pooled = pooled().await?;
+    let mut found = Vec::new();
+    for name in MEMBERS {
+        found.push(origins(pooled.stage.organisation(name)?).await?);
+    }
+    let founder = Origins { n_nodes: 3, n_founded: 1, n_joined: 2 };
+    let joiner = || Origins { n_nodes: 3, n_founded: 0, n_joined: 3 };
+    assert_eq!(found, [founder, joiner(), joiner()]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_can_neither_found_nor_ask_again() -> Result<()> {
+    let pooled = pooled().await?;
+    let joiner = &pooled.members[2];
+    let run = joiner.run(&["pool", "create", "--yes"]).await?.exits(4)?;
+    assert!(run.stderr.contains("so it cannot found one"), "{}", run.stderr);
+    let run = joiner.run(&["pool", "request"]).await?.exits(1)?;
+    assert!(run.stderr.contains("is in the pool already"), "{}", run.stderr);
+    Ok(())
+}
+
+/// Nodes that every own node calls live and that take our certificate, or are ours.
+pub(crate) fn live_nodes(status: &Value) -> usize {
+    let members = status["members"].as_array().into_iter().flatten();
+    let nodes = members.flat_map(|member| member["nodes"].as_array().into_iter().flatten());
+    let is_live = |node: &&Value| node["live"][1] != 0 && node["live"][0] == node["live"][1];
+    nodes.filter(is_live).filter(|node| node["accepts-us"] != false).count()
+}
+
+fn states(status: &Value) -> Vec<&str> {
+    status["members"].as_array().into_iter().flatten().filter_map(|member| member["state"].as_str()).collect()
+}

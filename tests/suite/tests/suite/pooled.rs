@@ -1,0 +1,166 @@
+//! The scenario that most cases look at: organisations of one world, three of which form a pool.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use futures::future::try_join_all;
+use test_support::{Access, Description, Plugin, Workspace, needed, scratch, wait_for};
+use test_world::{Options, OrganisationFile, World};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+
+/// The members of the pool; the first founds it.
+pub(crate) const MEMBERS: [&str; 3] = ["uss1", "uss2", "uss3"];
+/// An organisation of the same world that is in no pool.
+pub(crate) const ALONE: &str = "uss4";
+const PLUGINS: [&str; 2] = ["local", "cockroachdb"];
+/// What `hangar` and the world read by themselves: asked for here, so that a missing one is told before anything starts.
+const NEEDED: [&str; 4] = ["HANGAR_HELM", "HANGAR_TERRAFORM", "HANGAR_KUBEONE", "HANGAR_REGISTRY"];
+
+/// Three organisations, deployed and joined.
+pub(crate) struct Pooled {
+    pub(crate) stage: Stage,
+    pub(crate) members: Vec<Workspace>,
+}
+
+static POOLED: Mutex<Option<Result<Pooled, String>>> = Mutex::const_new(None);
+
+/// Waits for its turn and returns the pool that all cases of this process share; the first to ask makes it. Its world goes
+/// with the process.
+pub(crate) async fn pooled() -> Result<MappedMutexGuard<'static, Pooled>> {
+    let mut turn = POOLED.lock().await;
+    if turn.is_none() {
+        *turn = Some(Pooled::form().await.map_err(|err| format!("{err:#}")));
+    }
+    MutexGuard::try_map(turn, |made| made.as_mut().and_then(|made| made.as_mut().ok())).map_err(|turn| {
+        let why = turn.as_ref().and_then(|made| made.as_ref().err()).cloned();
+        anyhow!("there is no pool: {}", why.unwrap_or_default())
+    })
+}
+
+/// Waits for a turn without a pool: a case with a world of its own.
+pub(crate) async fn turn() -> impl Drop {
+    POOLED.lock().await
+}
+
+impl Pooled {
+    async fn form() -> Result<Self> {
+        let stage = Stage::start("pooled", &[MEMBERS[0], MEMBERS[1], MEMBERS[2], ALONE]).await?;
+        let members: Vec<_> = MEMBERS.iter().map(|name| stage.member(name)).collect::<Result<_>>()?;
+        stage.push(&members[0]).await?;
+        try_join_all(members.iter().map(deploy)).await?;
+        let founded = members[0].run(&["pool", "create", "--yes", "--json"]).await?.done()?;
+        let founder = founded.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
+        join(&stage, &members[0], &founder, &[], &members[1]).await?;
+        join(&stage, &members[0], &founder, &members[1..2], &members[2]).await?;
+        Ok(Self { stage, members })
+    }
+}
+
+/// A newcomer's first two commands.
+async fn deploy(member: &Workspace) -> Result<()> {
+    member.run(&["init", "--yes"]).await?.done()?;
+    member.run(&["up", "--yes"]).await?.done()?;
+    Ok(())
+}
+
+/// One asks, one invites, the others accept, the joiner joins: all at once, as on machines of their own.
+async fn join(
+    stage: &Stage,
+    inviter: &Workspace,
+    inviter_key: &str,
+    others: &[Workspace],
+    joiner: &Workspace,
+) -> Result<()> {
+    let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?;
+    let key = asked.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
+    let invite = async { inviter.run(&["pool", "invite", "--to", &key]).await?.done() };
+    let enter = async {
+        let invitation = stage.root.join("carrier").join(format!("{}.invitation.json", joiner.name));
+        wait_for("the invitation", async || Ok(invitation.exists().then_some(()))).await?;
+        joiner.run(&["pool", "join", "--from", inviter_key]).await?.done()
+    };
+    let accept = try_join_all(others.iter().map(|other| accept(other, &joiner.name)));
+    tokio::try_join!(invite, enter, accept)?;
+    Ok(())
+}
+
+/// Accepts once somebody proposes.
+async fn accept(member: &Workspace, joiner: &str) -> Result<()> {
+    wait_for("a proposal to accept", async || {
+        let run = member.run(&["pool", "accept", joiner]).await?;
+        Ok(if run.stderr.contains("no member proposes") { None } else { Some(run) })
+    })
+    .await?
+    .done()?;
+    Ok(())
+}
+
+/// A world, and a folder for the workspaces of its organisations.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) root: PathBuf,
+}
+
+impl Stage {
+    /// Starts a world of these organisations.
+    pub(crate) async fn start(name: &str, organisations: &[&str]) -> Result<Self> {
+        for variable in NEEDED {
+            needed(variable)?;
+        }
+        let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
+        let mut options = Options::new(root.join("world"));
+        options.organisations = organisations.iter().map(|name| (*name).to_owned()).collect();
+        options.images_dir = Some(needed("HANGAR_IMAGES_DIR")?);
+        options.backoff_factor = 0.1;
+        options.ttl = Duration::from_secs(40 * 60);
+        let world = World::start(options).await.context("the world does not start: `cargo xtask test`")?;
+        Ok(Self { world, root })
+    }
+
+    /// What the operator of an organisation was given.
+    pub(crate) fn organisation(&self, name: &str) -> Result<&OrganisationFile> {
+        self.world.organisation(name).with_context(|| format!("the world has no `{name}`"))
+    }
+
+    /// A workspace whose plugins come from the world's registry.
+    pub(crate) fn member(&self, name: &str) -> Result<Workspace> {
+        let registry = &self.world.file().registry;
+        let mut description = self.description(name)?;
+        description.plugins = PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into();
+        description.infra = "local".into();
+        description.pool = Some("east".into());
+        Workspace::lay_down(&self.root, &description)
+    }
+
+    /// An instance of an organisation, with neither plugins nor a pool yet.
+    pub(crate) fn description(&self, name: &str) -> Result<Description> {
+        let organisation = self.organisation(name)?;
+        let range = &organisation.load_balancer_range;
+        let Some((prefix, _)) = range.rsplit_once('.') else { bail!("`{range}` is no range") };
+        Ok(Description {
+            name: name.to_owned(),
+            infra: String::new(),
+            plugins: Vec::new(),
+            addresses: (10..13).map(|n| format!("{prefix}.{n}")).collect(),
+            egress: organisation.pod_range.clone(),
+            access: Access {
+                endpoint: organisation.api_endpoint.clone(),
+                ca_file: organisation.ca_file.clone(),
+                token_file: organisation.token_file.clone(),
+            },
+            pool: None,
+        })
+    }
+
+    /// Pushes the plugins to the world's registry.
+    pub(crate) async fn push(&self, workspace: &Workspace) -> Result<()> {
+        let folder = needed("HANGAR_PLUGINS_DIR")?;
+        for plugin in PLUGINS {
+            let file = folder.join(format!("{plugin}.wasm")).display().to_string();
+            let reference = Plugin::of_registry(&self.world.file().registry, plugin).source;
+            workspace.run(&["plugin", "push", &file, &reference, "--dev"]).await?.done()?;
+        }
+        Ok(())
+    }
+}

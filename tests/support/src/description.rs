@@ -1,0 +1,173 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What a workspace file says, as far as tests vary it.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Name of the organisation and its instance.
+    pub name: String,
+    /// Name of the plugin behind the `infra` and the `secrets` block.
+    pub infra: String,
+    /// The plugins.
+    pub plugins: Vec<Plugin>,
+    /// Public addresses of the database nodes.
+    pub addresses: Vec<String>,
+    /// From where the nodes call partners.
+    pub egress: String,
+    /// The Kubernetes cluster.
+    pub access: Access,
+    /// Name of the pool, if there is to be one.
+    pub pool: Option<String>,
+}
+
+/// A plugin block.
+#[derive(Debug, Clone)]
+pub struct Plugin {
+    /// Name in the workspace.
+    pub name: String,
+    /// As in the file.
+    pub source: String,
+    /// Whether its block accepts that nobody vouches for it.
+    pub is_unsigned: bool,
+}
+
+/// How an operator reaches a Kubernetes cluster.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// URL of its API.
+    pub endpoint: String,
+    /// Who signed the API's certificate.
+    pub ca_file: PathBuf,
+    /// The bearer token.
+    pub token_file: PathBuf,
+}
+
+impl Plugin {
+    /// One of a registry on this machine, which nobody vouches for.
+    #[must_use]
+    pub fn of_registry(registry: &str, name: &str) -> Self {
+        let source = format!("oci://{registry}/hangar/{name}:0.1.0");
+        Self { name: name.into(), source, is_unsigned: true }
+    }
+
+    /// A file.
+    #[must_use]
+    pub fn of_file(name: &str, path: &Path) -> Self {
+        Self { name: name.into(), source: format!("file:{}", path.display()), is_unsigned: false }
+    }
+}
+
+impl Description {
+    /// Values of the chart that make nine nodes fit one machine.
+    pub(crate) const SERVICES: &str = "\
+cockroachdb:
+  cache: 64MiB
+  maxSqlMemory: 64MiB
+  terminationGracePeriodSeconds: 5
+  storage: { size: 1Gi }
+  resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 256Mi } }
+coreService:
+  replicas: 1
+";
+
+    /// An instance through the plugin `infra` from a file, with a cluster that nobody ever asks.
+    #[must_use]
+    pub fn without_world(name: &str, plugin: Plugin) -> Self {
+        let nowhere = Access {
+            endpoint: "https://127.0.0.1:9".into(),
+            ca_file: "/nowhere/ca.crt".into(),
+            token_file: "/nowhere/token".into(),
+        };
+        Self {
+            name: name.into(),
+            infra: plugin.name.clone(),
+            plugins: vec![plugin],
+            addresses: (10..13).map(|n| format!("127.0.9.{n}")).collect(),
+            egress: "127.0.9.0/24".into(),
+            access: nowhere,
+            pool: None,
+        }
+    }
+}
+
+impl fmt::Display for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, source, is_unsigned } = self;
+        write!(f, "plugin \"{name}\" {{\n  source   = \"{source}\"\n")?;
+        if *is_unsigned {
+            f.write_str("  unsigned = true\n")?;
+        }
+        if source.starts_with("oci:") {
+            f.write_str("  dev      = true\n")?;
+        }
+        f.write_str("}\n")
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, infra, plugins, addresses, egress, access, pool } = self;
+        let plugins: Vec<String> = plugins.iter().map(ToString::to_string).collect();
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss");
+        write!(
+            f,
+            r#"version = 1
+
+instance "{name}" {{
+  hostname  = "dss.{name}.example.com"
+  db_suffix = "db.dss.{name}.example.com"
+  nodes     = 3
+  image     = "docker.io/interuss/dss:v0.22.0"
+
+  authorization {{
+    jwks_endpoint = "https://auth.example.com/.well-known/jwks.json"
+    jwks_key_ids  = ["k1"]
+  }}
+}}
+
+{plugins}
+infra "{infra}" {{
+  addresses = {addresses:?}
+  egress    = ["{egress}"]
+}}
+
+secrets "{infra}" {{}}
+
+cluster {{
+  endpoint = "{endpoint}"
+  ca_file  = "{ca}"
+}}
+
+credential "cluster" {{
+  bearer {{
+    file = "{token}"
+  }}
+}}
+
+services {{
+  chart  = "{chart}"
+  values = "services.yaml"
+}}
+"#,
+            plugins = plugins.join("\n"),
+            endpoint = access.endpoint,
+            ca = access.ca_file.display(),
+            token = access.token_file.display(),
+            chart = chart.display(),
+        )?;
+        let Some(pool) = pool else { return Ok(()) };
+        write!(
+            f,
+            r#"
+pool "cockroachdb" {{
+  name     = "{pool}"
+  locality = "{name}"
+}}
+
+roster {{
+  carrier = "folder:../carrier"
+}}
+"#
+        )
+    }
+}

@@ -1,0 +1,110 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::process::Command;
+
+use crate::description::Description;
+use crate::needed::hangar;
+use crate::run::Run;
+
+/// No command of a test takes longer, on the busiest machine.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// A workspace of one organisation, with a cache and a configuration of its own, as on a machine of its own.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// Name of the organisation.
+    pub name: String,
+    /// The folder of `hangar.hcl`.
+    pub folder: PathBuf,
+    home: PathBuf,
+}
+
+impl Workspace {
+    /// Lays a workspace down in `root`, beside those of others.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn lay_down(root: &Path, description: &Description) -> Result<Self> {
+        let name = description.name.clone();
+        let (folder, home) = (root.join(&name), root.join("homes").join(&name));
+        for folder in [&folder, &home] {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        }
+        let workspace = Self { name, folder, home };
+        workspace.write("hangar.hcl", &description.to_string())?;
+        workspace.write("services.yaml", Description::SERVICES)?;
+        Ok(workspace)
+    }
+
+    /// Writes a file of the workspace.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be done.
+    pub fn write(&self, file: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(file);
+        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Replaces text in a file of the workspace that must hold it.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there.
+    pub fn edit(&self, file: &str, from: &str, to: &str) -> Result<()> {
+        let path = self.folder.join(file);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        anyhow::ensure!(text.contains(from), "`{}` does not hold `{from}`:\n{text}", path.display());
+        self.write(file, &text.replace(from, to))
+    }
+
+    /// Where this organisation's machine keeps its cache: nothing secret.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.home.join("cache")
+    }
+
+    /// Runs one command of `hangar` in the workspace, to its end.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start, or does not end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Run> {
+        self.run_with(arguments, &[]).await
+    }
+
+    /// As [`Workspace::run`], killed where it passes a fail point.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start, or does not end.
+    pub async fn run_killed_at(&self, point: &str, arguments: &[&str]) -> Result<Run> {
+        self.run_with(arguments, &[("HANGAR_FAIL_POINT", point)]).await?.is_killed()
+    }
+
+    /// As [`Workspace::run`], with more variables.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start, or does not end.
+    #[expect(clippy::disallowed_methods, reason = "the tests run the program as an operator does")]
+    pub async fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Run> {
+        let said = format!("{}: hangar {}", self.name, arguments.join(" "));
+        let mut command = Command::new(hangar()?);
+        command.arg("-C").arg(&self.folder).args(arguments);
+        for name in ["HANGAR_FAIL_POINT", "HANGAR_FAIL_LIST", "HANGAR_FAIL_CHILDREN", "HANGAR_LOG"] {
+            command.env_remove(name);
+        }
+        command.env("HANGAR_CACHE_DIR", self.cache()).env("HANGAR_CONFIG_DIR", self.home.join("config"));
+        command.env("CI", "true").env("NO_COLOR", "1").envs(variables.iter().copied());
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(DEADLINE, command.output()).await;
+        let output = output.with_context(|| format!("`{said}` did not end within {DEADLINE:?}"))?;
+        Ok(Run::new(said.clone(), &output.with_context(|| format!("cannot start `{said}`"))?))
+    }
+}
