@@ -29,7 +29,17 @@ impl Checkout {
     /// The cargo that runs us, with the same target folder.
     pub(crate) fn cargo(&self) -> Program {
         let cargo = self.environment.get("CARGO").unwrap_or("cargo".as_ref());
-        Program::new(cargo).env("CARGO_TARGET_DIR", &self.target).folder(&self.root)
+        let mut program = Program::new(cargo);
+        // Cargo tells us which package we are. Handed on, that would make build scripts that look at it run anew, and
+        // all that depends on them be compiled anew, each time somebody calls cargo with and without us.
+        let ours = self.environment.names().filter(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        for name in ours {
+            program = program.without_env(name);
+        }
+        program.env("CARGO_TARGET_DIR", &self.target).folder(&self.root)
     }
 
     /// What cargo knows of the workspace and, with `resolve`, of all it depends on.
