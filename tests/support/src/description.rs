@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::needed::repository;
+
 /// What a workspace file says, as far as tests vary it.
 #[derive(Debug, Clone)]
 pub struct Description {
@@ -108,7 +110,7 @@ impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, infra, plugins, addresses, egress, access, pool } = self;
         let plugins: Vec<String> = plugins.iter().map(ToString::to_string).collect();
-        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss");
+        let chart = repository().join("deploy/services/helm/dss");
         write!(
             f,
             r#"version = 1
