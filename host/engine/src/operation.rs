@@ -12,9 +12,9 @@ use hangar_plan::step::StepKey;
 use serde_json::{Value, json};
 
 use crate::cancel::{Cancel, Level};
-use crate::context::Shared;
+use crate::context::{Shared, attempt_folder};
 use crate::error::EngineError;
-use crate::journal::{ChildEntry, EntryKind, Journal, JournalError, NewEntry, OperationId};
+use crate::journal::{Attempt, ChildEntry, EntryKind, Journal, JournalError, NewEntry, OperationId};
 use crate::lock::Lock;
 use crate::progress::{NoProgress, Progress, What};
 use crate::redact::{NoSecrets, Redactor};
@@ -96,6 +96,22 @@ impl Engine {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The last attempt at a step of this name, in any operation: for who plans what goes on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Access`].
+    pub async fn last_attempt(&self, step: &StepKey) -> Result<Option<Attempt>, JournalError> {
+        let last = self.journal.last_attempt(step).await?;
+        Ok(last.map(|last| Attempt {
+            folder: attempt_folder(&self.folder.join("operations").join(last.operation.as_str()), step, last.number),
+            operation: last.operation,
+            number: last.number,
+            idem: last.idem,
+            ended: last.ended,
+        }))
     }
 
     /// Begins an operation, or takes up the last one if it was left unfinished with the same plan. An unfinished one with

@@ -257,7 +257,7 @@ impl Driver {
         if is_whole && has_summed_up { self.applied(earlier.told).map(Some) } else { Ok(None) }
     }
 
-    pub(crate) fn forgotten(&self, earlier: &Earlier) -> Result<Vec<Forgotten>, TerraformError> {
+    pub(crate) async fn forgotten(&self, earlier: &Earlier) -> Result<Vec<Forgotten>, TerraformError> {
         forgotten(&self.stack, &earlier.told)
     }
 

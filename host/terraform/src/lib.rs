@@ -23,6 +23,7 @@ mod init;
 mod lock;
 mod observer;
 mod plan;
+mod pulse;
 mod recover;
 mod run;
 mod scrub;
@@ -30,6 +31,7 @@ mod stack;
 mod state;
 mod steps;
 mod stream;
+mod take_back;
 
 pub use applied::Applied;
 pub use binary::{Flavour, Terraform};

@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use hangar_engine::StepContext;
 use hangar_exec::ProcessId;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::error::TerraformError;
@@ -50,6 +51,15 @@ impl Observer for Quiet {
     }
 }
 
+/// An event, with what it says in words beside it.
+#[derive(Serialize)]
+struct Said<'event> {
+    #[serde(flatten)]
+    event: &'event Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
 /// A step tells its run's audience, and puts on record the ids of what was made: the tool's own state may lose them.
 #[async_trait]
 impl Observer for StepContext {
@@ -60,7 +70,7 @@ impl Observer for StepContext {
                 done.push(json!({ "done": resource }));
             }
             if !matches!(event, Event::Other { .. }) {
-                self.detail("terraform", event);
+                self.detail("terraform", &Said { event, text: event.in_words() });
             }
         }
         Ok(self.record_progress(done).await?)

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use hangar_durable::failpoint;
 use hangar_exec::{Child, Command, ExecError, Exit, Follow, Found, Spool, Stream, find};
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use crate::error::TerraformError;
 use crate::lock::StateLock;
 use crate::observer::Observer;
 use crate::plan::{Change, OutputChange, Summary};
+use crate::pulse::Pulse;
 use crate::scrub;
 use crate::stream::{Action, Diagnostic, Event, Outputs, Parser, Resource, Severity};
 
@@ -215,14 +216,26 @@ impl Run<'_> {
     }
 
     async fn hear_out(&self, mut follow: Follow, told: &mut Told) -> Result<(), TerraformError> {
-        let mut parser = Parser::default();
-        while let Some(lines) = follow.next().await.map_err(|err| self.failed(err))? {
+        let (mut parser, mut pulse) = (Parser::default(), Pulse::default());
+        loop {
+            let lines = tokio::select! {
+                biased;
+                lines = follow.next() => lines.map_err(|err| self.failed(err))?,
+                () = sleep_until(pulse.due()) => {
+                    self.observer.events(&pulse.beat(Instant::now())).await?;
+                    continue;
+                }
+            };
+            let Some(lines) = lines else { return Ok(()) };
             let events: Vec<Event> = lines.iter().map(|line| parser.read(&line.text)).collect();
             self.check(&parser)?;
-            events.iter().for_each(|event| told.take(event));
+            let now = Instant::now();
+            for event in &events {
+                pulse.take(event, now);
+                told.take(event);
+            }
             self.observer.events(&events).await?;
         }
-        Ok(())
     }
 
     /// Reads the stream of a tool that has ended.
@@ -246,6 +259,13 @@ impl Run<'_> {
 
     pub(crate) fn failed(&self, err: ExecError) -> TerraformError {
         TerraformError::Spawn { binary: self.binary.to_owned(), err }
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

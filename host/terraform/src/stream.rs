@@ -9,6 +9,7 @@ mod diagnostic;
 mod event;
 mod outputs;
 mod parse;
+mod words;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Action, Event, Resource};

@@ -176,24 +176,12 @@ async fn plan_again(
     approved: &StackPlan,
 ) -> Result<Option<StackPlan>, TerraformError> {
     let stack = driver.stack();
-    let doubt = cx.last_attempt().filter(|attempt| attempt.ended.is_none() && !approved.destroy);
-    let lost = match doubt {
-        Some(attempt) => {
-            driver.settle(&attempt.folder, cx).await?.map(|earlier| driver.forgotten(&earlier)).transpose()?
-        }
-        None => None,
+    let lost = match cx.last_attempt().filter(|_| !approved.destroy) {
+        Some(attempt) => driver.lost_by(attempt, cx).await?,
+        None => Vec::new(),
     };
-    let lost = lost.unwrap_or_default();
-    propose_imports(stack, &lost)?;
     let planning = if approved.destroy { Planning::Destroy } else { Planning::Apply };
-    let planned = driver.plan(planning, folder, cx).await;
-    let plan = match planned {
-        Err(TerraformError::Plan { .. }) if !lost.is_empty() => {
-            propose_imports(stack, &[])?;
-            return Err(TerraformError::Lost { stack: stack.name().clone(), lost });
-        }
-        planned => planned?,
-    };
+    let plan = driver.plan_taking_back(planning, lost, folder, cx).await?;
     let extra = plan.beyond(approved);
     if !extra.is_empty() {
         return Err(TerraformError::Beyond { stack: stack.name().clone(), extra });

@@ -37,6 +37,24 @@ pub enum Action {
     Other(String),
 }
 
+impl Action {
+    /// Reads the tool's word.
+    pub(crate) fn named(word: &str) -> Self {
+        match word {
+            "noop" | "no-op" => Self::Noop,
+            "create" => Self::Create,
+            "read" => Self::Read,
+            "update" => Self::Update,
+            "replace" => Self::Replace,
+            "delete" => Self::Delete,
+            "move" => Self::Move,
+            "import" => Self::Import,
+            "forget" | "remove" => Self::Forget,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

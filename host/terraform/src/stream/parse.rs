@@ -1,5 +1,7 @@
 //! Reading the lines.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,16 +21,18 @@ pub struct Parser {
 impl Parser {
     /// Reads one line. Sensitive outputs are dropped here.
     pub fn read(&mut self, line: &str) -> Event {
-        match serde_json::from_str::<Line>(line) {
-            Ok(object) => {
-                let event = object.into_event();
-                if let Event::Version { ui, .. } = &event {
-                    self.check(ui);
-                }
-                event
-            }
-            Err(_) => Event::Raw { text: line.to_owned() },
+        let Ok(head) = serde_json::from_str::<Head<'_>>(line) else {
+            return Event::Raw { text: line.to_owned() };
+        };
+        // None for kinds that are not known, and for known ones without what they must have.
+        let known = match at_work(&head.kind) {
+            Some(event) => serde_json::from_str::<Hooked<'_>>(line).ok().map(|line| event(line.hook.into_resource())),
+            None => serde_json::from_str::<Line>(line).ok().and_then(|line| line.into_event(&head)),
+        };
+        if let Some(Event::Version { ui, .. }) = &known {
+            self.check(ui);
         }
+        known.unwrap_or_else(|| Event::Other { kind: head.kind.into_owned(), message: head.message.into_owned() })
     }
 
     /// Version of the stream, if its meaning may have changed.
@@ -45,13 +49,73 @@ impl Parser {
     }
 }
 
-/// Any line; which members are there depends on its type.
+/// What every line has. Borrowed from it: nearly all lines of a long run are of resources at work, and each is read twice,
+/// which is still far cheaper than a tree of values.
+#[derive(Deserialize)]
+struct Head<'line> {
+    #[serde(rename = "@message", default, borrow)]
+    message: Cow<'line, str>,
+    #[serde(rename = "type", default, borrow)]
+    kind: Cow<'line, str>,
+}
+
+/// A line about a resource at work.
+#[derive(Deserialize)]
+struct Hooked<'line> {
+    #[serde(borrow)]
+    hook: Hook<'line>,
+}
+
+/// Members that are not as they should be are passed by, but for the address.
+#[derive(Deserialize)]
+struct Hook<'line> {
+    #[serde(borrow)]
+    resource: Named<'line>,
+    #[serde(default)]
+    action: Option<Value>,
+    #[serde(default)]
+    id_value: Option<Value>,
+    #[serde(default)]
+    elapsed_seconds: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Named<'line> {
+    #[serde(borrow)]
+    addr: Cow<'line, str>,
+}
+
+impl Hook<'_> {
+    fn into_resource(self) -> Resource {
+        let id = match self.id_value {
+            Some(Value::String(id)) => Some(id),
+            _ => None,
+        };
+        Resource {
+            address: self.resource.addr.into_owned(),
+            action: self.action.as_ref().and_then(Value::as_str).map(Action::named),
+            id,
+            elapsed_s: self.elapsed_seconds.as_ref().and_then(Value::as_f64),
+        }
+    }
+}
+
+/// The event that a line about a resource at work is.
+fn at_work(kind: &str) -> Option<fn(Resource) -> Event> {
+    Some(match kind {
+        "refresh_start" => Event::Refreshing,
+        "refresh_complete" => Event::Refreshed,
+        "apply_start" => Event::Started,
+        "apply_progress" => Event::Running,
+        "apply_complete" => Event::Completed,
+        "apply_errored" => Event::Errored,
+        _ => return None,
+    })
+}
+
+/// Any other line; which members are there depends on its type.
 #[derive(Deserialize)]
 struct Line {
-    #[serde(rename = "@message", default)]
-    message: String,
-    #[serde(rename = "type", default)]
-    kind: String,
     #[serde(default)]
     terraform: Option<String>,
     #[serde(default)]
@@ -63,34 +127,21 @@ struct Line {
     #[serde(default)]
     changes: Option<Summary>,
     #[serde(default)]
-    hook: Option<Value>,
-    #[serde(default)]
     diagnostic: Option<Value>,
     #[serde(default)]
     outputs: Option<Map<String, Value>>,
 }
 
 impl Line {
-    fn into_event(self) -> Event {
-        self.known().unwrap_or(Event::Other { kind: self.kind, message: self.message })
-    }
-
-    /// None for kinds that are not known, and for known ones without what they must have.
-    fn known(&self) -> Option<Event> {
-        Some(match self.kind.as_str() {
+    fn into_event(self, head: &Head<'_>) -> Option<Event> {
+        Some(match head.kind.as_ref() {
             "version" => self.version()?,
-            "init_output" => Event::Init { message: self.message.clone() },
+            "init_output" => Event::Init { message: head.message.clone().into_owned() },
             "diagnostic" => Event::Diagnostic(Diagnostic::deserialize(self.diagnostic.as_ref()?).ok()?),
             "planned_change" => Event::Planned(change(self.change.as_ref()?)?),
             "resource_drift" => Event::Drift(change(self.change.as_ref()?)?),
             "change_summary" => Event::Summary(self.changes.clone()?),
             "outputs" => outputs(self.outputs.as_ref()?),
-            "refresh_start" => Event::Refreshing(resource(self.hook.as_ref()?)?),
-            "refresh_complete" => Event::Refreshed(resource(self.hook.as_ref()?)?),
-            "apply_start" => Event::Started(resource(self.hook.as_ref()?)?),
-            "apply_progress" => Event::Running(resource(self.hook.as_ref()?)?),
-            "apply_complete" => Event::Completed(resource(self.hook.as_ref()?)?),
-            "apply_errored" => Event::Errored(resource(self.hook.as_ref()?)?),
             _ => return None,
         })
     }
@@ -127,15 +178,6 @@ fn change(body: &Value) -> Option<Change> {
         action: Action::deserialize(body.get("action")?).ok()?,
         reason: text("reason"),
         import_id: body.get("importing").and_then(|importing| importing.get("id")?.as_str().map(str::to_owned)),
-    })
-}
-
-fn resource(hook: &Value) -> Option<Resource> {
-    Some(Resource {
-        address: address(hook.get("resource")?)?,
-        action: hook.get("action").and_then(|action| Action::deserialize(action).ok()),
-        id: hook.get("id_value").and_then(Value::as_str).map(str::to_owned),
-        elapsed_s: hook.get("elapsed_seconds").and_then(Value::as_f64),
     })
 }
 
@@ -187,6 +229,20 @@ mod tests {
         assert_eq!(read(r#"{"type":"apply_start","@message":"m"}"#), other("apply_start"));
         let renamed = read(r#"{"type":"planned_change","change":{"resource":{"addr":"a.b"},"action":"transmute"}}"#);
         assert!(matches!(renamed, Event::Planned(Change { action: Action::Other(name), .. }) if name == "transmute"));
+    }
+
+    #[test]
+    fn a_resource_at_work_is_read_with_what_makes_sense_of_it() {
+        let line = r#"{"type":"apply_complete","@message":"m \"q\"","hook":{"resource":{"addr":"m.x[\"k\"]"},"action":"create","id_key":"id","id_value":"i-1","elapsed_seconds":3.5}}"#;
+        let resource = |action, id: Option<&str>, elapsed_s| Resource {
+            address: "m.x[\"k\"]".into(),
+            action,
+            id: id.map(str::to_owned),
+            elapsed_s,
+        };
+        assert_eq!(read(line), Event::Completed(resource(Some(Action::Create), Some("i-1"), Some(3.5))));
+        let odd = r#"{"type":"apply_progress","hook":{"resource":{"addr":"m.x[\"k\"]"},"action":7,"id_value":{},"elapsed_seconds":"long"}}"#;
+        assert_eq!(read(odd), Event::Running(resource(None, None, None)));
     }
 
     #[test]

@@ -1,0 +1,89 @@
+//! Planning over what a crash has left: what was made and then lost is taken back by its id.
+
+use std::path::Path;
+
+use hangar_engine::{Attempt, Ended};
+
+use crate::driver::{Driver, Planning};
+use crate::error::TerraformError;
+use crate::forgotten::{Forgotten, propose_imports};
+use crate::observer::Observer;
+use crate::plan::StackPlan;
+use crate::stream::Diagnostic;
+
+/// What both tools call an import of what is gone; `what_is_gone_is_not_taken_back` fails when a new one says it otherwise.
+const GONE: &str = "Cannot import non-existent remote object";
+
+/// Lies in the folder of an attempt whose resources were destroyed since.
+const SETTLED: &str = "settled";
+
+impl Driver {
+    /// What an earlier attempt to apply has made, by its stream, and the state does not know. Waits for a tool that still
+    /// works. Nothing for an attempt that ended well, or whose tool ended by itself: that has saved what it did.
+    ///
+    /// # Errors
+    ///
+    /// [`TerraformError::Read`] if its stream or the state cannot be read.
+    pub async fn lost_by(&self, attempt: &Attempt, observer: &dyn Observer) -> Result<Vec<Forgotten>, TerraformError> {
+        if attempt.ended == Some(Ended::Well) || attempt.folder.join(SETTLED).exists() {
+            return Ok(Vec::new());
+        }
+        match self.settle(&attempt.folder, observer).await? {
+            Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => self.forgotten(&earlier).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Remembers that everything of the stack was destroyed after this attempt, so that nothing of it is taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`TerraformError::Write`].
+    pub fn set_settled(&self, attempt: &Attempt) -> Result<(), TerraformError> {
+        if !attempt.folder.is_dir() {
+            return Ok(());
+        }
+        Ok(hangar_durable::write(&attempt.folder.join(SETTLED), b"")?)
+    }
+
+    /// Plans as [`plan`](Self::plan), with an import block for each lost resource. One that is gone by now is let go.
+    ///
+    /// # Errors
+    ///
+    /// [`TerraformError::Lost`] if they cannot be imported by these ids, or if all is to be destroyed: they would be left
+    /// standing. Otherwise as [`plan`](Self::plan).
+    pub async fn plan_taking_back(
+        &self,
+        planning: Planning,
+        mut lost: Vec<Forgotten>,
+        folder: &Path,
+        observer: &dyn Observer,
+    ) -> Result<StackPlan, TerraformError> {
+        let stack = self.stack().name();
+        if planning == Planning::Destroy && !lost.is_empty() {
+            return Err(TerraformError::Lost { stack: stack.clone(), lost });
+        }
+        for round in 0.. {
+            propose_imports(self.stack(), &lost)?;
+            match self.plan(planning, &folder.join(format!("round-{round}")), observer).await {
+                Err(TerraformError::Plan { diagnostics, .. }) if !lost.is_empty() => {
+                    propose_imports(self.stack(), &[])?;
+                    let n_before = lost.len();
+                    lost.retain(|one| !is_gone(one, &diagnostics));
+                    if lost.len() == n_before {
+                        return Err(TerraformError::Lost { stack: stack.clone(), lost });
+                    }
+                }
+                planned => return planned,
+            }
+        }
+        unreachable!("each round but the last lets something go")
+    }
+}
+
+fn is_gone(one: &Forgotten, diagnostics: &[Diagnostic]) -> bool {
+    let about_it = |diagnostic: &Diagnostic| {
+        diagnostic.address.as_deref() == Some(&one.address) || diagnostic.detail.contains(&one.address)
+    };
+    diagnostics.iter().any(|diagnostic| diagnostic.summary == GONE && about_it(diagnostic))
+}
