@@ -116,11 +116,17 @@ impl From<StepError> for Failure {
 }
 
 fn of_step(err: &StepError) -> Cause {
-    match err.kind() {
-        FailureKind::Refused => Cause::Refused,
-        FailureKind::Outside | FailureKind::Deadline => Cause::Outside,
-        FailureKind::Person => Cause::Person,
-        FailureKind::Interrupted => Cause::Interrupted,
-        FailureKind::Bug => Cause::Bug,
+    err.kind().into()
+}
+
+impl From<FailureKind> for Cause {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Refused => Self::Refused,
+            FailureKind::Outside | FailureKind::Deadline => Self::Outside,
+            FailureKind::Person => Self::Person,
+            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::Bug => Self::Bug,
+        }
     }
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hangar_config::CredentialValue;
-use hangar_engine::{Engine, Journal};
+use hangar_engine::{Engine, Journal, Leftover};
 use hangar_plan::grant::Kind;
 use hangar_plan::hint::Hint as _;
 use hangar_plan::infrastructure::{Infrastructure, Instance, ToolDiagnostic};
 use hangar_plan::plan::{self, Part, ResourceChange};
+use hangar_plan::step::StepKey;
 use hangar_runtime::{InfraProvider, Runtime};
 use hangar_terraform::{
-    Driver, Environment, Outputs, Planning, Quiet, Stack, StackName, StackPlan, Terraform, TerraformError,
+    Driver, Environment, Outputs, Planning, Stack, StackName, StackPlan, Terraform, TerraformError,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -19,14 +20,18 @@ use serde_json::Value;
 use crate::failure::{Cause, Failure};
 use crate::site::Site;
 use crate::slots::Slots;
+use crate::watch::Watch;
 
 /// Name of the one stack of an instance.
 const STACK: &str = "infrastructure";
 /// Where the journal keeps what stands.
 const SCOPE: &str = "host";
 const KEY: &str = "infrastructure";
+/// Name of the step that applies the stack.
+pub(crate) const APPLY: &str = "infrastructure/apply";
 
 /// The provider of a workspace, ready to be asked.
+#[derive(Clone)]
 pub(crate) struct Provider {
     pub(crate) name: String,
     pub(crate) provider: InfraProvider,
@@ -35,8 +40,11 @@ pub(crate) struct Provider {
 }
 
 impl Site {
-    /// Loads the provider and checks its block, all findings at once.
+    /// Loads the provider and checks its block, all findings at once; once in a command.
     pub(crate) async fn provider(&self, runtime: &Runtime) -> Result<Provider, Failure> {
+        if let Some(provider) = self.kept.provider() {
+            return Ok(provider);
+        }
         let block = &self.workspace.infra;
         let plugin = self.load_plugin(runtime, Kind::InfraProvider, block).await?;
         self.check_block(&plugin, Kind::InfraProvider, block)?;
@@ -44,7 +52,9 @@ impl Site {
         let instance = self.instance_for_provider();
         let said = provider.validate(&block.config, &instance).await.map_err(failed)?;
         self.refuse(block, &said)?;
-        Ok(Provider { name: block.plugin.to_string(), provider, config: block.config.clone(), instance })
+        let provider = Provider { name: block.plugin.to_string(), provider, config: block.config.clone(), instance };
+        self.kept.set_provider(provider.clone());
+        Ok(provider)
     }
 
     fn instance_for_provider(&self) -> Instance {
@@ -119,41 +129,45 @@ impl Site {
     }
 }
 
-/// Plans the stack, after whatever an earlier run left was made good.
+/// Waits until no tool of an earlier run lives.
+pub(crate) async fn outlive(engine: &Engine, waiting: &(dyn Fn(&str) + Send + Sync)) -> Result<(), Failure> {
+    let told = |left: &Leftover| {
+        let step = left.step.as_ref().map_or_else(String::new, |step| format!(", of step `{step}`"));
+        waiting(&format!("process {} of an earlier run is still at work{step}", left.process.pid));
+    };
+    Ok(engine.wait_for_leftovers(told).await?)
+}
+
+/// Plans the stack, after whatever an earlier run left was made good. No tool of an earlier run lives.
 pub(crate) async fn plan(
     engine: &Engine,
     driver: &Driver,
     planning: Planning,
     folder: &Path,
-    waiting: &(dyn Fn(&str) + Send + Sync),
-    provider: &Provider,
-) -> Result<StackPlan, Failure> {
-    engine
-        .wait_for_leftovers(|left| {
-            let step = left.step.as_ref().map_or_else(String::new, |step| format!(", of step `{step}`"));
-            waiting(&format!("process {} of an earlier run is still at work{step}", left.process.pid));
-        })
-        .await?;
-    let init = folder.join("init");
-    let made = |path: &Path| {
-        std::fs::create_dir_all(path)
-            .map_err(|err| Failure::of(Cause::Outside, format!("cannot make `{}`", path.display()), err))
+    watch: &Watch<'_>,
+) -> Result<StackPlan, TerraformError> {
+    driver.init(&folder.join("init"), watch).await?;
+    driver.recover(&folder.join("recover")).await?;
+    let apply = StepKey::new(APPLY).expect("the name of a step");
+    let lost = match engine.last_attempt(&apply).await? {
+        Some(attempt) => driver.lost_by(&attempt, watch).await?,
+        None => Vec::new(),
     };
-    made(&init)?;
-    let planned = async {
-        driver.init(&init, &Quiet).await?;
-        driver.recover(&init).await?;
-        driver.plan(planning, &folder.join("plan"), &Quiet).await
-    };
-    match planned.await {
-        Ok(plan) => Ok(plan),
-        Err(err) => Err(explained(err, provider).await),
+    driver.plan_taking_back(planning, lost, &folder.join("plan"), watch).await
+}
+
+/// Remembers that all is gone, so that nothing of an earlier run is taken back.
+pub(crate) async fn settle(engine: &Engine, driver: &Driver) -> Result<(), Failure> {
+    let apply = StepKey::new(APPLY).expect("the name of a step");
+    if let Some(attempt) = engine.last_attempt(&apply).await.map_err(unkept)? {
+        driver.set_settled(&attempt).map_err(tool)?;
     }
+    Ok(())
 }
 
 /// A failure of terraform, with the cure in the cloud's words where its plugin knows one.
 pub(crate) async fn explained(err: TerraformError, provider: &Provider) -> Failure {
-    let mut hint = err.hint();
+    let (mut hint, cause) = (err.hint(), Cause::from(err.kind()));
     let diagnostics = match &err {
         TerraformError::Init { diagnostics, .. }
         | TerraformError::Plan { diagnostics, .. }
@@ -172,7 +186,8 @@ pub(crate) async fn explained(err: TerraformError, provider: &Provider) -> Failu
             break;
         }
     }
-    Failure::of(Cause::Outside, "terraform failed", err).hint_maybe(hint)
+    let message = if cause == Cause::Interrupted { "terraform was stopped" } else { "terraform failed" };
+    Failure::of(cause, message, err).hint_maybe(hint)
 }
 
 /// The plan as a part of what is shown.
@@ -180,7 +195,9 @@ pub(crate) fn part(plan: &StackPlan, provider: &str) -> Part {
     let changes = plan.changes.iter().map(|change| ResourceChange {
         address: change.address.clone(),
         action: change.action.to_string(),
-        reason: change.reason.clone(),
+        reason: change.reason.clone().or_else(|| {
+            change.import_id.as_ref().map(|id| format!("made before a crash, taken back by its id `{id}`"))
+        }),
     });
     Part::Infrastructure(plan::Infrastructure {
         stack: STACK.into(),
@@ -226,9 +243,9 @@ fn unkept(err: hangar_engine::JournalError) -> Failure {
     Failure::of(Cause::Outside, "cannot use the journal", err).hint_maybe(hint)
 }
 
-fn tool(err: TerraformError) -> Failure {
-    let hint = err.hint();
-    Failure::of(Cause::Outside, "cannot use terraform", err).hint_maybe(hint)
+pub(crate) fn tool(err: TerraformError) -> Failure {
+    let (hint, cause) = (err.hint(), Cause::from(err.kind()));
+    Failure::of(cause, "cannot use terraform", err).hint_maybe(hint)
 }
 
 pub(crate) fn failed(err: hangar_runtime::PluginError) -> Failure {

@@ -69,7 +69,7 @@ pub async fn push(file: &Path, reference: &str, dev: bool, environment: &Environ
         file_name: format!("{}.wasm", manifest.name),
         ..PushConfig::default()
     };
-    client(dev, environment)?.push(&target, read(file)?.into(), &config).await.map_err(registry)
+    client(dev, environment).push(&target, read(file)?.into(), &config).await.map_err(registry)
 }
 
 /// Pulls a plugin into the store of this user.
@@ -84,7 +84,7 @@ pub async fn pull(source: &str, dev: bool, environment: &Environment) -> Result<
     let paths = Paths::new(environment, ".")
         .map_err(|err| Failure::of(Cause::Refused, "cannot tell where to keep things", err))?;
     let store = Store::open(paths.store()).map_err(registry)?;
-    client(dev, environment)?.fetch(&store, &source, Limits::default(), &|_| {}).await.map_err(registry)
+    client(dev, environment).fetch(&store, &source, Limits::default(), &|_| {}).await.map_err(registry)
 }
 
 /// The plugins of a workspace and how each is pinned.
@@ -101,9 +101,9 @@ pub fn list(site: &Site) -> Result<Vec<(String, String)>, Failure> {
     Ok(site.workspace.plugins.keys().map(|name| (name.to_string(), line(name))).collect())
 }
 
-fn client(dev: bool, environment: &Environment) -> Result<Client, Failure> {
+fn client(dev: bool, environment: &Environment) -> Client {
     let credentials = Credentials::Files(environment.registry_auth_files());
-    Client::new(ClientOptions { dev, credentials, patience: Patience::default() }).map_err(registry)
+    Client::new(ClientOptions { dev, credentials, patience: Patience::default() })
 }
 
 fn registry(err: RegistryError) -> Failure {

@@ -114,22 +114,33 @@ impl Site {
             Failure::of(cause, format!("cannot fetch plugin `{name}`"), err).hint_maybe(hint)
         };
         let store = Store::open(self.paths.store()).map_err(registry)?;
-        let client = self.registry_client(dev).map_err(registry)?;
+        let client = self.registry_client(dev);
         client.fetch(&store, source, Limits::default(), &|_| {}).await.map_err(registry)
     }
 
     /// A client with the credentials that docker and podman keep.
-    ///
-    /// # Errors
-    ///
-    /// Where TLS cannot be set up.
-    pub fn registry_client(&self, dev: bool) -> Result<Client, registry_client::RegistryError> {
+    pub fn registry_client(&self, dev: bool) -> Client {
         let credentials = Credentials::Files(self.environment.registry_auth_files());
         Client::new(ClientOptions { dev, credentials, patience: Patience::default() })
     }
 
-    /// Loads one plugin as it is pinned, within its grant.
+    /// Loads one plugin as it is pinned, within its grant; once in a command.
     pub(crate) async fn load_plugin(
+        &self,
+        runtime: &Runtime,
+        kind: Kind,
+        block: &PluginBlock,
+    ) -> Result<hangar_runtime::Plugin, Failure> {
+        let key = (kind, block.plugin.clone());
+        if let Some(loaded) = self.kept.plugin(&key) {
+            return Ok(loaded);
+        }
+        let plugin = self.load_anew(runtime, kind, block).await?;
+        self.kept.set_plugin(key, plugin.clone());
+        Ok(plugin)
+    }
+
+    async fn load_anew(
         &self,
         runtime: &Runtime,
         kind: Kind,

@@ -18,7 +18,6 @@ use hangar_runtime::Runtime;
 use serde_json::Value;
 
 use crate::adapters::PluginStrategy;
-use crate::cluster;
 use crate::failure::{Cause, Failure};
 use crate::hands::ClusterHands;
 use crate::infrastructure;
@@ -177,8 +176,7 @@ impl Session {
     ) -> Result<Connected, Failure> {
         let stands = self.standing(engine).await?;
         let provider = self.site.provider(runtime).await?;
-        let access = self.access(&provider, &stands).await?;
-        let cluster = cluster::connect(&access).await?;
+        let (access, cluster) = self.connection(&provider, &stands).await?;
         let pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
         let policy = pooling.certificates().await?;
         let authority = organisation::read_authority(vault).await?.ok_or_else(|| {

@@ -10,6 +10,7 @@ use hangar_plan::hint::Hint as _;
 use hangar_runtime::Redactor;
 
 use crate::failure::{Cause, Failure};
+use crate::kept::Kept;
 
 /// Name of the key that seals what this installation keeps.
 const INSTALLATION_KEY: &str = "installation.key";
@@ -26,6 +27,7 @@ pub struct Site {
     pub redactor: Redactor,
     /// Asks whatever runs to stop.
     pub cancel: Cancel,
+    pub(crate) kept: Kept,
 }
 
 /// A workspace file that is not as it should be: shown with its lines and carets.
@@ -49,7 +51,14 @@ impl Site {
                 .then(|| "`hangar init` writes one, or name its folder with --workspace".to_owned());
             Failure::of(Cause::Refused, "cannot take up the workspace", Refused(err)).hint_maybe(hint)
         })?;
-        Ok(Self { workspace, environment, paths, redactor: Redactor::default(), cancel: Cancel::default() })
+        Ok(Self {
+            workspace,
+            environment,
+            paths,
+            redactor: Redactor::default(),
+            cancel: Cancel::default(),
+            kept: Kept::default(),
+        })
     }
 
     /// The key of this installation; made with the first use.
@@ -65,10 +74,13 @@ impl Site {
         options.redactor = Arc::new(ShowNothing(self.redactor.clone()));
         options.progress = progress;
         options.cancel = self.cancel.clone();
-        Engine::open(&self.paths.state(), options).map_err(|err| {
+        let engine = Engine::open(&self.paths.state(), options).map_err(|err| {
             let hint = err.hint();
             Failure::of(Cause::Outside, "cannot take up the journal of this workspace", err).hint_maybe(hint)
-        })
+        })?;
+        // What a killed command has left may hold secrets.
+        self.sweep_scratch()?;
+        Ok(engine)
     }
 
     /// The lock of the plugins.

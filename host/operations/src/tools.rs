@@ -37,7 +37,7 @@ impl Site {
                     Failure::of(Cause::Outside, "cannot fetch the services' chart", err).hint_maybe(hint)
                 };
                 let store = Store::open(self.paths.store()).map_err(failed)?;
-                let client = self.registry_client(false).map_err(failed)?;
+                let client = self.registry_client(false);
                 let kind = &ArtifactKind::HELM_CHART;
                 let pulled =
                     client.pull_artifact(&store, reference, kind, Limits::default(), &|_| {}).await.map_err(failed)?;

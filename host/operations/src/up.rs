@@ -22,9 +22,11 @@ use crate::infrastructure::{self, Provider};
 use crate::instance_steps::{MakeKeys, MakeNamespace};
 use crate::organisation;
 use crate::pooling::{Membership, Pooling};
+use crate::scratch::Scratch;
 use crate::site::Site;
 use crate::slots::Slots;
 use crate::vault::Vault;
+use crate::watch::Watch;
 
 /// Shown the plan, says whether to go on.
 pub type Approve = Box<dyn Fn(&Plan) -> Result<bool, Failure> + Send + Sync>;
@@ -61,6 +63,8 @@ struct Prepared {
     driver: Arc<Driver>,
     stack_plan: StackPlan,
     precious: Vec<String>,
+    /// Holds the saved plan, which is applied from there.
+    _scratch: Scratch,
 }
 
 impl Session {
@@ -130,24 +134,25 @@ impl Session {
         );
         operation.run(steps).await?;
         operation.finish().await?;
+        infrastructure::settle(&prepared.engine, &prepared.driver).await?;
         infrastructure::forget(prepared.engine.journal()).await?;
         Ok(if stands.is_none() && plan.is_empty() { Outcome::Unchanged } else { Outcome::Done })
     }
 
     async fn prepare(&self, command: &str, planning: Planning, runtime: &Runtime) -> Result<Prepared, Failure> {
         let engine = self.site.engine(command, Arc::clone(&self.progress))?;
+        infrastructure::outlive(&engine, &*self.waiting).await?;
+        // A tool that lived until now may have kept the last sweep from what it wrote.
+        self.site.sweep_scratch()?;
         let provider = self.site.provider(runtime).await?;
         let (driver, precious) = self.site.driver(&provider).await?;
-        let folder = tempfile::Builder::new()
-            .prefix("plan-")
-            .tempdir_in(self.site.paths.state())
-            .map_err(|err| Failure::of(Cause::Outside, "cannot make a folder for the plan", err))?;
-        // The saved plan is applied from there, so it outlives this value; terraform's step removes the file.
-        let folder = folder.keep();
-        let waiting = &*self.waiting;
-        waiting("terraform plans");
-        let stack_plan = infrastructure::plan(&engine, &driver, planning, &folder, waiting, &provider).await?;
-        Ok(Prepared { engine, provider, driver, stack_plan, precious })
+        let scratch = self.site.scratch("plan")?;
+        (self.waiting)("terraform plans");
+        let watch = Watch { cancel: &self.site.cancel, waiting: &*self.waiting };
+        match infrastructure::plan(&engine, &driver, planning, scratch.path(), &watch).await {
+            Ok(stack_plan) => Ok(Prepared { engine, provider, driver, stack_plan, precious, _scratch: scratch }),
+            Err(err) => Err(infrastructure::explained(err, &provider).await),
+        }
     }
 
     /// The plan as it is shown.
@@ -168,7 +173,7 @@ impl Session {
         let namespace = workspace.instance.namespace.to_string();
         match stands.filter(|_| !prepared.stack_plan.has_changes()) {
             None => {
-                let step = "infrastructure/apply".to_owned();
+                let step = infrastructure::APPLY.to_owned();
                 plan.parts.push(Part::KnownAfter(KnownAfter { what: "address of the Kubernetes API".into(), step }));
                 plan.parts.push(Part::Namespace(plan::Namespace { name: namespace }));
             }
@@ -209,7 +214,7 @@ impl Session {
         if prepared.stack_plan.has_changes() {
             let approved = Approved::Plan(Box::new(prepared.stack_plan.clone()));
             let step = ApplyStep::new(Arc::clone(&prepared.driver), approved);
-            changed += operation.run(Steps::new().with(key("infrastructure/apply")?, [], step)).await?.n_changed();
+            changed += operation.run(Steps::new().with(key(infrastructure::APPLY)?, [], step)).await?.n_changed();
         }
         let outputs = self.outputs(prepared).await?;
         let stands = infrastructure::interpret(prepared.engine.journal(), &prepared.provider, &outputs).await?;
@@ -230,10 +235,8 @@ impl Session {
 
     /// Reading outputs starts no provider.
     async fn outputs(&self, prepared: &Prepared) -> Result<Outputs, Failure> {
-        let folder = self.site.paths.state().join("outputs");
-        std::fs::create_dir_all(&folder)
-            .map_err(|err| Failure::of(Cause::Outside, format!("cannot make `{}`", folder.display()), err))?;
-        match prepared.driver.outputs(&folder).await {
+        let scratch = self.site.scratch("outputs")?;
+        match prepared.driver.outputs(scratch.path()).await {
             Ok(outputs) => Ok(outputs),
             Err(err) => Err(infrastructure::explained(err, &prepared.provider).await),
         }
@@ -249,8 +252,7 @@ impl Session {
     }
 
     async fn uninstall(&self, prepared: &Prepared, stands: &Infrastructure) -> Result<(), Failure> {
-        let access = self.access(&prepared.provider, stands).await?;
-        let cluster = cluster::connect(&access).await?;
+        let (access, cluster) = self.connection(&prepared.provider, stands).await?;
         (self.waiting)("the release of the services is uninstalled");
         let services = self.services(&prepared.engine, stands, &cluster, &access).await?;
         services.uninstall(&self.site.paths.state().join("uninstall")).await?;
@@ -277,7 +279,22 @@ impl Session {
     }
 
     pub(crate) async fn cluster(&self, provider: &Provider, stands: &Infrastructure) -> Result<Cluster, Failure> {
-        cluster::connect(&self.access(provider, stands).await?).await
+        Ok(self.connection(provider, stands).await?.1)
+    }
+
+    /// The way to the cluster, taken once in a command.
+    pub(crate) async fn connection(
+        &self,
+        provider: &Provider,
+        stands: &Infrastructure,
+    ) -> Result<(hangar_kube::Access, Cluster), Failure> {
+        if let Some(kept) = self.site.kept.connection(stands) {
+            return Ok(kept);
+        }
+        let access = self.access(provider, stands).await?;
+        let cluster = cluster::connect(&access).await?;
+        self.site.kept.set_connection(stands, access.clone(), cluster.clone());
+        Ok((access, cluster))
     }
 
     /// The organisation's secrets.

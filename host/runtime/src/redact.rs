@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
@@ -24,7 +24,31 @@ pub struct Redactor(Arc<RwLock<Registry>>);
 #[derive(Default)]
 struct Registry {
     values: BTreeSet<Vec<u8>>,
-    finder: Option<AhoCorasick>,
+    /// Made when something is shown, not with each secret: most commands learn several and show nothing in between.
+    finder: OnceLock<Finder>,
+}
+
+enum Finder {
+    Nothing,
+    Values(AhoCorasick),
+    /// More than can be looked for, so nothing may be shown.
+    Everything,
+}
+
+impl Registry {
+    fn finder(&self) -> &Finder {
+        self.finder.get_or_init(|| {
+            if self.values.is_empty() {
+                return Finder::Nothing;
+            }
+            // The form that is made fastest: few texts are short enough for a better one to pay.
+            let built = AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&self.values);
+            built.map_or(Finder::Everything, Finder::Values)
+        })
+    }
 }
 
 impl Redactor {
@@ -46,8 +70,7 @@ impl Redactor {
         let before = registry.values.len();
         registry.values.extend(spellings(secret));
         if registry.values.len() != before {
-            registry.finder =
-                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&registry.values).ok();
+            registry.finder = OnceLock::new();
         }
     }
 
@@ -55,7 +78,11 @@ impl Redactor {
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let registry = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(finder) = &registry.finder else { return Cow::Borrowed(text) };
+        let finder = match registry.finder() {
+            Finder::Nothing => return Cow::Borrowed(text),
+            Finder::Everything => return Cow::Borrowed(REDACTED),
+            Finder::Values(finder) => finder,
+        };
         if !finder.is_match(text) {
             return Cow::Borrowed(text);
         }
@@ -71,7 +98,11 @@ impl Redactor {
     #[must_use]
     pub fn finds(&self, bytes: &[u8]) -> bool {
         let registry = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        registry.finder.as_ref().is_some_and(|finder| finder.is_match(bytes))
+        match registry.finder() {
+            Finder::Nothing => false,
+            Finder::Everything => true,
+            Finder::Values(finder) => finder.is_match(bytes),
+        }
     }
 }
 
@@ -181,6 +212,14 @@ mod tests {
         let redactor = redactor();
         redactor.register("abc");
         assert!(matches!(redactor.redact("abc def"), Cow::Borrowed("abc def")));
+    }
+
+    #[test]
+    fn a_secret_that_is_learnt_late_is_found_too() {
+        let redactor = redactor();
+        assert_eq!(redactor.redact("hunter2hunter2"), "hunter2hunter2");
+        redactor.register("hunter2hunter2");
+        assert_eq!(redactor.redact(&format!("hunter2hunter2 {SECRET}")), format!("{REDACTED} {REDACTED}"));
     }
 
     #[test]

@@ -73,15 +73,10 @@ pub struct Resolved {
 }
 
 impl Client {
-    /// Makes a client. Reads the machine's trust store; talks to nobody.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Https`] if TLS cannot be set up.
-    pub fn new(options: ClientOptions) -> Result<Self, RegistryError> {
-        let transport = Transport::new(options.dev, options.patience)
-            .map_err(|failure| RegistryError::new(Task::SetUp, failure))?;
-        Ok(Self { transport, credentials: options.credentials })
+    /// Makes a client. Reads nothing and talks to nobody: TLS is set up with the first request.
+    #[must_use]
+    pub fn new(options: ClientOptions) -> Self {
+        Self { transport: Transport::new(options.dev, options.patience), credentials: options.credentials }
     }
 
     /// Asks the registry which manifest `reference` names now.
@@ -245,7 +240,7 @@ impl Client {
     where
         W: Future<Output = Result<T, Failure>>,
     {
-        let origin = self.transport.origin(&repository.registry);
+        let origin = self.transport.origin(&repository.registry)?;
         let patience = self.transport.patience;
         let login: Login = self.credentials.login(&repository.registry).await?;
         let once = || async {

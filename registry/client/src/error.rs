@@ -18,8 +18,6 @@ pub struct RegistryError {
 /// What was tried, with the reference it was tried for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Setting up the client itself.
-    SetUp,
     /// Finding the digest behind a tag.
     Resolve(String),
     /// Bringing an artifact into the store.
@@ -177,7 +175,7 @@ impl Task {
         match self {
             Self::Pull(_) => "nothing new was named in the store",
             Self::Push(_) => "no tag was moved",
-            Self::SetUp | Self::Resolve(_) | Self::ListTags(_) | Self::OpenStore(_) => "nothing was changed",
+            Self::Resolve(_) | Self::ListTags(_) | Self::OpenStore(_) => "nothing was changed",
         }
     }
 }
@@ -185,7 +183,6 @@ impl Task {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SetUp => f.write_str("set up the registry client"),
             Self::Resolve(reference) => write!(f, "resolve `{reference}`"),
             Self::Pull(reference) => write!(f, "pull `{reference}`"),
             Self::Push(reference) => write!(f, "push `{reference}`"),

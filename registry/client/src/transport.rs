@@ -1,6 +1,6 @@
 //! Requests to one registry: over https, with a cap on every answer and a name for every failure.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::OnceLock, time::Duration};
 
 use registry_reference::{ByteSize, Registry};
 use reqwest::{Response, StatusCode, redirect};
@@ -19,11 +19,13 @@ const ERROR_BODY: ByteSize = ByteSize::kib(16);
 const ERROR_LINE: usize = 200;
 pub(crate) const USER_AGENT: &str = concat!("hangar/", env!("CARGO_PKG_VERSION"));
 
-/// The http clients, one for all registries and one for those on this machine.
+/// The http clients, one for all registries and one for those on this machine. Each is made when it is first needed: reading
+/// the machine's trust store takes longer than a plugin that lies in the store.
 pub(crate) struct Transport {
-    secure: reqwest::Client,
-    /// Speaks plain http to loopback; only there if the caller asked for it.
-    loopback: Option<reqwest::Client>,
+    secure: OnceLock<reqwest::Client>,
+    /// Speaks plain http to loopback; only used if the caller asked for it.
+    loopback: OnceLock<reqwest::Client>,
+    dev: bool,
     pub(crate) patience: Patience,
 }
 
@@ -40,37 +42,43 @@ pub(crate) struct Origin {
 }
 
 impl Transport {
-    pub(crate) fn new(dev: bool, patience: Patience) -> Result<Self, Failure> {
-        // Fails only if there is one already, which is then the caller's choice.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let build = |plain| {
-            let builder = reqwest::Client::builder()
-                .user_agent(USER_AGENT)
-                .connect_timeout(patience.connect)
-                .read_timeout(patience.idle)
-                .redirect(redirect_policy(plain));
-            // A proxy cannot reach our loopback, and nobody means it to.
-            let builder = if plain { builder.no_proxy() } else { builder };
-            builder.build().map_err(|err| Failure::Https { err: err.into() })
-        };
-        Ok(Self { secure: build(false)?, loopback: dev.then(|| build(true)).transpose()?, patience })
+    pub(crate) fn new(dev: bool, patience: Patience) -> Self {
+        Self { secure: OnceLock::new(), loopback: OnceLock::new(), dev, patience }
     }
 
-    pub(crate) fn origin(&self, registry: &Registry) -> Origin {
-        let loopback = self.loopback.as_ref().filter(|_| registry.is_loopback());
-        let scheme = if loopback.is_some() { "http" } else { "https" };
+    fn client(&self, plain: bool) -> Result<reqwest::Client, Failure> {
+        let kept = if plain { &self.loopback } else { &self.secure };
+        if let Some(client) = kept.get() {
+            return Ok(client.clone());
+        }
+        // Fails only if there is one already, which is then the caller's choice.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(self.patience.connect)
+            .read_timeout(self.patience.idle)
+            .redirect(redirect_policy(plain));
+        // A proxy cannot reach our loopback, and nobody means it to.
+        let builder = if plain { builder.no_proxy() } else { builder };
+        let client = builder.build().map_err(|err| Failure::Https { err: err.into() })?;
+        Ok(kept.get_or_init(|| client).clone())
+    }
+
+    pub(crate) fn origin(&self, registry: &Registry) -> Result<Origin, Failure> {
+        let plain = self.dev && registry.is_loopback();
+        let scheme = if plain { "http" } else { "https" };
         // The hub's API is not served under the name that its references carry.
         let authority = match registry.host() {
             "docker.io" | "index.docker.io" => "registry-1.docker.io".to_owned(),
             _ => registry.to_string(),
         };
-        Origin {
+        Ok(Origin {
             host: registry.to_string(),
-            plain: loopback.is_some(),
+            plain,
             base: format!("{scheme}://{authority}/v2/").parse().expect("a registry is a valid authority"),
-            http: loopback.unwrap_or(&self.secure).clone(),
+            http: self.client(plain)?,
             patience: self.patience,
-        }
+        })
     }
 }
 

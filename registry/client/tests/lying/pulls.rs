@@ -167,7 +167,7 @@ async fn a_registry_that_goes_silent_is_not_waited_for_for_ever() {
     site.fake.answer(&blob_line(&plugin().layers[0]), silent);
     let patience = Patience { idle: Duration::from_millis(500), ..patience() };
     let options = ClientOptions { dev: true, credentials: Credentials::Anonymous, patience };
-    let client = Client::new(options).unwrap();
+    let client = Client::new(options);
     let err = client.pull(&site.store, &site.reference(":0.1"), Limits::default(), &|_| {}).await.unwrap_err();
     assert!(matches!(*err.failure, Failure::TimedOut { after, .. } if after == patience.idle), "{err:?}");
     site.assert_nothing_partial();
@@ -295,7 +295,7 @@ async fn plain_http_is_not_spoken_unless_asked_for() {
     site.serve_plugin();
     let patience = Patience { idle: Duration::from_millis(500), connect: Duration::from_millis(500), ..patience() };
     let options = ClientOptions { dev: false, credentials: Credentials::Anonymous, patience };
-    let client = Client::new(options).unwrap();
+    let client = Client::new(options);
     // The fake waits for the end of what is no request to it.
     let err = client.pull(&site.store, &site.reference(":0.1"), Limits::default(), &|_| {}).await.unwrap_err();
     assert!(matches!(*err.failure, Failure::Unreachable { .. } | Failure::TimedOut { .. }), "{err:?}");

@@ -15,7 +15,7 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0 not much of a component";
 
 fn client(credentials: Credentials) -> Client {
     let patience = Patience { n_tries: 2, first_delay: Duration::from_millis(1), ..Patience::default() };
-    Client::new(ClientOptions { dev: true, credentials, patience }).unwrap()
+    Client::new(ClientOptions { dev: true, credentials, patience })
 }
 
 fn reference(server: &Server, tail: &str) -> Reference {

@@ -7,6 +7,7 @@
 mod cluster;
 mod init;
 mod killed;
+mod plan;
 mod pool;
 mod pooled;
 mod secrets;

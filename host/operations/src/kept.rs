@@ -1,0 +1,70 @@
+//! What one command opens once, however often it is asked for.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hangar_config::PluginName;
+use hangar_kube::{Access, Cluster};
+use hangar_plan::grant::Kind;
+use hangar_plan::infrastructure::Infrastructure;
+use hangar_runtime::Plugin;
+
+use crate::infrastructure::Provider;
+
+/// How long a connection is handed out. A cloud's cluster token is good for a quarter of an hour or longer.
+const FRESH: Duration = Duration::from_secs(5 * 60);
+
+/// What one command opens once.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<Opened>);
+
+#[derive(Default)]
+struct Opened {
+    plugins: BTreeMap<(Kind, PluginName), Plugin>,
+    provider: Option<Provider>,
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    to: Infrastructure,
+    since: Instant,
+    access: Access,
+    cluster: Cluster,
+}
+
+impl Kept {
+    pub(crate) fn plugin(&self, key: &(Kind, PluginName)) -> Option<Plugin> {
+        self.with(|opened| opened.plugins.get(key).cloned())
+    }
+
+    pub(crate) fn set_plugin(&self, key: (Kind, PluginName), plugin: Plugin) {
+        self.with(|opened| opened.plugins.insert(key, plugin));
+    }
+
+    pub(crate) fn provider(&self) -> Option<Provider> {
+        self.with(|opened| opened.provider.clone())
+    }
+
+    pub(crate) fn set_provider(&self, provider: Provider) {
+        self.with(|opened| opened.provider = Some(provider));
+    }
+
+    /// The connection to what stands, while its token is surely good.
+    pub(crate) fn connection(&self, to: &Infrastructure) -> Option<(Access, Cluster)> {
+        self.with(|opened| {
+            let kept = opened.connection.as_ref();
+            let good = kept.filter(|kept| kept.to == *to && kept.since.elapsed() < FRESH);
+            good.map(|kept| (kept.access.clone(), kept.cluster.clone()))
+        })
+    }
+
+    pub(crate) fn set_connection(&self, to: &Infrastructure, access: Access, cluster: Cluster) {
+        let connection = Connection { to: to.clone(), since: Instant::now(), access, cluster };
+        self.with(|opened| opened.connection = Some(connection));
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Opened) -> T) -> T {
+        ask(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
