@@ -9,6 +9,7 @@ mod helm;
 mod kubeone;
 mod moto;
 mod oras;
+mod providers;
 mod registry;
 mod search;
 mod terraform;
@@ -43,7 +44,7 @@ struct Tool {
     find: fn(&Search<'_>) -> Result<PathBuf>,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
     Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
     Tool { name: "registry", variable: "HANGAR_REGISTRY", purpose: Purpose::Demo, find: registry::find },
@@ -55,6 +56,12 @@ const TOOLS: [Tool; 10] = [
         variable: "HANGAR_AWS_PROVIDER_MIRROR",
         purpose: Purpose::Test,
         find: aws_provider::find,
+    },
+    Tool {
+        name: "stand-in of terraform providers",
+        variable: "HANGAR_PROVIDER_STANDIN",
+        purpose: Purpose::Test,
+        find: providers::find,
     },
     Tool { name: "kubectl", variable: "HANGAR_KUBECTL", purpose: Purpose::Test, find: debian::kubectl },
     Tool { name: "psql", variable: "HANGAR_PSQL", purpose: Purpose::Test, find: debian::psql },

@@ -1,14 +1,18 @@
-//! What end-to-end tests stand on: the programs they need, workspaces in folders of their own, and one command of `hangar`
-//! at a time.
+//! What end-to-end tests stand on: the programs they need, workspaces in folders of their own, one command of `hangar` or
+//! of terraform at a time, and clouds that are folders.
 
+mod clouds;
 mod description;
 mod needed;
 mod run;
+mod terraform;
 mod wait;
 mod workspace;
 
+pub use clouds::{AWS, AZURE, Cloud, Clouds, GOOGLE, Provider};
 pub use description::{Access, Description, Plugin};
 pub use needed::{hangar, is_set, needed, scratch};
 pub use run::Run;
+pub use terraform::{Ended, Terraform};
 pub use wait::wait_for;
 pub use workspace::Workspace;

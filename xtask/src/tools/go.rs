@@ -98,13 +98,16 @@ impl OwnModule<'_> {
     }
 }
 
-/// The Go files and the module's own, sorted.
+/// The Go files, the module's own, and the JSON files that a program may embed, sorted.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| ["go", "mod", "sum"].iter().any(|wanted| extension == *wanted)) {
+        if path
+            .extension()
+            .is_some_and(|extension| ["go", "mod", "sum", "json"].iter().any(|wanted| extension == *wanted))
+        {
             paths.push(path);
         }
     }

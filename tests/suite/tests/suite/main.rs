@@ -11,4 +11,5 @@ mod plan;
 mod pool;
 mod pooled;
 mod secrets;
+mod standin;
 mod up;
