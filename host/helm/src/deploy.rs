@@ -42,6 +42,8 @@ pub struct Deploy<'a> {
     pub cache: &'a Path,
     /// For Helm; hooks included, readiness not.
     pub deadline: Duration,
+    /// Whether what others made may become part of the release: objects, the release itself, fields they own.
+    pub adopt: bool,
 }
 
 /// A release as it now is.
@@ -63,16 +65,23 @@ impl Releases {
     ///
     /// # Errors
     ///
-    /// [`HelmError::Pending`] for a release in somebody else's hands, which is left as it is. Every other failure leaves a
-    /// release that the same call goes on with.
+    /// [`HelmError::Pending`] for a release in somebody else's hands; [`HelmError::Foreign`], [`HelmError::NotOurs`] and
+    /// [`HelmError::FieldConflict`] for what others made, unless it is to be adopted; and whatever the API server refuses when
+    /// it is tried. All of them before anything is done. Every other failure leaves a release that the same call goes on with.
     pub async fn deploy(&self, wanted: &Deploy<'_>) -> Result<Deployed, HelmError> {
         let attempts = Attempts::new(wanted.folder, wanted.deadline);
         attempts.outlive().await?;
         let manifest = self.helm.render(&wanted.to_render(), wanted.cache).await?;
         record::check_size(wanted.chart, wanted.values, &manifest)?;
-        if let Some(record) = self.take_up(wanted).await? {
+        let there = self.take_up(wanted).await?;
+        let preview = self.preview_of(wanted, &manifest).await?;
+        if let Some(record) = there
+            && preview.is_empty()
+        {
             return Ok(Deployed { revision: record.revision, was_there: true, manifest });
         }
+        preview.allow(wanted.release.as_str(), wanted.adopt)?;
+        self.make_way(wanted, &manifest, &preview).await?;
         failpoint::hit("helm.upgrade.before");
         self.upgrade(wanted, &attempts).await?;
         failpoint::hit("helm.upgrade.after");
@@ -85,7 +94,7 @@ impl Releases {
         }
     }
 
-    /// Looks at what is there. Returns it if it is what is wanted; repairs it if it is ours and half done.
+    /// Looks at what is there. Returns it if it was made of what is wanted; repairs it if it is ours and half done.
     async fn take_up(&self, wanted: &Deploy<'_>) -> Result<Option<Record>, HelmError> {
         let Some(record) = self.latest(wanted.namespace, wanted.release).await? else { return Ok(None) };
         match &record.status {
@@ -137,16 +146,19 @@ impl Releases {
             .args(["--labels", &labels])
             .arg("--values")
             .arg(values);
-        if self.helm.has_server_side_apply() {
-            // Said out loud: `auto` would go on with what an older Helm began.
-            return command.args(["--server-side=true", "--wait=hookOnly"]);
+        let command = if wanted.adopt { command.arg("--take-ownership") } else { command };
+        if !self.helm.has_server_side_apply() {
+            return command;
         }
-        command
+        // Said out loud: `auto` would go on with what an older Helm began.
+        let command = command.args(["--server-side=true", "--wait=hookOnly"]);
+        // What is overwritten was shown before.
+        if wanted.adopt { command.arg("--force-conflicts") } else { command }
     }
 }
 
 impl<'a> Deploy<'a> {
-    fn to_render(self) -> Render<'a> {
+    pub(crate) fn to_render(self) -> Render<'a> {
         let Self { release, namespace, chart, values, kube_version, .. } = self;
         Render { release, namespace, chart, values, kube_version }
     }
@@ -165,7 +177,7 @@ fn pending(wanted: &Deploy<'_>, record: &Record) -> HelmError {
         status: record.status.as_str().to_owned(),
         revision: record.revision,
         since: record.changed_s.and_then(time).unwrap_or_else(|| "an unknown time".to_owned()),
-        by: record.actor.clone().unwrap_or_else(|| "a helm that hangar did not start".to_owned()),
+        by: record.made_by(),
     }
 }
 

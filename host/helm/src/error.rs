@@ -129,6 +129,42 @@ pub enum HelmError {
         /// What Helm said.
         detail: String,
     },
+    /// The cluster does not know the kind of an object.
+    #[error("the cluster serves no kind of `{api_version}` for {object}")]
+    NoKind {
+        /// The object.
+        object: String,
+        /// Group and version of its kind.
+        api_version: String,
+    },
+    /// The namespace may not hold so much.
+    #[error("the namespace's quota is used up: {detail}")]
+    Quota {
+        /// What the API server said.
+        detail: String,
+    },
+    /// A webhook that has to agree does not answer.
+    #[error("an admission webhook does not answer: {detail}")]
+    WebhookDown {
+        /// What the API server said.
+        detail: String,
+    },
+    /// The release is there, made by others.
+    #[error("release `{release}` is there already, made by {by}")]
+    Foreign {
+        /// The release.
+        release: String,
+        /// Who made it, as far as is known.
+        by: String,
+    },
+    /// Adopting a workload would cost its volumes.
+    #[error("{object} cannot be adopted with its volumes: {reason}")]
+    VolumesLost {
+        /// The workload.
+        object: String,
+        /// Why.
+        reason: String,
+    },
     /// Helm did not end in time; it was interrupted.
     #[error("helm did not end within {} s: {detail}", after.as_secs())]
     Deadline {
@@ -198,9 +234,22 @@ impl Hint for HelmError {
             Self::CredentialRefused => "sign in to the cloud again, then run the same command again",
             Self::Forbidden { .. } => "give the identity this permission, then run the same command again",
             Self::FieldConflict { .. } => {
-                "undo the change, or put it into the values file, then run the same command again"
+                "put the same value into the values file, or have that manager give the field up, then run the same command again"
             }
-            Self::NotOurs { .. } => "remove that object or choose another release name",
+            Self::NotOurs { .. } => {
+                "look at it with `hangar plan`; `hangar up --adopt` takes it over, or remove it, or choose another release name"
+            }
+            Self::Foreign { .. } => {
+                "look at what would change with `hangar plan`; `hangar up --adopt` takes it over, or choose another release name"
+            }
+            Self::VolumesLost { .. } => "give the chart the names that the volumes have, or move the data first",
+            Self::NoKind { .. } => {
+                "install what defines that kind first, or switch off what needs it in the values file"
+            }
+            Self::Quota { .. } => "raise the quota of the namespace, or lower the requests in the values file",
+            Self::WebhookDown { .. } => {
+                "bring up the service behind that webhook or remove the webhook, then run the same command again"
+            }
             Self::Refused { .. } => "some fields are fixed once an object is made; change the value back",
             Self::Deadline { .. } | Self::Ended { .. } => {
                 "run the same command again: it repairs what was left and goes on"

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::chart::Chart;
 use crate::error::HelmError;
 use crate::manifest::Manifest;
-use crate::release::{ACTOR, CHART, LINEAGE, ReleaseName, Status, VALUES, digest_of_label};
+use crate::release::{ACTOR, CHART, LINEAGE, Marks, ReleaseName, Status, VALUES, digest_of_label};
 use crate::values::Values;
 
 /// Largest document that is unpacked: one packed mebibyte of repetitions may hide a gibibyte.
@@ -106,6 +106,20 @@ impl Storage {
 }
 
 impl Record {
+    /// Who made a release that stands and is none of ours, in words.
+    pub(crate) fn foreign(&self, marks: &Marks) -> Option<String> {
+        let stands = matches!(self.status, Status::Deployed | Status::Failed | Status::Superseded);
+        (stands && !marks.is_of(self.lineage.as_deref())).then(|| self.made_by())
+    }
+
+    /// Who made this revision, as far as is known.
+    pub(crate) fn made_by(&self) -> String {
+        match (&self.actor, &self.lineage) {
+            (Some(actor), Some(lineage)) => format!("{actor} (journal {lineage})"),
+            _ => "a helm that hangar did not start".to_owned(),
+        }
+    }
+
     fn of(secret: &PartialObjectMeta<Secret>) -> Option<Self> {
         let labels = secret.labels();
         let label = |name: &str| labels.get(name).cloned();

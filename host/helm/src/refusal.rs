@@ -9,7 +9,7 @@ use crate::error::HelmError;
 type Meaning = fn(String) -> HelmError;
 
 /// Words of Helm, and what they mean. The first that matches counts, so the narrow ones stand before the wide ones.
-const MEANINGS: [(&str, Meaning); 21] = [
+const MEANINGS: [(&str, Meaning); 24] = [
     ("chart requires kubeversion", |detail| HelmError::KubeVersion { detail }),
     ("execution error at", |detail| HelmError::Template { detail }),
     (" executing \"", |detail| HelmError::Template { detail }),
@@ -27,6 +27,9 @@ const MEANINGS: [(&str, Meaning); 21] = [
     ("invalid ownership metadata", |detail| HelmError::NotOurs { detail }),
     ("conflict occurred while applying", |detail| HelmError::FieldConflict { detail }),
     ("conflict with \"", |detail| HelmError::FieldConflict { detail }),
+    ("failed calling webhook", |detail| HelmError::WebhookDown { detail }),
+    ("exceeded quota", |detail| HelmError::Quota { detail }),
+    ("no matches for kind", |detail| HelmError::Refused { detail }),
     // An immutable field is `Forbidden: updates to ..`, inside of what is invalid.
     (" is invalid:", |detail| HelmError::Refused { detail }),
     ("field is immutable", |detail| HelmError::Refused { detail }),

@@ -7,7 +7,7 @@ use crate::access::ClusterAccess;
 use crate::error::HelmError;
 use crate::manifest::Manifest;
 use crate::record::{Record, Storage};
-use crate::release::ReleaseName;
+use crate::release::{Marks, ReleaseName, Status};
 use crate::tool::Helm;
 
 /// The releases of one cluster, seen and changed as one identity.
@@ -55,6 +55,20 @@ impl Releases {
         Ok(self.history(namespace, release).await?.into_iter().next())
     }
 
+    /// Who made the release that stands, in words, if it is none of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`HelmError::Storage`].
+    pub async fn foreign(
+        &self,
+        namespace: &str,
+        release: &ReleaseName,
+        marks: &Marks,
+    ) -> Result<Option<String>, HelmError> {
+        Ok(self.latest(namespace, release).await?.and_then(|record| record.foreign(marks)))
+    }
+
     /// The newest revision as a strategy sees it; [`Observation::Absent`] if there is no such release.
     ///
     /// # Errors
@@ -78,11 +92,23 @@ impl Releases {
     /// [`HelmError::Storage`], [`HelmError::Unreadable`].
     pub async fn manifest(&self, namespace: &str, release: &ReleaseName) -> Result<Manifest, HelmError> {
         match self.latest(namespace, release).await? {
-            Some(record) => {
-                Manifest::parse(self.storage(namespace).document(release, record.revision).await?.manifest())
-            }
+            Some(record) => self.stored(namespace, release, record.revision).await,
             None => Ok(Manifest::default()),
         }
+    }
+
+    /// What stands by Helm's own account: the newest revision that was applied, else the newest at all.
+    pub(crate) async fn standing(&self, namespace: &str, release: &ReleaseName) -> Result<Manifest, HelmError> {
+        let history = self.history(namespace, release).await?;
+        let deployed = history.iter().find(|record| record.status == Status::Deployed);
+        match deployed.or(history.first()) {
+            Some(record) => self.stored(namespace, release, record.revision).await,
+            None => Ok(Manifest::default()),
+        }
+    }
+
+    async fn stored(&self, namespace: &str, release: &ReleaseName, revision: u32) -> Result<Manifest, HelmError> {
+        Manifest::parse(self.storage(namespace).document(release, revision).await?.manifest())
     }
 
     pub(crate) fn storage(&self, namespace: &str) -> Storage {

@@ -41,17 +41,16 @@ impl Helm {
     ///
     /// [`HelmError::ValuesRefused`], [`HelmError::Template`], [`HelmError::KubeVersion`].
     pub async fn render(&self, render: &Render<'_>, cache: &Path) -> Result<Manifest, HelmError> {
-        let path = cache.join(format!("{}.yaml", render.key(self)));
-        if let Ok(text) = fs::read_to_string(&path)
-            && let Ok(manifest) = Manifest::parse(&text)
+        let path = cache.join(format!("{}.json", render.key(self)));
+        if let Ok(kept) = fs::read(&path)
+            && let Some(manifest) = Manifest::from_kept(&kept)
         {
             return Ok(manifest);
         }
         failpoint::hit("helm.render.before");
-        let text = self.render_anew(render, cache).await?;
-        let manifest = Manifest::parse(&text)?;
+        let manifest = Manifest::parse(&self.render_anew(render, cache).await?)?;
         // A cache that cannot be written costs time and nothing else.
-        if let Err(err) = hangar_durable::write_private(&path, text.as_bytes()) {
+        if let Err(err) = hangar_durable::write_private(&path, &manifest.to_kept()) {
             tracing::warn!(path = %path.display(), error = %err, "rendered chart not kept");
         }
         Ok(manifest)

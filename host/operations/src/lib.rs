@@ -4,6 +4,7 @@
 //! what a tool prints: the drivers do. `host/cli` puts words to it, and a deployment manager can use it as it is.
 
 mod adapters;
+mod adoption;
 mod block;
 mod clock;
 mod cluster;

@@ -254,6 +254,7 @@ impl Session {
             marks,
             kube_version,
             cache: self.site.paths.cache.join("rendered"),
+            adopt: self.adopt,
         })
     }
 
@@ -300,28 +301,34 @@ impl Session {
         Ok(false)
     }
 
-    /// The envelope of what a member owes the roster now; none where it owes nothing.
-    pub(crate) async fn pool_part(
+    /// What a member owes now: each release and what of it changes in the cluster, and the envelope of it all. Nothing where
+    /// it owes nothing.
+    pub(crate) async fn pool_parts(
         &self,
         engine: &Engine,
         vault: &Arc<Vault>,
         runtime: &Runtime,
-    ) -> Result<Option<Part>, Failure> {
-        let Some(membership) = self.membership(vault).await? else { return Ok(None) };
+    ) -> Result<Vec<Part>, Failure> {
+        let Some(membership) = self.membership(vault).await? else { return Ok(Vec::new()) };
         if !membership.is_active() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
         membership.own.refresh().map_err(record)?;
         hands.trust(bundle(&membership.own));
         let owed =
             hangar_pool::owed(&pooling.strategy, &*hands, &membership.own, &pooling.intent).await.map_err(pool)?;
-        if owed.is_empty() {
-            return Ok(None);
+        if owed.phases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut parts = Vec::new();
+        for overlay in &owed.releases {
+            parts.push(Part::Release(hands.services.part(overlay).await?));
         }
         let mut phases = pooling.strategy.outline(&pooling.intent, &membership.own.view()).await.map_err(strategy)?;
-        phases.retain(|phase| owed.contains(&phase.name));
-        Ok(Some(Part::Pool(Envelope { pool: pooling.pool_name(), goal: "operate".into(), phases })))
+        phases.retain(|phase| owed.phases.contains(&phase.name));
+        parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: "operate".into(), phases }));
+        Ok(parts)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The release of the services, as the operator, the infrastructure and the strategy want it together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hangar_engine::{StepContext, StepError};
-use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, ReleaseName, Releases, Values};
+use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Values};
 use hangar_kube::Cluster;
 use hangar_kube::rollout::{self, Level, Target};
 use hangar_plan::hint::Hint as _;
+use hangar_plan::plan;
 use hangar_plan::strategy::observation::Observation;
 use serde_json::Value;
 
@@ -30,6 +31,8 @@ pub(crate) struct Services {
     pub(crate) marks: Marks,
     pub(crate) kube_version: String,
     pub(crate) cache: PathBuf,
+    /// Whether what others made may become part of the release.
+    pub(crate) adopt: bool,
 }
 
 impl Services {
@@ -39,19 +42,42 @@ impl Services {
         self.releases.observe(&self.namespace, &name).await.map_err(failed)
     }
 
-    /// Whether the release stands with exactly these values of this chart.
+    /// Whether the release stands with exactly these values of this chart, and nobody has changed it in the cluster since.
     pub(crate) async fn is_applied(&self, overlay: &str) -> Result<bool, StepError> {
         let values = self.values(overlay)?;
         let Some(record) = self.releases.latest(&self.namespace, &self.release).await.map_err(failed)? else {
             return Ok(false);
         };
-        Ok(record.status.as_str() == "deployed"
+        let is_recorded = record.status.as_str() == "deployed"
             && record.values_digest == Some(values.digest())
-            && record.chart_digest == Some(self.chart.digest()))
+            && record.chart_digest == Some(self.chart.digest());
+        Ok(is_recorded && self.preview(&values).await?.is_empty())
+    }
+
+    /// What of the cluster would change, as a part of a plan.
+    pub(crate) async fn part(&self, overlay: &str) -> Result<plan::Release, StepError> {
+        let preview = self.preview(&self.values(overlay)?).await?;
+        Ok(plan::Release {
+            name: self.release.to_string(),
+            namespace: self.namespace.clone(),
+            chart: format!("{} {}", self.chart.name(), self.chart.version()),
+            changes: preview.lines(),
+        })
+    }
+
+    /// Whether a release of this name stands that is none of ours.
+    pub(crate) async fn is_foreign(&self) -> Result<bool, StepError> {
+        let foreign = self.releases.foreign(&self.namespace, &self.release, &self.marks).await;
+        Ok(foreign.map_err(failed)?.is_some())
+    }
+
+    async fn preview(&self, values: &Values) -> Result<Preview, StepError> {
+        // Nothing is written for a look.
+        self.releases.preview(&self.deploy(values, Path::new(""))).await.map_err(failed)
     }
 
     /// Waits for a helm that an earlier attempt has started and that still lives.
-    pub(crate) async fn settle(&self, folder: &std::path::Path) -> Result<(), StepError> {
+    pub(crate) async fn settle(&self, folder: &Path) -> Result<(), StepError> {
         hangar_helm::settle(folder, DEADLINE).await.map(drop).map_err(failed)
     }
 
@@ -59,17 +85,7 @@ impl Services {
     pub(crate) async fn apply(&self, cx: &StepContext, overlay: &str) -> Result<(), StepError> {
         let values = self.values(overlay)?;
         let folder = cx.folder().map_err(StepError::outside)?;
-        let wanted = Deploy {
-            release: &self.release,
-            namespace: &self.namespace,
-            chart: &self.chart,
-            values: &values,
-            marks: &self.marks,
-            kube_version: &self.kube_version,
-            folder: &folder,
-            cache: &self.cache,
-            deadline: DEADLINE,
-        };
+        let wanted = self.deploy(&values, &folder);
         let deployed = self.releases.deploy(&wanted).await.map_err(failed)?;
         let targets = targets(&deployed.manifest);
         let waiting = |text: &str| cx.waiting(text);
@@ -77,12 +93,27 @@ impl Services {
     }
 
     /// Takes the release away; one that is not there is away. Volumes stay until their namespace goes.
-    pub(crate) async fn uninstall(&self, folder: &std::path::Path) -> Result<(), crate::failure::Failure> {
+    pub(crate) async fn uninstall(&self, folder: &Path) -> Result<(), crate::failure::Failure> {
         hangar_durable::private_dir(folder).map_err(|err| {
             crate::failure::Failure::of(crate::failure::Cause::Outside, "cannot make a folder for helm", err)
         })?;
         let gone = self.releases.uninstall(&self.namespace, &self.release, folder, DEADLINE).await;
         gone.map(drop).map_err(|err| failed(err).into())
+    }
+
+    fn deploy<'a>(&'a self, values: &'a Values, folder: &'a Path) -> Deploy<'a> {
+        Deploy {
+            release: &self.release,
+            namespace: &self.namespace,
+            chart: &self.chart,
+            values,
+            marks: &self.marks,
+            kube_version: &self.kube_version,
+            folder,
+            cache: &self.cache,
+            deadline: DEADLINE,
+            adopt: self.adopt,
+        }
     }
 
     fn values(&self, overlay: &str) -> Result<Values, StepError> {
@@ -99,6 +130,7 @@ fn targets(manifest: &Manifest) -> Vec<Target> {
             "StatefulSet" => Some(Target::StatefulSet(object.name.clone(), Level::Running)),
             "Deployment" => Some(Target::Deployment(object.name.clone(), Level::Ready)),
             "Job" => Some(Target::Job(object.name.clone())),
+            "Service" if manifest.is_load_balancer(object) => Some(Target::Service(object.name.clone())),
             _ => None,
         })
         .collect()
@@ -111,7 +143,11 @@ fn failed(err: HelmError) -> StepError {
         | HelmError::ValuesShape
         | HelmError::ValuesRefused { .. }
         | HelmError::Chart { .. } => StepError::refused(err),
-        HelmError::Pending { .. } => StepError::person(err),
+        HelmError::Pending { .. }
+        | HelmError::Foreign { .. }
+        | HelmError::NotOurs { .. }
+        | HelmError::FieldConflict { .. }
+        | HelmError::VolumesLost { .. } => StepError::person(err),
         _ => StepError::outside(err),
     };
     match hint {

@@ -43,6 +43,8 @@ pub struct Session {
     pub waiting: Arc<dyn Fn(&str) + Send + Sync>,
     /// Shown the plan, says whether to go on.
     pub approve: Approve,
+    /// Whether what others made of the services may be taken over.
+    pub adopt: bool,
 }
 
 /// What a run came to.
@@ -57,9 +59,9 @@ pub enum Outcome {
 }
 
 /// Everything of one run that is planned before anybody says yes.
-struct Prepared {
-    engine: Engine,
-    provider: Provider,
+pub(crate) struct Prepared {
+    pub(crate) engine: Engine,
+    pub(crate) provider: Provider,
     driver: Arc<Driver>,
     stack_plan: StackPlan,
     precious: Vec<String>,
@@ -94,7 +96,8 @@ impl Session {
             return Ok(Outcome::Declined);
         }
         self.refuse_precious(&prepared)?;
-        let changed = self.lay_down(&prepared, &plan, &vault, &runtime).await?;
+        let mut changed = self.lay_down(&prepared, &plan, &vault, &runtime).await?;
+        changed |= self.take_over(&prepared, &plan, &vault).await?;
         let pooled = self.operate(&prepared.engine, &vault, &runtime).await?;
         Ok(if changed || pooled || !plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
     }
@@ -182,9 +185,8 @@ impl Session {
                 if !hangar_kube::namespace::is_ready(&cluster, &namespace).await.map_err(kube)? {
                     plan.parts.push(Part::Namespace(plan::Namespace { name: namespace }));
                 }
-                if let Some(part) = self.pool_part(&prepared.engine, vault, runtime).await? {
-                    plan.parts.push(part);
-                }
+                plan.parts.extend(self.pool_parts(&prepared.engine, vault, runtime).await?);
+                plan.parts.extend(self.adoption_part(prepared, vault, &stands).await?);
             }
         }
         Ok(plan)

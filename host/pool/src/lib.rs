@@ -22,7 +22,7 @@ pub use drive::{Drive, Tell, Until};
 pub use error::PoolError;
 pub use expectation::{describe, holds};
 pub use hands::Hands;
-pub use owed::owed;
+pub use owed::{Owed, owed};
 pub use own::{OwnRecord, RecordError};
 pub use strategy::{Strategy, StrategyFailure};
 

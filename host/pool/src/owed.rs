@@ -15,7 +15,16 @@ use crate::strategy::Strategy;
 /// Rounds after which a strategy has lost its way.
 const ROUNDS: usize = 30;
 
-/// Names the phases of the steps that would act now; none where everything is as it should be. Looks only.
+/// What a member owes: what would act now, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owed {
+    /// Phases of the steps that would act.
+    pub phases: Vec<String>,
+    /// Values over the operator's, of each release that would be applied.
+    pub releases: Vec<String>,
+}
+
+/// Says what would act now; nothing where everything is as it should be. Looks only.
 ///
 /// Steps that are done already are passed over as the engine would; what comes after the first that would act is not
 /// known yet.
@@ -28,7 +37,7 @@ pub async fn owed(
     hands: &dyn Hands,
     own: &OwnRecord,
     intent: &Intent,
-) -> Result<Vec<String>, PoolError> {
+) -> Result<Owed, PoolError> {
     let mut memory = Memory::default();
     let mut done: Vec<String> = Vec::new();
     let mut intent = intent.clone();
@@ -45,23 +54,34 @@ pub async fn owed(
         match strategy.decide(&intent, &roster, &facts).await.map_err(PoolError::Strategy)? {
             Decision::Look(probes) => memory.keep(hands.look(&probes).await.map_err(PoolError::Look)?),
             Decision::Steps(steps) => {
-                let mut phases = Vec::new();
+                let mut owed = Owed::default();
                 for step in &steps {
-                    if !is_done(step, hands, own).await? && !phases.contains(&step.phase) {
-                        phases.push(step.phase.clone());
+                    if !is_done(step, hands, own).await? {
+                        owed.add(step);
                     }
                 }
-                if !phases.is_empty() {
-                    return Ok(phases);
+                if !owed.phases.is_empty() {
+                    return Ok(owed);
                 }
                 done.extend(steps.into_iter().map(|step| step.key));
             }
             Decision::Wait(_) | Decision::Awaiting(_) | Decision::Done(_) | Decision::Blocked(_) => {
-                return Ok(Vec::new());
+                return Ok(Owed::default());
             }
         }
     }
     Err(PoolError::Undecided(ROUNDS))
+}
+
+impl Owed {
+    fn add(&mut self, step: &Step) {
+        if !self.phases.contains(&step.phase) {
+            self.phases.push(step.phase.clone());
+        }
+        if let Action::ApplyRelease(overlay) = &step.action {
+            self.releases.push(overlay.clone());
+        }
+    }
 }
 
 async fn is_done(step: &Step, hands: &dyn Hands, own: &OwnRecord) -> Result<bool, PoolError> {

@@ -49,8 +49,14 @@ pub(crate) fn open(
             })
         })
     };
-    let session =
-        Session { site, program, progress: Arc::clone(&lines) as Arc<dyn hangar_engine::Progress>, waiting, approve };
+    let session = Session {
+        site,
+        program,
+        progress: Arc::clone(&lines) as Arc<dyn hangar_engine::Progress>,
+        waiting,
+        approve,
+        adopt: false,
+    };
     Ok((session, lines))
 }
 

@@ -23,6 +23,12 @@ pub(crate) struct UpArgs {
     /// Show the plan and change nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+    /// Take over what others made of the services
+    ///
+    /// Objects made by hand or by another tool, a release of another journal, and fields that others own become part of our
+    /// release. The plan names each of them. No volume is replaced; where one would be, it is refused.
+    #[arg(long)]
+    adopt: bool,
 }
 
 /// Take the instance down
@@ -53,7 +59,8 @@ pub(crate) async fn run(
     output: Output,
     environment: Arc<Environment>,
 ) -> Result<(), Failure> {
-    let (session, lines) = open(global, consent(args.yes, args.dry_run), output, environment)?;
+    let (mut session, lines) = open(global, consent(args.yes, args.dry_run), output, environment)?;
+    session.adopt = args.adopt;
     let outcome = session.up().await;
     lines.finish();
     let name = session.site.workspace.instance.name.to_string();

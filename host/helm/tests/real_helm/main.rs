@@ -5,6 +5,8 @@ mod chart_values;
 #[path = "../../../kube/tests/real_cluster/control_plane.rs"]
 mod control_plane;
 mod example;
+mod previews;
 mod refusals;
 mod releases;
+mod stage;
 mod tool;

@@ -1,149 +1,16 @@
 //! Releases on the real control plane with the real Helm: forward from every state, and what cannot be is explained.
 
-use std::path::Path;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, ensure};
-use hangar_helm::{Chart, ClusterAccess, Deploy, Deployed, HelmError, Marks, ReleaseName, Releases, Status, Values};
+use anyhow::{Context as _, Result};
+use hangar_helm::{ClusterAccess, HelmError, Releases, Status, Values};
 use hangar_plan::strategy::observation::Observation;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::control_plane::{ADMIN, NOBODY, SOON, control_plane, new_namespace};
+use crate::control_plane::{ADMIN, NOBODY, SOON, control_plane};
+use crate::stage::{Stage, releases};
 use crate::{example, tool};
-
-/// One release in a namespace of its own, made of a chart of one ConfigMap.
-struct Stage {
-    releases: Releases,
-    namespace: String,
-    release: ReleaseName,
-    chart: TempDir,
-    folder: TempDir,
-}
-
-impl Stage {
-    async fn new(namespace: &str) -> Result<Self> {
-        let stage = Self {
-            releases: releases(ADMIN).await?,
-            namespace: namespace.to_owned(),
-            release: ReleaseName::new("dss")?,
-            chart: tempfile::tempdir()?,
-            folder: tempfile::tempdir()?,
-        };
-        new_namespace(&control_plane()?.client(ADMIN).await?, namespace).await?;
-        stage.template("Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.2.3\n")?;
-        let map =
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: small\ndata:\n  key: {{ .Values.key | quote }}\n";
-        stage.template("templates/map.yaml", map)?;
-        Ok(stage)
-    }
-
-    fn template(&self, name: &str, content: &str) -> Result<()> {
-        let path = self.chart.path().join(name);
-        std::fs::create_dir_all(path.parent().context("no folder")?)?;
-        Ok(std::fs::write(path, content)?)
-    }
-
-    /// A job that Helm waits for, and that nobody runs.
-    fn hook(&self) -> Result<()> {
-        self.template(
-            "templates/hook.yaml",
-            "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: hook\n  annotations: {helm.sh/hook: 'pre-install,pre-upgrade'}\n\
-             spec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{name: x, image: x}]\n",
-        )
-    }
-
-    async fn deploy_in(&self, folder: &Path, lineage: &str, values: Value) -> Result<Deployed, HelmError> {
-        let (chart, values) = (Chart::open(self.chart.path())?, Values::layered([values])?);
-        let marks = Marks { lineage: lineage.to_owned(), actor: "ana@build-3".to_owned() };
-        let wanted = Deploy {
-            release: &self.release,
-            namespace: &self.namespace,
-            chart: &chart,
-            values: &values,
-            marks: &marks,
-            kube_version: tool::KUBE_VERSION,
-            folder,
-            cache: &tool::cache(),
-            deadline: SOON,
-        };
-        self.releases.deploy(&wanted).await
-    }
-
-    async fn deploy(&self, values: Value) -> Result<Deployed, HelmError> {
-        self.deploy_in(self.folder.path(), "journal-1", values).await
-    }
-
-    async fn status(&self) -> Result<Vec<(u32, Status)>> {
-        let history = self.releases.history(&self.namespace, &self.release).await?;
-        Ok(history.into_iter().map(|record| (record.revision, record.status)).collect())
-    }
-
-    /// Leaves the release pending as a host does that is killed together with its Helm.
-    async fn kill_helm_in_the_middle(&self, lineage: &str) -> Result<()> {
-        self.hook()?;
-        let folder = tempfile::tempdir()?;
-        let deploy = self.deploy_in(folder.path(), lineage, json!({"key": "interrupted"}));
-        tokio::select! {
-            ended = deploy => anyhow::bail!("{ended:?}"),
-            waited = self.wait_for_hook() => waited?,
-        }
-        let spool = hangar_exec::Spool::new(folder.path().join("helm-1"));
-        let hangar_exec::Found::Living(mut helm) = hangar_exec::find(&spool)? else { anyhow::bail!("no helm") };
-        helm.kill();
-        helm.wait().await;
-        Api::<Job>::namespaced(self.client().await?, &self.namespace)
-            .delete("hook", &DeleteParams::background())
-            .await?;
-        std::fs::remove_file(self.chart.path().join("templates/hook.yaml"))?;
-        Ok(())
-    }
-
-    async fn wait_for_hook(&self) -> Result<()> {
-        let jobs: Api<Job> = Api::namespaced(self.client().await?, &self.namespace);
-        let started = tokio::time::Instant::now();
-        while jobs.get_opt("hook").await?.is_none_or(|job| job.status.is_none_or(|status| status.active.is_none())) {
-            ensure!(started.elapsed() < SOON, "no hook");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
-    }
-
-    async fn client(&self) -> Result<kube::Client> {
-        control_plane()?.client(ADMIN).await
-    }
-
-    async fn key(&self) -> Result<String> {
-        let maps: Api<ConfigMap> = Api::namespaced(self.client().await?, &self.namespace);
-        maps.get("small").await?.data.and_then(|mut data| data.remove("key")).context("no key")
-    }
-
-    async fn helm(&self, arguments: &[&str]) -> Result<Value> {
-        let kubeconfig = self.folder.path().join("own-kubeconfig");
-        std::fs::write(&kubeconfig, control_plane()?.kubeconfig(ADMIN).to_string())?;
-        let helm = hangar_exec::Command::new(tool::helm_path()?)
-            .env("HOME", self.folder.path())
-            .env("KUBECONFIG", &kubeconfig)
-            .args(arguments)
-            .args(["--namespace", &self.namespace, "--output", "json"]);
-        let output = helm.output(self.folder.path(), SOON).await?;
-        ensure!(output.exit.is_success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
-}
-
-async fn releases(token: &str) -> Result<Releases> {
-    let plane = control_plane()?;
-    // The token stands in the environment, not in the file.
-    let mut kubeconfig = plane.kubeconfig(token);
-    kubeconfig["users"][0]["user"] = json!({});
-    let access = ClusterAccess { kubeconfig: kubeconfig.to_string().into(), token: Some(token.into()) };
-    Ok(Releases::new(tool::helm().await?, plane.client(token).await?, access))
-}
 
 #[tokio::test]
 async fn the_same_again_does_nothing_and_something_else_upgrades() -> Result<()> {
@@ -229,13 +96,15 @@ async fn an_upgrade_that_was_killed_is_repaired_forward() -> Result<()> {
 
 #[tokio::test]
 async fn a_pending_release_of_others_is_explained_and_left_alone() -> Result<()> {
-    let stage = Stage::new("theirs").await?;
+    let mut stage = Stage::new("theirs").await?;
     stage.deploy(json!({"key": "before"})).await?;
+    stage.adopt = true;
     stage.kill_helm_in_the_middle("journal-of-others").await?;
     let before = stage.status().await?;
     let err = stage.deploy(json!({"key": "after"})).await;
     let Err(HelmError::Pending { status, revision, by, since, .. }) = &err else { anyhow::bail!("{err:?}") };
-    assert_eq!((status.as_str(), *revision, by.as_str()), ("pending-upgrade", 2, "ana-build-3"));
+    assert_eq!((status.as_str(), *revision), ("pending-upgrade", 2));
+    assert_eq!(by, "ana-build-3 (journal journal-of-others)");
     assert!(since.starts_with("20"), "{since}");
     assert_eq!(stage.status().await?, before);
     assert_eq!(stage.key().await?, "before");
@@ -278,9 +147,10 @@ async fn what_somebody_else_changed_is_not_overwritten() -> Result<()> {
     let err = stage.deploy(json!({"key": "two"})).await;
     assert!(matches!(&err, Err(HelmError::FieldConflict { detail }) if detail.contains("kubectl-edit")), "{err:?}");
     assert_eq!(stage.key().await?, "theirs");
-    // Once it is undone, the same call goes on from the failed revision.
+    // It was refused before Helm began: no revision has failed.
+    assert_eq!(stage.status().await?, [(1, Status::Deployed)]);
     maps.delete("small", &DeleteParams::default()).await?;
-    assert_eq!(stage.deploy(json!({"key": "two"})).await?.revision, 3);
+    assert_eq!(stage.deploy(json!({"key": "two"})).await?.revision, 2);
     Ok(())
 }
 
@@ -358,7 +228,7 @@ async fn our_chart_is_taken_by_the_real_api_and_changed_in_place() -> Result<()>
         matches!(&err, Err(HelmError::Refused { detail }) if detail.contains("updates to statefulset spec")),
         "{err:?}"
     );
-    assert_eq!(stage.deploy(example::values()).await?.revision, 5);
+    assert_eq!(stage.deploy(example::values()).await?.revision, 4);
     let folder = tempfile::tempdir()?;
     stage.releases.uninstall("ours", &stage.release, folder.path(), SOON).await?;
     stage.releases.uninstall("ours", &stage.release, folder.path(), SOON).await?;

@@ -1,0 +1,186 @@
+//! The objects of a cluster: what stands, and what would come of an apply.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, Status};
+use kube::{Api, Client};
+use serde_json::Value;
+
+use crate::error::HelmError;
+use crate::manifest::Object;
+
+/// Field manager of Helm 4: whoever runs `helm` by hand after us owns the same fields.
+pub(crate) const HELM: &str = "helm";
+
+/// Part of what the API server says of a namespace that is not there.
+const NO_NAMESPACE: &str = "namespaces \"";
+
+/// The objects of a cluster, by the kinds it serves.
+pub(crate) struct Live<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    /// Kinds of each group and version that was asked for.
+    kinds: BTreeMap<String, Vec<APIResource>>,
+}
+
+/// What came of trying an apply.
+pub(crate) enum Tried {
+    /// It would be this.
+    Accepted(Value),
+    /// Others own fields that would change.
+    Conflicts(Vec<Owned>),
+    /// The namespace is not there yet.
+    NoNamespace,
+    /// A StatefulSet's fields that can only be set when it is made would change.
+    Immutable(String),
+}
+
+/// A field that somebody else owns.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owned {
+    /// Who, as a field manager, such as `kubectl-edit`.
+    pub manager: String,
+    /// Such as `.spec.replicas`.
+    pub field: String,
+}
+
+impl<'a> Live<'a> {
+    /// Asks the cluster which kinds it serves of the groups that these objects name.
+    pub(crate) async fn of(
+        client: &'a Client,
+        namespace: &'a str,
+        objects: impl Iterator<Item = &Object>,
+    ) -> Result<Self, HelmError> {
+        let mut kinds = BTreeMap::new();
+        for object in objects {
+            let version = object.api_version.as_str();
+            if kinds.contains_key(version) {
+                continue;
+            }
+            let served = match version.contains('/') {
+                true => client.list_api_group_resources(version).await,
+                false => client.list_core_api_resources(version).await,
+            };
+            let served = match served {
+                Ok(list) => list.resources,
+                Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+                Err(err) => return Err(refused(object, err)),
+            };
+            kinds.insert(version.to_owned(), served);
+        }
+        Ok(Self { client, namespace, kinds })
+    }
+
+    /// Whether the cluster serves the kind of an object.
+    pub(crate) fn serves(&self, object: &Object) -> bool {
+        self.kind(object).is_some()
+    }
+
+    /// What stands under the name of an object.
+    pub(crate) async fn read(&self, object: &Object) -> Result<Option<Value>, HelmError> {
+        let found = self.api(object)?.get_opt(&object.name).await.map_err(|err| refused(object, err))?;
+        Ok(found.map(|found| serde_json::to_value(found).expect("what came as JSON has a JSON form")))
+    }
+
+    /// Applies nothing: the server does all it would do, admission included, but for keeping the outcome.
+    pub(crate) async fn try_apply(&self, object: &Object, wanted: &Value) -> Result<Tried, HelmError> {
+        match self.request(object, wanted, false).await {
+            Ok(object) => Ok(Tried::Accepted(object)),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let owned = owned_by_others(&status);
+                if owned.is_empty() { self.take(object, wanted).await } else { Ok(Tried::Conflicts(owned)) }
+            }
+            Err(err) => tried(object, err),
+        }
+    }
+
+    /// The same, as if the fields of others were ours.
+    pub(crate) async fn take(&self, object: &Object, wanted: &Value) -> Result<Tried, HelmError> {
+        match self.request(object, wanted, true).await {
+            Ok(object) => Ok(Tried::Accepted(object)),
+            Err(err) => tried(object, err),
+        }
+    }
+
+    async fn request(&self, object: &Object, wanted: &Value, force: bool) -> Result<Value, kube::Error> {
+        let Ok(api) = self.api(object) else { return Ok(wanted.clone()) };
+        let mut params = PatchParams::apply(HELM).dry_run();
+        params.force = force;
+        let answer: DynamicObject = api.patch(&object.name, &params, &Patch::Apply(wanted)).await?;
+        Ok(serde_json::to_value(answer).expect("what came as JSON has a JSON form"))
+    }
+
+    fn kind(&self, object: &Object) -> Option<&APIResource> {
+        let served = self.kinds.get(&object.api_version)?;
+        served.iter().find(|one| one.kind == object.kind && !one.name.contains('/'))
+    }
+
+    fn api(&self, object: &Object) -> Result<Api<DynamicObject>, HelmError> {
+        let kind = self
+            .kind(object)
+            .ok_or_else(|| HelmError::NoKind { object: object.to_string(), api_version: object.api_version.clone() })?;
+        let (group, version) = object.api_version.split_once('/').unwrap_or(("", object.api_version.as_str()));
+        let resource = ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: object.api_version.clone(),
+            kind: object.kind.clone(),
+            plural: kind.name.clone(),
+        };
+        Ok(if kind.namespaced {
+            let namespace = object.namespace.as_deref().unwrap_or(self.namespace);
+            Api::namespaced_with(self.client.clone(), namespace, &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        })
+    }
+}
+
+fn tried(object: &Object, err: kube::Error) -> Result<Tried, HelmError> {
+    if let kube::Error::Api(status) = &err {
+        if status.code == 404 && status.message.contains(NO_NAMESPACE) {
+            return Ok(Tried::NoNamespace);
+        }
+        if object.kind == "StatefulSet" && status.message.contains("updates to statefulset spec") {
+            return Ok(Tried::Immutable(status.message.clone()));
+        }
+    }
+    Err(refused(object, err))
+}
+
+/// The fields of others than Helm, each once. What an older Helm set by merging is taken over by a newer one.
+fn owned_by_others(status: &Status) -> Vec<Owned> {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let owned = causes.filter(|cause| cause.reason == "FieldManagerConflict").map(|cause| Owned {
+        // The API server says `conflict with "NAME" using v1`.
+        manager: cause.message.split('"').nth(1).unwrap_or(&cause.message).to_owned(),
+        field: cause.field.clone(),
+    });
+    let mut owned: Vec<_> = owned.filter(|owned| owned.manager != HELM).collect();
+    owned.sort();
+    owned.dedup();
+    owned
+}
+
+/// Tells what a refusal means for one object.
+pub(crate) fn refused(object: &Object, err: kube::Error) -> HelmError {
+    let status = match err {
+        kube::Error::Api(status) => status,
+        err => return HelmError::storage(format!("look at {object}"), err),
+    };
+    let said = status.message.as_str();
+    let detail =
+        if said.contains(&format!("\"{}\"", object.name)) { said.to_owned() } else { format!("{object}: {said}") };
+    match status.code {
+        401 => HelmError::CredentialRefused,
+        403 if said.contains("exceeded quota") => HelmError::Quota { detail },
+        403 if said.contains("is forbidden: User") => HelmError::Forbidden { detail },
+        500 if said.contains("failed calling webhook") => HelmError::WebhookDown { detail },
+        400..=499 => HelmError::Refused { detail },
+        // A field of the wrong type, which the API server takes for a failure of its own.
+        500 if said.contains("failed to create typed patch object") => HelmError::Refused { detail },
+        _ => HelmError::storage(format!("look at {object}"), kube::Error::Api(status)),
+    }
+}
