@@ -47,8 +47,8 @@ pub enum CredentialValue {
     Aws { access_key_id: String, secret_access_key: SecretString, session_token: Option<SecretString> },
     /// A certificate chain and its key, both PEM.
     ClientTls { certificate: String, key: SecretString },
-    /// The text of a kubeconfig, and which of its contexts.
-    Kubeconfig { text: SecretString, context: Option<String> },
+    /// The text of a kubeconfig, the folder that its relative paths start from, and which of its contexts.
+    Kubeconfig { text: SecretString, folder: PathBuf, context: Option<String> },
 }
 
 /// Why a credential could not be read. Never carries what was read.
@@ -113,7 +113,8 @@ impl Credential {
                 CredentialValue::ClientTls { certificate: read(certificate)?, key: read(key)?.into() }
             }
             Self::Kubeconfig { file, context } => {
-                CredentialValue::Kubeconfig { text: read(file)?.into(), context: context.clone() }
+                let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+                CredentialValue::Kubeconfig { text: read(file)?.into(), folder, context: context.clone() }
             }
         })
     }

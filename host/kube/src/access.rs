@@ -1,6 +1,7 @@
 //! What is needed to reach one API server.
 
 use std::fmt;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -56,21 +57,24 @@ impl fmt::Debug for Access {
 impl Access {
     /// Reads the access of one context of a kubeconfig; none takes the current one.
     ///
-    /// Files that it names are read now. Programs that it names are never run: the host makes tokens itself.
+    /// Files that it names are read now; relative paths start from `folder`, which is the kubeconfig's own. Programs that it
+    /// names are never run: they would bring their own environment, and the host makes tokens itself.
     ///
     /// # Errors
     ///
-    /// [`KubeError::Access`] for what cannot be read, and for contexts without certificate check, with a password, or with
-    /// a credential program.
-    pub async fn from_kubeconfig(text: &SecretString, context: Option<&str>) -> Result<Self, KubeError> {
-        let parsed = Kubeconfig::from_yaml(text.expose_secret()).map_err(|err| unusable("not a kubeconfig", err))?;
+    /// [`KubeError::Access`] for what cannot be read, and [`KubeError::Kubeconfig`] for contexts without certificate check,
+    /// with a password, with a credential program, or as somebody else.
+    pub async fn from_kubeconfig(text: &SecretString, folder: &Path, context: Option<&str>) -> Result<Self, KubeError> {
+        let mut parsed =
+            Kubeconfig::from_yaml(text.expose_secret()).map_err(|err| unusable("not a kubeconfig", err))?;
         let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-        refuse_programs(&parsed, context)?;
+        absolute(&mut parsed, folder);
+        refuse_ways(&parsed, context)?;
         let config = kube::Config::from_custom_kubeconfig(parsed, &options)
             .await
             .map_err(|err| unusable("the kubeconfig's context cannot be used", err))?;
         if config.accept_invalid_certs {
-            return Err(refused("the kubeconfig switches certificate checks off"));
+            return Err(way("it switches certificate checks off", "put the authority of the API into the kubeconfig"));
         }
         Ok(Self {
             endpoint: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
@@ -119,20 +123,51 @@ fn to_pem(authorities: &[Vec<u8>]) -> String {
     authorities.iter().map(block).collect()
 }
 
-fn refuse_programs(parsed: &Kubeconfig, context: Option<&str>) -> Result<(), KubeError> {
+/// Files are named from where the kubeconfig is, not from where the host happens to run.
+fn absolute(parsed: &mut Kubeconfig, folder: &Path) {
+    let from_folder = |path: &mut Option<String>| {
+        if let Some(path) = path {
+            *path = folder.join(&*path).to_string_lossy().into_owned();
+        }
+    };
+    for cluster in parsed.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        from_folder(&mut cluster.certificate_authority);
+    }
+    for auth in parsed.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()) {
+        for path in [&mut auth.client_certificate, &mut auth.client_key, &mut auth.token_file] {
+            from_folder(path);
+        }
+    }
+}
+
+/// How to come by a kubeconfig that holds what it needs.
+const LASTING: &str =
+    "make one that holds a token: `kubectl create token ACCOUNT --duration 24h`, or bind a token to a slot";
+
+fn refuse_ways(parsed: &Kubeconfig, context: Option<&str>) -> Result<(), KubeError> {
     let context = context.or(parsed.current_context.as_deref());
     let chosen = parsed.contexts.iter().find(|named| Some(named.name.as_str()) == context);
+    if let Some(context) = context
+        && chosen.is_none()
+    {
+        let there: Vec<&str> = parsed.contexts.iter().map(|named| named.name.as_str()).collect();
+        let detail = format!("it has no context `{context}`, only: {}", there.join(", "));
+        return Err(way(&detail, "name another with `context` in its `credential` block"));
+    }
     let user = chosen.and_then(|named| named.context.as_ref()).and_then(|context| context.user.as_deref());
     let auth = parsed.auth_infos.iter().find(|named| Some(named.name.as_str()) == user);
     match auth.and_then(|named| named.auth_info.as_ref()) {
         Some(AuthInfo { exec: Some(exec), .. }) => {
             let program = exec.command.as_deref().unwrap_or("a program");
-            Err(refused(&format!("the kubeconfig wants `{program}` run for a token, which the host never does")))
+            Err(way(&format!("it wants `{program}` run for a token, which the host never does"), LASTING))
         }
-        Some(AuthInfo { auth_provider: Some(_), .. }) => {
-            Err(refused("the kubeconfig names an authentication provider"))
+        Some(AuthInfo { auth_provider: Some(_), .. }) => Err(way("it names an authentication provider", LASTING)),
+        Some(AuthInfo { password: Some(_), .. }) => {
+            Err(way("it carries a password, which no API server takes", LASTING))
         }
-        Some(AuthInfo { password: Some(_), .. }) => Err(refused("the kubeconfig carries a password")),
+        Some(AuthInfo { impersonate: Some(user), .. }) => {
+            Err(way(&format!("it acts as `{user}`, which the host would not do"), LASTING))
+        }
         _ => Ok(()),
     }
 }
@@ -149,7 +184,7 @@ fn credential(auth: &AuthInfo) -> Result<Credential, KubeError> {
     let key = load(auth.client_key_data.as_ref().map(|key| key.expose_secret()), auth.client_key.as_deref())?;
     match (certificate, key) {
         (Some(certificate_pem), Some(key)) => Ok(Credential::ClientTls { certificate_pem, key_pem: key.into() }),
-        _ => Err(refused("the kubeconfig holds neither a token nor a client certificate with its key")),
+        _ => Err(way("it holds neither a token nor a client certificate with its key", LASTING)),
     }
 }
 
@@ -166,6 +201,10 @@ fn load(data: Option<&str>, path: Option<&str>) -> Result<Option<String>, KubeEr
     String::from_utf8(bytes).map(Some).map_err(|_| refused("a certificate or key is no PEM"))
 }
 
+fn way(detail: &str, cure: &'static str) -> KubeError {
+    KubeError::Kubeconfig { detail: detail.to_owned(), cure }
+}
+
 fn refused(detail: &str) -> KubeError {
     KubeError::Access { detail: detail.to_owned(), err: None }
 }
@@ -176,6 +215,8 @@ fn unusable(detail: &str, err: impl std::error::Error + Send + Sync + 'static) -
 
 #[cfg(test)]
 mod tests {
+    use hangar_plan::hint::Hint as _;
+
     use super::*;
     use crate::pem::tests::self_signed;
 
@@ -190,7 +231,7 @@ mod tests {
     }
 
     async fn why_not(cluster: &str, user: &str) -> String {
-        match Access::from_kubeconfig(&kubeconfig(cluster, user), None).await {
+        match Access::from_kubeconfig(&kubeconfig(cluster, user), "".as_ref(), None).await {
             Ok(access) => format!("{access:?}"),
             Err(err) => err.to_string(),
         }
@@ -201,7 +242,7 @@ mod tests {
         let (ca, _) = self_signed("ca.example")?;
         let cluster =
             format!("certificate-authority-data: {}, tls-server-name: other.example", BASE64_STANDARD.encode(&ca));
-        let access = Access::from_kubeconfig(&kubeconfig(&cluster, "token: sesame"), None).await?;
+        let access = Access::from_kubeconfig(&kubeconfig(&cluster, "token: sesame"), "".as_ref(), None).await?;
         assert_eq!(access.endpoint, "https://api.example:6443");
         assert_eq!(access.server_name.as_deref(), Some("other.example"));
         let given = access.ca_pem.clone().unwrap_or_default();
@@ -219,6 +260,33 @@ mod tests {
         );
         assert!(why_not("", "username: a, password: b").await.contains("password"));
         assert!(why_not("", "username: a").await.contains("neither a token nor a client certificate"));
+        assert!(why_not("", "token: t, as: root").await.contains("acts as `root`"));
+        assert!(why_not("", "auth-provider: {name: gcp, config: {}}").await.contains("authentication provider"));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_how_to_come_by_a_better_one() {
+        let exec = kubeconfig("", "exec: {apiVersion: v1, command: aws}");
+        let err = Access::from_kubeconfig(&exec, "".as_ref(), None).await.expect_err("a program");
+        assert!(err.hint().is_some_and(|hint| hint.contains("kubectl create token")), "{err:?}");
+        let err = Access::from_kubeconfig(&exec, "".as_ref(), Some("y")).await.expect_err("no such context");
+        assert_eq!(err.to_string(), "the kubeconfig is refused: it has no context `y`, only: x");
+    }
+
+    #[tokio::test]
+    async fn files_are_named_from_where_the_kubeconfig_is() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (ca, _) = self_signed("ca.example")?;
+        std::fs::write(folder.path().join("ca.pem"), &ca)?;
+        std::fs::write(folder.path().join("token"), "sesame\n")?;
+        let text = kubeconfig("certificate-authority: ca.pem", "tokenFile: token");
+        let access = Access::from_kubeconfig(&text, folder.path(), None).await?;
+        let given = access.ca_pem.clone().unwrap_or_default();
+        assert_eq!(pem::fingerprints(given.as_bytes()), pem::fingerprints(ca.as_bytes()));
+        assert!(matches!(&access.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
+        let lost = Access::from_kubeconfig(&text, "elsewhere".as_ref(), None).await;
+        assert!(matches!(lost, Err(KubeError::Access { .. })), "{lost:?}");
+        Ok(())
     }
 
     #[test]

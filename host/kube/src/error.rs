@@ -16,6 +16,14 @@ pub enum KubeError {
         #[source]
         err: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The kubeconfig opens the API in a way that the host does not go.
+    #[error("the kubeconfig is refused: {detail}")]
+    Kubeconfig {
+        /// What is wrong with it; never a secret.
+        detail: String,
+        /// What to do about it.
+        cure: &'static str,
+    },
     /// The API server answers, and does not know who we are.
     #[error("the Kubernetes API at {endpoint} refused the credential")]
     CredentialRefused {
@@ -148,6 +156,7 @@ impl Hint for KubeError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Access { .. } => "check `cluster` in the workspace file: endpoint, authority and proxy",
+            Self::Kubeconfig { cure, .. } => cure,
             Self::CredentialRefused { .. } => {
                 "sign in to the cloud again; a token lives minutes, and the identity needs an access entry in the cluster"
             }

@@ -93,7 +93,7 @@ mod tests {
         let path = dir.path().join("kubeconfig");
         write(&path, &access, "on", "n")?;
         assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
-        let back = Access::from_kubeconfig(&std::fs::read_to_string(&path)?.into(), None).await?;
+        let back = Access::from_kubeconfig(&std::fs::read_to_string(&path)?.into(), dir.path(), None).await?;
         assert_eq!(
             (back.endpoint, back.server_name, back.proxy),
             (access.endpoint.clone(), access.server_name.clone(), access.proxy.clone())

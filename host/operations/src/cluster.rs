@@ -21,30 +21,49 @@ pub(crate) async fn access(
     recipe: &TokenRecipe,
     slots: &Slots,
 ) -> Result<Access, Failure> {
-    if let TokenRecipe::Slot(slot) = recipe
-        && slot.kind == SlotKind::Kubeconfig
-    {
-        let CredentialValue::Kubeconfig { text, context } = slots.read(&slot.name).map_err(no_credential)? else {
-            return Err(wrong_kind(&slot.name, "a kubeconfig"));
-        };
-        return Access::from_kubeconfig(&text, context.as_deref()).await.map_err(refused);
-    }
-    let endpoint = over.and_then(|over| over.endpoint.as_ref()).map(ToString::to_string);
-    let ca_file = over.and_then(|over| over.ca_file.as_deref());
-    let ca_pem =
-        match ca_file {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|err| {
-                Failure::of(Cause::Refused, format!("cannot read `ca_file` `{}`", path.display()), err)
-            })?),
-            None => api.ca_pem.clone(),
-        };
-    Ok(Access {
-        endpoint: endpoint.unwrap_or_else(|| api.endpoint.clone()),
-        ca_pem,
-        server_name: if over.is_some_and(|over| over.endpoint.is_some()) { None } else { api.server_name.clone() },
-        proxy: over.and_then(|over| over.proxy.as_ref()).map(ToString::to_string),
-        credential: credential(recipe, slots)?,
+    let found = match recipe {
+        TokenRecipe::Slot(slot) if slot.kind == SlotKind::Kubeconfig => kubeconfig(&slot.name, slots).await?,
+        _ => Access {
+            endpoint: api.endpoint.clone(),
+            ca_pem: api.ca_pem.clone(),
+            server_name: api.server_name.clone(),
+            proxy: None,
+            credential: credential(recipe, slots)?,
+        },
+    };
+    overridden(found, over)
+}
+
+/// The operator keeps a file that says all of it.
+async fn kubeconfig(slot: &str, slots: &Slots) -> Result<Access, Failure> {
+    let CredentialValue::Kubeconfig { text, folder, context } = slots.read(slot).map_err(no_credential)? else {
+        return Err(wrong_kind(slot, "a kubeconfig"));
+    };
+    Access::from_kubeconfig(&text, &folder, context.as_deref()).await.map_err(|err| {
+        let hint = err.hint();
+        Failure::of(Cause::Refused, format!("cannot use the kubeconfig of slot `{slot}`"), err).hint_maybe(hint)
     })
+}
+
+fn overridden(mut access: Access, over: Option<&Override>) -> Result<Access, Failure> {
+    if let Some(endpoint) = over.and_then(|over| over.endpoint.as_ref()) {
+        access.endpoint = endpoint.to_string();
+        // It was the name at the former endpoint.
+        access.server_name = None;
+    }
+    if let Some(path) = over.and_then(|over| over.ca_file.as_deref()) {
+        let text = std::fs::read_to_string(path)
+            .map_err(|err| Failure::of(Cause::Refused, format!("cannot read `ca_file` `{}`", path.display()), err))?;
+        access.ca_pem = Some(text);
+    }
+    if let Some(proxy) = over.and_then(|over| over.proxy.as_ref()) {
+        access.proxy = Some(proxy.to_string());
+    }
+    if access.endpoint.is_empty() {
+        return Err(Failure::refused("nobody says where the Kubernetes API is")
+            .hint_is("write `cluster { endpoint = \"https://…\" }` into hangar.hcl, or the `infra` block's own key"));
+    }
+    Ok(access)
 }
 
 /// Connects, and asks the API who we are: that proves the path, the server and the token at once.
@@ -102,3 +121,6 @@ fn refused(err: hangar_kube::KubeError) -> Failure {
     let hint = err.hint();
     Failure::of(Cause::Outside, "cannot use the Kubernetes API", err).hint_maybe(hint)
 }
+
+#[cfg(test)]
+mod tests;

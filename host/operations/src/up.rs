@@ -12,6 +12,7 @@ use hangar_plan::plan::{self, KnownAfter, Part, Plan};
 use hangar_plan::step::StepKey;
 use hangar_runtime::Runtime;
 use hangar_terraform::{ApplyStep, Approved, DestroyStep, Driver, Outputs, Planning, StackPlan};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -277,7 +278,13 @@ impl Session {
             credentials: self.site.workspace.credentials.clone(),
             environment: Arc::clone(&self.site.environment),
         };
-        cluster::access(&stands.api, self.site.workspace.cluster.as_ref(), &recipe, &slots).await
+        let access = cluster::access(&stands.api, self.site.workspace.cluster.as_ref(), &recipe, &slots).await?;
+        let secret = match &access.credential {
+            hangar_kube::Credential::Token(token) => token,
+            hangar_kube::Credential::ClientTls { key_pem, .. } => key_pem,
+        };
+        self.site.redactor.register(secret.expose_secret());
+        Ok(access)
     }
 
     pub(crate) async fn cluster(&self, provider: &Provider, stands: &Infrastructure) -> Result<Cluster, Failure> {

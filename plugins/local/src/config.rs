@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hangar_sdk::config::{Problem, parse};
 use hangar_sdk::infra_provider::{Diagnostic, Error, Instance};
+use hangar_sdk::net::Range;
 use serde::Deserialize;
 
 /// What an operator says about a cluster that stands already.
@@ -49,7 +50,10 @@ impl Config {
 
     /// The ranges from which the nodes call partners.
     pub(crate) fn ranges(&self) -> Vec<String> {
-        let own = || self.addresses.iter().map(|address| format!("{address}/{}", width(address))).collect();
+        let own = || {
+            let parsed = self.addresses.iter().filter_map(|address| address.parse::<IpAddr>().ok());
+            parsed.map(|address| Range::from(address).to_string()).collect()
+        };
         self.egress.clone().unwrap_or_else(own)
     }
 
@@ -71,7 +75,7 @@ impl Config {
             problems.push(Problem::new("/gateway_address", format!("`{address}` is no address")));
         }
         for (n, range) in self.egress.iter().flatten().enumerate() {
-            if !is_range(range) {
+            if range.parse::<Range>().is_err() {
                 let problem = Problem::new(format!("/egress/{n}"), format!("`{range}` is no range"));
                 problems.push(problem.hint("write an address and a length, such as `192.0.2.0/24`"));
             }
@@ -90,15 +94,6 @@ pub fn validate(config: &str, instance: &Instance) -> Vec<Diagnostic> {
         Ok(config) => config.problems(instance).into_iter().map(Into::into).collect(),
         Err(problem) => vec![problem.into()],
     }
-}
-
-fn width(address: &str) -> u8 {
-    if address.contains(':') { 128 } else { 32 }
-}
-
-fn is_range(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    address.parse::<IpAddr>().is_ok() && length.parse::<u8>().is_ok_and(|length| length <= width(address))
 }
 
 #[cfg(test)]

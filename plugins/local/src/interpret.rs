@@ -3,8 +3,8 @@
 use hangar_sdk::infra_provider::{
     Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output, Slot, SlotKind, TokenRecipe, ToolDiagnostic,
 };
+use hangar_sdk::terraform::output;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Token};
@@ -103,12 +103,6 @@ fn chart_values(cluster: &Cluster, nodes: &[Node]) -> Value {
 fn record(name: &str, addresses: &[String]) -> Option<DnsRecord> {
     let kind = if addresses.first()?.contains(':') { "AAAA" } else { "A" };
     Some(DnsRecord { name: name.into(), kind: kind.into(), values: addresses.to_vec(), managed: false })
-}
-
-fn output<T: DeserializeOwned>(outputs: &[Output], name: &str) -> Result<T, Error> {
-    let missing = || Error::MissingOutput(name.into());
-    let output = outputs.iter().find(|output| output.name == name).ok_or_else(missing)?;
-    serde_json::from_str(&output.json).map_err(|_| missing())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The terraform module.
 
 use hangar_sdk::infra_provider::{Error, Instance, ProviderRequirement, Workspace};
+use hangar_sdk::terraform::literal;
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -69,16 +70,6 @@ pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
         precious: Vec::new(),
         cost: None,
     })
-}
-
-/// The same value where terraform takes every string for a template.
-fn literal(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(text.replace("${", "$${").replace("%{", "%%{")),
-        Value::Array(items) => items.into_iter().map(literal).collect(),
-        Value::Object(object) => Value::Object(object.into_iter().map(|(key, value)| (key, literal(value))).collect()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //! contract's export macro. One component may implement several contracts. `README.md` shows a whole plugin.
 //!
 //! What the host offers is in [`log`], [`http`], [`sealed_file`], [`state`], [`clock`] and [`random`]. Natively these
-//! talk to [`testing::FakeHost`], so a test needs no component and no network.
+//! talk to [`testing::FakeHost`], so a test needs no component and no network. [`config`], [`net`] and [`terraform`] help with
+//! what operators write and what terraform answers.
 #![warn(missing_docs)]
 
 mod bindings;
@@ -16,11 +17,13 @@ pub mod http;
 pub mod infra_provider;
 pub mod json;
 pub mod log;
+pub mod net;
 pub mod pooling_strategy;
 pub mod random;
 pub mod sealed_file;
 pub mod secret_store;
 pub mod state;
+pub mod terraform;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 

@@ -15,7 +15,7 @@ use crate::logs;
 /// What our driver is given to connect with.
 pub(crate) async fn access(token: &str) -> Result<Access> {
     let kubeconfig = control_plane()?.kubeconfig(token).to_string().into();
-    Ok(Access::from_kubeconfig(&kubeconfig, None).await?)
+    Ok(Access::from_kubeconfig(&kubeconfig, "".as_ref(), None).await?)
 }
 
 /// The cluster with its machine.

@@ -5,6 +5,7 @@
 //! first in each file and take seconds; those with one take turns, since a world fills a small machine.
 
 mod cluster;
+mod existing;
 mod init;
 mod killed;
 mod plan;
