@@ -66,7 +66,9 @@ impl File<'_> {
     }
 
     fn check_endpoint(&mut self, text: &str) {
-        let granted = url::Url::parse(text).ok().is_some_and(|url| {
+        // A host alone, such as Azure's `metadata_host`, is spoken to by https.
+        let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+        let granted = url::Url::parse(&url).ok().is_some_and(|url| {
             let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
             let allowed = |egress: &&hangar_plan::grant::Egress| {
                 egress.host.matches(host) && egress.port == port && (url.scheme() == "https" || egress.dev)
@@ -81,7 +83,8 @@ impl File<'_> {
 
 /// Arguments that say whom a provider talks to, or through whom.
 fn is_endpoint(key: &str) -> bool {
-    matches!(key, "endpoints" | "host" | "proxy") || ["endpoint", "_url", "_proxy"].iter().any(|end| key.ends_with(end))
+    matches!(key, "endpoints" | "host" | "proxy")
+        || ["endpoint", "_url", "_proxy", "_host"].iter().any(|end| key.ends_with(end))
 }
 
 /// Arguments that make a provider talk to anybody.

@@ -504,6 +504,10 @@ fn a_provider_is_pointed_only_to_what_is_granted() {
     assert_eq!(provider("endpoints { sts = \"https://evil.example.com\" }"), [Rule::Endpoint]);
     assert_eq!(provider("endpoints { sts = \"http://sts.us-east-1.amazonaws.com\" }"), [Rule::Endpoint]);
     assert_eq!(provider("endpoints { sts = var.endpoint }"), [Rule::Endpoint]);
+    // It would tell the provider where to send a secret in order to sign in.
+    assert_eq!(provider("metadata_host = \"evil.example.com\""), [Rule::Endpoint]);
+    assert_eq!(provider("metadata_host = \"sts.us-east-1.amazonaws.com@evil.example.com\""), [Rule::Endpoint]);
+    assert_eq!(provider("metadata_host = \"sts.us-east-1.amazonaws.com\""), []);
     assert_eq!(provider("https_proxy = \"http://evil.example.com\""), [Rule::Endpoint]);
     assert_eq!(provider("insecure = true"), [Rule::Endpoint]);
     assert_eq!(
