@@ -18,6 +18,7 @@
 //	protected     {attribute, summary}: a delete is refused while the attribute is true
 //	adopts        whether a create takes over what exists, as with members of a policy; else it is an error
 //	survives      whether the cloud keeps the resource when terraform deletes it, as Google does with keys
+//	follows       whether it goes with what it names, so that it holds nothing and nothing holds it
 //
 // What stands under `all` holds for every type that has such a path. A computed attribute without a template is null,
 // an empty list or an empty map, a string `""`. A type that is not in the schema file comes from `add` of the overlay.
@@ -25,7 +26,7 @@
 // Which provider a process is it tells by its own name, `terraform-provider-NAME_vVERSION_x5`. It lies in a filesystem
 // mirror; the cloud is the folder `clouds/NAME` beside the mirror:
 //
-//	resources/TYPE/ID.json   what exists, by percent-encoded id: take a file away and the resource has vanished, edit it
+//	resources/TYPE/ID.json   what exists, by percent-encoded id (a long one is cut): take a file away and the resource has vanished, edit it
 //	                         and it has drifted
 //	calls.jsonl              every call with what came of it
 //	provider.json            what the provider was configured with last, secrets left out

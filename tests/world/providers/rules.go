@@ -28,6 +28,7 @@ type rules struct {
 	Protected      *protection         `json:"protected"`
 	Adopts         bool                `json:"adopts"`
 	Survives       bool                `json:"survives"`
+	Follows        bool                `json:"follows"`
 }
 
 type protection struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +34,13 @@ func (s *store) locked(work func() error) error {
 	return work()
 }
 
+// A file's name has 255 bytes at most, a long id its digest at the end.
 func (s *store) path(kind, id string) string {
-	return filepath.Join(s.folder, "resources", kind, url.PathEscape(id)+".json")
+	name := url.PathEscape(id)
+	if len(name) > 200 {
+		name = fmt.Sprintf("%s-%x", name[:120], sha256.Sum256([]byte(id)))
+	}
+	return filepath.Join(s.folder, "resources", kind, name+".json")
 }
 
 // get is what exists under an id; nil if nothing does.
@@ -62,21 +68,22 @@ func (s *store) count(kind string) int {
 	return len(found)
 }
 
-// user is the first resource that names this one, by its id or its link; "" if none does.
-func (s *store) user(kind string, values map[string]any) string {
+// user is the first resource that names this one, by its id or its link, and does not follow it; "" if none does.
+func (s *store) user(kind string, values map[string]any, follows func(kind string) bool) string {
 	own := s.path(kind, fmt.Sprint(values["id"]))
 	found, _ := filepath.Glob(filepath.Join(s.folder, "resources", "*", "*.json"))
 	for _, path := range found {
 		text, err := os.ReadFile(path)
-		if err != nil || path == own {
+		if err != nil || path == own || follows(filepath.Base(filepath.Dir(path))) {
 			continue
 		}
 		for _, name := range []string{"id", "self_link"} {
 			link, _ := values[name].(string)
 			// Short ids are words that mean something else elsewhere.
 			if strings.Count(link, "/") >= 3 && bytes.Contains(text, []byte(fmt.Sprintf("%q", link))) {
-				id, _ := url.PathUnescape(strings.TrimSuffix(filepath.Base(path), ".json"))
-				return id
+				var user struct{ ID string }
+				_ = json.Unmarshal(text, &user)
+				return user.ID
 			}
 		}
 	}
