@@ -1,0 +1,124 @@
+//! The terraform module for Azure, without `hangar`: its own tests, and the whole life of its example.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use test_support::{AZURE, Clouds, Terraform, scratch};
+
+const SECRET: &str = "a-client-secret-of-entra";
+
+/// A terraform user with a copy of the module, and the cloud.
+struct User {
+    module: std::path::PathBuf,
+    clouds: Clouds,
+}
+
+impl User {
+    fn new(name: &str) -> Result<Self> {
+        let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
+        let clouds = Clouds::lay_down(&root, &[AZURE])?;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/infrastructure/aks");
+        let module = root.join("aks");
+        for entry in walkdir::WalkDir::new(&source) {
+            let entry = entry?;
+            let target = module.join(entry.path().strip_prefix(&source)?);
+            if entry.file_type().is_dir() {
+                fs::create_dir_all(&target)?;
+            } else {
+                fs::copy(entry.path(), &target)?;
+            }
+        }
+        Ok(Self { module, clouds })
+    }
+
+    fn terraform(&self, folder: &Path) -> Terraform {
+        Terraform::new(folder, &self.clouds.cli_config())
+            .with("ARM_CLIENT_SECRET", SECRET)
+            .with("ARM_TENANT_ID", "11111111-2222-3333-4444-555555555555")
+            .with("TF_VAR_subscription_id", "00000000-0000-0000-0000-000000000001")
+    }
+}
+
+#[tokio::test]
+async fn the_tests_of_the_module_for_azure_pass() -> Result<()> {
+    let user = User::new("aks-tests")?;
+    let terraform = user.terraform(&user.module);
+    terraform.done(&["fmt", "-check", "-recursive"]).await?;
+    terraform.done(&["init"]).await?;
+    let tested = terraform.done(&["test"]).await?;
+    assert!(tested.words().contains(" 0 failed."), "{}", tested.said);
+    assert!(!tested.words().contains("Success! 0 passed"), "{}", tested.said);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_example_for_azure_is_made_found_again_and_taken_away_whole() -> Result<()> {
+    let user = User::new("aks-life")?;
+    let example = user.module.join("examples/simple");
+    // The state of this run stays here, and not in the account that the example names.
+    fs::write(example.join("override.tf"), "terraform {\n  backend \"local\" {}\n}\n")?;
+    let terraform = user.terraform(&example);
+    terraform.done(&["init"]).await?;
+    let planned = terraform.planned(&[]).await?;
+    holds_no_credential(&planned["planned_values"]);
+    terraform.done(&["apply", "plan"]).await?;
+    terraform.done(&["plan", "-detailed-exitcode"]).await?;
+    let cloud = user.clouds.cloud("azurerm");
+    assert_eq!(cloud.resources("azurerm_dns_a_record")?.len(), 4);
+    assert_eq!(cloud.resources("azurerm_management_lock")?.len(), 7);
+    assert_eq!(cloud.resources("azurerm_public_ip")?.len(), 5);
+    let state = fs::read_to_string(example.join("terraform.tfstate"))?;
+    assert!(!state.contains(SECRET));
+    let state: Value = serde_json::from_str(&state)?;
+    assert!(state["resources"].as_array().context("no resources")?.len() > 20);
+    holds_no_credential(&state);
+    terraform.done(&["destroy", "-auto-approve"]).await?;
+    assert_eq!(cloud.all()?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_network_that_is_there_is_not_made_again() -> Result<()> {
+    let user = User::new("aks-network")?;
+    let example = user.module.join("examples/existing-network");
+    let terraform = user.terraform(&example);
+    terraform.done(&["init"]).await?;
+    terraform.done(&["apply", "-auto-approve"]).await?;
+    let cloud = user.clouds.cloud("azurerm");
+    for kind in ["azurerm_virtual_network", "azurerm_subnet", "azurerm_nat_gateway", "azurerm_network_security_group"] {
+        assert_eq!(cloud.resources(kind)?.len(), 0, "{kind}");
+    }
+    let cluster = cloud.resources("azurerm_kubernetes_cluster")?.pop().context("no cluster")?;
+    assert_eq!(cluster["private_cluster_enabled"], true);
+    terraform.done(&["destroy", "-auto-approve"]).await?;
+    assert_eq!(cloud.all()?, Vec::<String>::new());
+    Ok(())
+}
+
+/// What opens a cluster, an account or a vault is nowhere in a plan or a state.
+pub(crate) fn holds_no_credential(value: &Value) {
+    const SECRETS: [&str; 9] = [
+        "client_key",
+        "client_certificate",
+        "password",
+        "admin_password",
+        "client_secret",
+        "primary_access_key",
+        "secondary_access_key",
+        "kube_admin_config_raw",
+        "kube_config_raw",
+    ];
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                let is_secret = SECRETS.contains(&key.as_str());
+                assert!(!is_secret || value.as_str().is_none_or(str::is_empty), "`{key}` holds something");
+                holds_no_credential(value);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(holds_no_credential),
+        _ => {}
+    }
+}
