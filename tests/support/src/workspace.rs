@@ -10,7 +10,7 @@ use crate::description::Description;
 use crate::needed::hangar;
 use crate::run::Run;
 
-/// No command of a test takes longer, on the busiest machine.
+/// No command of a test takes longer, on the busiest machine, unless the test says so.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A workspace of one organisation, with a cache and a configuration of its own, as on a machine of its own.
@@ -21,6 +21,7 @@ pub struct Workspace {
     /// The folder of `hangar.hcl`.
     pub folder: PathBuf,
     home: PathBuf,
+    deadline: Duration,
 }
 
 impl Workspace {
@@ -30,15 +31,30 @@ impl Workspace {
     ///
     /// If a file cannot be written.
     pub fn lay_down(root: &Path, description: &Description) -> Result<Self> {
-        let name = description.name.clone();
+        Self::lay_down_file(root, &description.name, &description.to_string())
+    }
+
+    /// As [`Workspace::lay_down`], with a workspace file of any kind.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn lay_down_file(root: &Path, name: &str, file: &str) -> Result<Self> {
+        let name = name.to_owned();
         let (folder, home) = (root.join(&name), root.join("homes").join(&name));
         for folder in [&folder, &home] {
             fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         }
-        let workspace = Self { name, folder, home };
-        workspace.write("hangar.hcl", &description.to_string())?;
+        let workspace = Self { name, folder, home, deadline: DEADLINE };
+        workspace.write("hangar.hcl", file)?;
         workspace.write("services.yaml", Description::SERVICES)?;
         Ok(workspace)
+    }
+
+    /// The same workspace, whose commands may take this long.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Writes a file of the workspace.
@@ -103,8 +119,8 @@ impl Workspace {
         command.env("HANGAR_CACHE_DIR", self.cache()).env("HANGAR_CONFIG_DIR", self.home.join("config"));
         command.env("CI", "true").env("NO_COLOR", "1").envs(variables.iter().copied());
         command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(DEADLINE, command.output()).await;
-        let output = output.with_context(|| format!("`{said}` did not end within {DEADLINE:?}"))?;
+        let output = tokio::time::timeout(self.deadline, command.output()).await;
+        let output = output.with_context(|| format!("`{said}` did not end within {:?}", self.deadline))?;
         Ok(Run::new(said.clone(), &output.with_context(|| format!("cannot start `{said}`"))?))
     }
 }

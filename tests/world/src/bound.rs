@@ -23,6 +23,8 @@ pub(crate) struct Server<'a> {
     pub(crate) runner: &'a Path,
     pub(crate) program: &'a Path,
     pub(crate) arguments: Vec<OsString>,
+    /// Beside those of our own environment.
+    pub(crate) variables: Vec<(&'static str, String)>,
     /// Takes both output streams.
     pub(crate) log: PathBuf,
 }
@@ -36,6 +38,7 @@ impl Bound {
         let errors = log.try_clone().map_err(WorldError::file("write", &server.log))?;
         let mut command = Command::new(server.runner);
         command.arg("guard").arg("--").arg(server.program).args(server.arguments);
+        command.envs(server.variables);
         // A Ctrl-C at the terminal must reach us alone: we stop the rest in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(log).stderr(errors);
         let spawned = command.spawn();

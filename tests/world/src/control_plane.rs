@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) addresses: OrganisationAddresses,
     pub(crate) block: u8,
     pub(crate) ttl: Duration,
+    /// Configuration of whoever else knows bearer tokens.
+    pub(crate) token_webhook: Option<PathBuf>,
 }
 
 impl ControlPlane {
@@ -56,14 +59,24 @@ impl ControlPlane {
         write_kubeconfigs(&plan.dir, &pki, port)?;
         // Longer than the world's own, which ends it in order; this one is for a world that cannot.
         let ttl = format!("{}s", (plan.ttl + DEADLINE + TTL_MARGIN).as_secs());
+        let mut arguments: Vec<OsString> = ["all", "--dir"].map(Into::into).into();
+        arguments.extend([
+            plan.dir.clone().into(),
+            "--port".into(),
+            port.to_string().into(),
+            "--ttl".into(),
+            ttl.into(),
+        ]);
+        if let Some(config) = &plan.token_webhook {
+            let mut flag = OsString::from("--authentication-token-webhook-config-file=");
+            flag.push(config);
+            arguments.extend(["--".into(), flag, "--authentication-token-webhook-version=v1".into()]);
+        }
         let process = Bound::start(Server {
             runner: &plan.tools.runner,
             program: &plan.tools.kubeone,
-            arguments: ["all", "--dir"]
-                .iter()
-                .map(Into::into)
-                .chain([plan.dir.clone().into(), "--port".into(), port.to_string().into(), "--ttl".into(), ttl.into()])
-                .collect(),
+            arguments,
+            variables: Vec::new(),
             log: plan.dir.join("kubeone.log"),
         })?;
         let mut plane = Self { process, organisation: plan.organisation.to_owned(), dir: plan.dir.clone(), port, pki };

@@ -14,6 +14,7 @@
 )]
 
 mod address;
+pub mod aws;
 mod block;
 mod bound;
 mod control_plane;
@@ -31,6 +32,7 @@ mod port_block;
 mod registry_server;
 #[doc(hidden)]
 pub mod runtime;
+mod tls_server;
 mod world;
 mod world_file;
 mod world_folder;

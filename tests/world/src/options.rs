@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::WorldError;
+use crate::aws::Eks;
 
 /// What a world is made of.
 ///
@@ -13,6 +15,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Names of the organisations, each a DNS label; each gets a control plane of its own.
     pub organisations: Vec<String>,
+    /// Organisations whose Kubernetes takes the tokens of EKS too, by name.
+    pub eks: BTreeMap<String, Eks>,
     /// A folder of OCI image layouts to push into the world's registry, see [`crate::images::push_folder`].
     pub images_dir: Option<PathBuf>,
     /// After this long the world ends by itself.
@@ -34,6 +38,7 @@ impl Options {
         Self {
             dir: dir.into(),
             organisations: vec!["uss1".to_owned()],
+            eks: BTreeMap::new(),
             images_dir: None,
             ttl: Duration::from_secs(30 * 60),
             kubeone: None,
@@ -90,6 +95,11 @@ fn find(tool: &'static str, given: Option<&Path>, name: &'static str) -> Result<
         (None, Some(path)) => existing(tool, Path::new(&path)),
         (None, None) => Err(WorldError::MissingTool { tool, variable: name }),
     }
+}
+
+/// As the programs of a world, for one that not every world has.
+pub(crate) fn find_tool(tool: &'static str, name: &'static str) -> Result<PathBuf, WorldError> {
+    find(tool, None, name)
 }
 
 fn existing(tool: &'static str, path: &Path) -> Result<PathBuf, WorldError> {

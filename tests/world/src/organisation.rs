@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::OrganisationAddresses;
+use crate::aws::Webhook;
 use crate::block::Block;
 use crate::control_plane::{ControlPlane, Plan};
 use crate::images::{Registry, Store};
@@ -43,6 +44,11 @@ impl Organisation {
     /// Starts the control plane, with what a cluster as bought has. No pod runs yet.
     pub(crate) async fn start(shared: &Shared<'_>, name: &str, index: u8) -> Result<Self, WorldError> {
         let addresses = shared.block.organisation(index);
+        let mut tasks = JoinSet::new();
+        let token_webhook = match shared.options.eks.get(name) {
+            Some(eks) => Some(Webhook::start(eks, name, &shared.dir.join(name), &mut tasks).await?.config),
+            None => None,
+        };
         let plan = Plan {
             tools: shared.tools,
             organisation: name,
@@ -50,11 +56,11 @@ impl Organisation {
             addresses,
             block: shared.block.number(),
             ttl: shared.options.ttl,
+            token_webhook,
         };
         let plane = ControlPlane::start(plan).await?;
         let client = plane.client(&plane.pki.tokens.world).await?;
         first_objects::apply(&client, name).await?;
-        let mut tasks = JoinSet::new();
         let view = NetworkView::follow(&client, addresses, &mut tasks);
         Ok(Self {
             name: name.to_owned(),

@@ -20,8 +20,7 @@ pub(crate) struct Pki {
 pub(crate) struct KubeletPki {
     /// Signs both sides: the kubelet's server and the API server as its client.
     pub(crate) ca: String,
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+    pub(crate) server: Pair,
 }
 
 /// Bearer tokens, random for each world.
@@ -60,7 +59,7 @@ impl Pki {
         for (name, text) in files {
             write_private(&folder.join(name), &text)?;
         }
-        let kubelet = KubeletPki { ca: kubelet_ca.pem(), certificate: kubelet.certificate, key: kubelet.key };
+        let kubelet = KubeletPki { ca: kubelet_ca.pem(), server: kubelet };
         Ok(Self { folder: folder.to_owned(), tokens, kubelet })
     }
 
@@ -104,19 +103,20 @@ fn random_bytes() -> [u8; 24] {
     bytes
 }
 
-struct Pair {
-    certificate: String,
-    key: String,
+/// A certificate and its key, PEM.
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
-fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+pub(crate) fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let mut params = params(name)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
-fn server(ca: &CertifiedIssuer<'_, KeyPair>, name: &str, address: IpAddr) -> Result<Pair, rcgen::Error> {
+pub(crate) fn server(ca: &CertifiedIssuer<'_, KeyPair>, name: &str, address: IpAddr) -> Result<Pair, rcgen::Error> {
     let mut params = params(name)?;
     params.subject_alt_names.push(SanType::IpAddress(address));
     for name in [

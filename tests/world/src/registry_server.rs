@@ -41,6 +41,7 @@ impl RegistryServer {
             runner: &tools.runner,
             program: &tools.registry,
             arguments: vec!["serve".into(), config.into()],
+            variables: Vec::new(),
             log: dir.join("log"),
         })?;
         let (client, url, start) = (crate::images::http_client(), format!("http://{address}/v2/"), Instant::now());

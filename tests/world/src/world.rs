@@ -122,6 +122,9 @@ fn check(options: &Options) -> Result<(), WorldError> {
     if let Some(name) = names.iter().find(|name| !is_label(name)) {
         return wrong(format!("`{name}` is no DNS label of at most 40 characters"));
     }
+    if let Some(name) = options.eks.keys().find(|name| !names.contains(name)) {
+        return wrong(format!("EKS is for `{name}`, which is no organisation"));
+    }
     let mut unique = names.clone();
     unique.sort();
     unique.dedup();

@@ -5,6 +5,8 @@
 //! first in each file and take seconds; those with one take turns, since a world fills a small machine.
 
 mod aks;
+#[cfg(feature = "real-aws")]
+mod aws;
 mod cluster;
 mod existing;
 mod init;

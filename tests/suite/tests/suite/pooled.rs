@@ -105,15 +105,25 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts a world of these organisations.
     pub(crate) async fn start(name: &str, organisations: &[&str]) -> Result<Self> {
+        let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
+        Self::start_in(root, organisations, |_| {}).await
+    }
+
+    /// Starts a world in a folder that is there, with options that are not everybody's.
+    pub(crate) async fn start_in(
+        root: PathBuf,
+        organisations: &[&str],
+        set: impl FnOnce(&mut Options),
+    ) -> Result<Self> {
         for variable in NEEDED {
             needed(variable)?;
         }
-        let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
         let mut options = Options::new(root.join("world"));
         options.organisations = organisations.iter().map(|name| (*name).to_owned()).collect();
         options.images_dir = Some(needed("HANGAR_IMAGES_DIR")?);
         options.backoff_factor = 0.1;
         options.ttl = Duration::from_secs(40 * 60);
+        set(&mut options);
         let world = World::start(options).await.context("the world does not start: `cargo xtask test`")?;
         Ok(Self { world, root })
     }
@@ -155,8 +165,13 @@ impl Stage {
 
     /// Pushes the plugins to the world's registry.
     pub(crate) async fn push(&self, workspace: &Workspace) -> Result<()> {
+        self.push_all(workspace, &PLUGINS).await
+    }
+
+    /// Pushes these plugins to the world's registry.
+    pub(crate) async fn push_all(&self, workspace: &Workspace, plugins: &[&str]) -> Result<()> {
         let folder = needed("HANGAR_PLUGINS_DIR")?;
-        for plugin in PLUGINS {
+        for plugin in plugins {
             let file = folder.join(format!("{plugin}.wasm")).display().to_string();
             let reference = Plugin::of_registry(&self.world.file().registry, plugin).source;
             workspace.run(&["plugin", "push", &file, &reference, "--dev"]).await?.done()?;

@@ -36,7 +36,8 @@ async fn no_secret_lies_in_a_workspace_or_travels_to_others() -> Result<()> {
     Ok(())
 }
 
-fn search(folder: &Path, secrets: &[String]) -> Result<usize> {
+/// Looks for secrets in every file of a folder and returns how many files that were.
+pub(crate) fn search(folder: &Path, secrets: &[String]) -> Result<usize> {
     let mut n_files = 0;
     for entry in WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
         let bytes = fs::read(entry.path())?;

@@ -10,32 +10,24 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::service::TowerToHyperService;
 use k8s_openapi::api::core::v1::ContainerStatus;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use super::Node;
 use super::logs::{self, Selection};
 use super::pod_state::{PodState, Slot};
-use crate::WorldError;
 use crate::pki::KubeletPki;
+use crate::{WorldError, tls_server};
 
 const PORT: u16 = 10250;
-const HANDSHAKE: Duration = Duration::from_secs(5);
 const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 
 /// Serves the logs of the node's containers to whoever has a certificate of the kubelet's CA: the API server. Returns the port.
 pub(super) async fn start(node: &Arc<Node>, pki: &KubeletPki, tasks: &mut JoinSet<()>) -> Result<u16, WorldError> {
-    let acceptor = acceptor(pki)?;
+    let acceptor = tls_server::acceptor("the kubelet", &pki.server, Some(&pki.ca))?;
     let listen = |err| WorldError::Listen { what: "the kubelet", address: node.addresses.node().to_string(), err };
     // Something else of the machine may listen on that port of all addresses.
     let listener = match TcpListener::bind((node.addresses.node(), PORT)).await {
@@ -46,53 +38,8 @@ pub(super) async fn start(node: &Arc<Node>, pki: &KubeletPki, tasks: &mut JoinSe
     let router = Router::new()
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
         .with_state(node.clone());
-    tasks.spawn(accept(listener, acceptor, router));
+    tasks.spawn(tls_server::accept(listener, acceptor, router));
     Ok(port)
-}
-
-fn acceptor(pki: &KubeletPki) -> Result<TlsAcceptor, WorldError> {
-    let tls = |err: Box<dyn std::error::Error + Send + Sync>| WorldError::Tls { what: "the kubelet", err };
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&pki.ca).map_err(tls)? {
-        roots.add(certificate).map_err(|err| tls(err.into()))?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .map_err(|err| tls(err.into()))?;
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|err| tls(err.into()))?;
-    let key = PrivateKeyDer::from_pem_slice(pki.key.as_bytes()).map_err(|err| tls(err.into()))?;
-    let config =
-        config.with_client_cert_verifier(verifier).with_single_cert(certificates(&pki.certificate).map_err(tls)?, key);
-    let mut config = config.map_err(|err| tls(err.into()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Box<dyn std::error::Error + Send + Sync>> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    Ok(certificates?)
-}
-
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(serve(stream, acceptor.clone(), router.clone()));
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
-    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
-    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    let served = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
-    if let Err(err) = served {
-        tracing::debug!(%err, "kubelet connection ended early");
-    }
 }
 
 type Parameters = HashMap<String, String>;

@@ -6,6 +6,8 @@
 mod lab;
 
 mod configuration;
+#[cfg(feature = "real-aws")]
+mod eks;
 mod helm;
 mod images;
 mod jobs;
