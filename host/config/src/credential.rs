@@ -7,6 +7,7 @@ use std::{
 
 use hangar_plan::{grant::CredentialKind, hint::Hint};
 use secrecy::SecretString;
+use url::Url;
 
 use crate::environment::Environment;
 
@@ -25,6 +26,23 @@ pub enum Credential {
     ClientTls { certificate: PathBuf, key: PathBuf },
     /// A kubeconfig, and which of its contexts; the current one if none is named.
     Kubeconfig { file: PathBuf, context: Option<String> },
+    /// A credential file of Google.
+    GoogleFile(PathBuf),
+    /// A variable with an access token of Google.
+    GoogleToken(String),
+    /// Whatever Google's own tools would find.
+    GoogleDefault,
+    /// A client of an OAuth 2 issuer.
+    Oauth2 { token_url: Url, client_id: String, proof: ClientProof },
+}
+
+/// How a client of an issuer proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientProof {
+    /// By its secret.
+    Secret(SecretFrom),
+    /// By a token in a file, which another issuer made and renews.
+    Assertion(PathBuf),
 }
 
 /// Where one secret text is.
@@ -49,6 +67,30 @@ pub enum CredentialValue {
     ClientTls { certificate: String, key: SecretString },
     /// The text of a kubeconfig, the folder that its relative paths start from, and which of its contexts.
     Kubeconfig { text: SecretString, folder: PathBuf, context: Option<String> },
+    /// Of Google Cloud.
+    Google(GoogleValue),
+    /// A client of an OAuth 2 issuer.
+    Oauth2 { token_url: Url, client_id: String, proof: ClientProofValue },
+}
+
+/// A credential of Google Cloud.
+#[derive(Debug, Clone)]
+pub enum GoogleValue {
+    /// The text of a credential file.
+    File(SecretString),
+    /// An access token.
+    Token(SecretString),
+    /// Host of the metadata server, which knows the machine.
+    Metadata(String),
+}
+
+/// What a client of an issuer proves itself with.
+#[derive(Debug, Clone)]
+pub enum ClientProofValue {
+    /// Its secret.
+    Secret(SecretString),
+    /// A federated token.
+    Assertion(SecretString),
 }
 
 /// Why a credential could not be read. Never carries what was read.
@@ -85,6 +127,9 @@ impl Credential {
             Self::AwsEnvironment { .. } | Self::AwsProfile { .. } => CredentialKind::Aws,
             Self::ClientTls { .. } => CredentialKind::ClientTls,
             Self::Kubeconfig { .. } => CredentialKind::Kubeconfig,
+            Self::GoogleFile(_) | Self::GoogleToken(_) | Self::GoogleDefault | Self::Oauth2 { .. } => {
+                CredentialKind::Oauth2
+            }
         }
     }
 
@@ -116,6 +161,22 @@ impl Credential {
                 let folder = file.parent().unwrap_or(Path::new("")).to_owned();
                 CredentialValue::Kubeconfig { text: read(file)?.into(), folder, context: context.clone() }
             }
+            Self::GoogleFile(file) => CredentialValue::Google(GoogleValue::File(read(file)?.into())),
+            Self::GoogleToken(name) => {
+                let token = SecretFrom::Variable(name.clone()).read(environment)?;
+                CredentialValue::Google(GoogleValue::Token(token))
+            }
+            Self::GoogleDefault => CredentialValue::Google(google_default(environment)?),
+            Self::Oauth2 { token_url, client_id, proof } => CredentialValue::Oauth2 {
+                token_url: token_url.clone(),
+                client_id: client_id.clone(),
+                proof: match proof {
+                    ClientProof::Secret(from) => ClientProofValue::Secret(from.read(environment)?),
+                    ClientProof::Assertion(file) => {
+                        ClientProofValue::Assertion(SecretFrom::File(file.clone()).read(environment)?)
+                    }
+                },
+            },
         })
     }
 }
@@ -153,6 +214,19 @@ fn variable(environment: &Environment, name: &str) -> Result<String, CredentialE
 
 fn read(path: &Path) -> Result<String, CredentialError> {
     fs::read_to_string(path).map_err(|err| CredentialError::File { path: path.to_owned(), err })
+}
+
+/// The order of Google's own libraries (AIP-4110): the named file, that of `gcloud`, the metadata server.
+fn google_default(environment: &Environment) -> Result<GoogleValue, CredentialError> {
+    if let Some(file) = environment.variable("GOOGLE_APPLICATION_CREDENTIALS").filter(|name| !name.is_empty()) {
+        return Ok(GoogleValue::File(read(Path::new(file))?.into()));
+    }
+    if let Some(file) = environment.gcloud_credentials_file().filter(|file| file.exists()) {
+        return Ok(GoogleValue::File(read(&file)?.into()));
+    }
+    // The variable is that of Google's own libraries.
+    let host = environment.variable("GCE_METADATA_HOST").unwrap_or("metadata.google.internal");
+    Ok(GoogleValue::Metadata(host.to_owned()))
 }
 
 /// Takes static keys out of a profile of AWS's credentials file (INI: `[profile]`, `key = value`).
@@ -231,6 +305,32 @@ mod tests {
         profile `other` in `/c` has no `aws_access_key_id` and `aws_secret_access_key`
         profile `none` in `/c` does not exist
         ");
+    }
+
+    #[test]
+    fn google_is_found_where_its_own_tools_find_it() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let home = folder.path().display().to_string();
+        let file = folder.path().join("key.json");
+        fs::write(&file, "of the key").expect("temp folder is writable");
+        let environment = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().copied().chain([("HOME", home.as_str())]);
+            Environment::from_variables(variables).expect("environment")
+        };
+        let found = |variables: &[(&str, &str)]| match google_default(&environment(variables)).expect("found") {
+            GoogleValue::File(text) => text.expose_secret().to_owned(),
+            GoogleValue::Token(_) => panic!("no token was named"),
+            GoogleValue::Metadata(host) => host,
+        };
+        assert_eq!(found(&[]), "metadata.google.internal");
+        assert_eq!(found(&[("GCE_METADATA_HOST", "127.0.0.1:9")]), "127.0.0.1:9");
+        let gcloud = folder.path().join(".config/gcloud");
+        fs::create_dir_all(&gcloud).expect("temp folder is writable");
+        fs::write(gcloud.join("application_default_credentials.json"), "of gcloud").expect("it is writable");
+        assert_eq!(found(&[]), "of gcloud");
+        assert_eq!(found(&[("GOOGLE_APPLICATION_CREDENTIALS", file.to_str().expect("text"))]), "of the key");
+        let err = google_default(&environment(&[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere")])).expect_err("none");
+        assert_eq!(err.to_string(), "cannot read `/nowhere`");
     }
 
     #[test]

@@ -131,6 +131,13 @@ impl Environment {
         named.or_else(|| Some(self.home()?.join(".aws/credentials")))
     }
 
+    /// Returns where `gcloud auth application-default login` leaves its file.
+    pub(crate) fn gcloud_credentials_file(&self) -> Option<PathBuf> {
+        let named = Variables(&self.variables).absolute("CLOUDSDK_CONFIG");
+        let folder = named.or_else(|| Some(self.home()?.join(".config/gcloud")));
+        folder.map(|folder| folder.join("application_default_credentials.json"))
+    }
+
     /// Returns a base folder of the XDG specification, which ignores paths that are not absolute.
     pub(crate) fn xdg(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         Variables(&self.variables).absolute(variable).or_else(|| Some(self.home()?.join(below_home)))

@@ -22,7 +22,9 @@ mod schema;
 mod source;
 mod workspace;
 
-pub use credential::{Credential, CredentialError, CredentialValue, SecretFrom};
+pub use credential::{
+    ClientProof, ClientProofValue, Credential, CredentialError, CredentialValue, GoogleValue, SecretFrom,
+};
 pub use environment::{Environment, EnvironmentError};
 pub use finding::{ConfigError, Finding, Report};
 pub use lock::{Lock, LockError, LockedPlugin, Signer};

@@ -155,6 +155,10 @@ pub(crate) struct RawCredential {
     pub(crate) client_tls: Option<RawClientTls>,
     /// A kubeconfig.
     pub(crate) kubeconfig: Option<RawKubeconfig>,
+    /// Credentials of Google Cloud.
+    pub(crate) google: Option<RawGoogle>,
+    /// A client of an OAuth 2 issuer.
+    pub(crate) oauth2: Option<RawOauth2>,
 }
 
 /// A token, in a file or in an environment variable.
@@ -196,6 +200,35 @@ pub(crate) struct RawAws {
     pub(crate) secret_access_key_env: Option<String>,
     /// Environment variable with the session token, which may be unset. `AWS_SESSION_TOKEN` if not set.
     pub(crate) session_token_env: Option<String>,
+}
+
+/// Credentials of Google Cloud. If nothing is set, those that Google's own tools would find: the file that
+/// `GOOGLE_APPLICATION_CREDENTIALS` names, that of `gcloud auth application-default login`, the metadata server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Google")]
+pub(crate) struct RawGoogle {
+    /// Credential file: a service account's key, or that of a workload identity federation.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Environment variable with an access token that somebody else renews.
+    pub(crate) access_token_env: Option<String>,
+}
+
+/// A client of an OAuth 2 issuer, by a secret or by a federated token.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Oauth2")]
+pub(crate) struct RawOauth2 {
+    /// Token endpoint, such as `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`.
+    pub(crate) token_url: String,
+    /// The client's id.
+    pub(crate) client_id: String,
+    /// File that holds the client's secret.
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Environment variable that holds the client's secret.
+    pub(crate) client_secret_env: Option<String>,
+    /// File with a token that another issuer made for the client, in place of a secret. Read anew each time.
+    pub(crate) assertion_file: Option<PathBuf>,
 }
 
 /// A key pair for TLS.

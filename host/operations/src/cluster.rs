@@ -7,7 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hangar_config::{Cluster as Override, CredentialValue};
 use hangar_kube::{Access, Cluster, Credential};
 use hangar_plan::hint::Hint as _;
-use hangar_plan::infrastructure::{Api, SlotKind, TokenRecipe};
+use hangar_plan::infrastructure::{Api, Oauth, SlotKind, TokenRecipe};
+use hangar_runtime::oauth::Wanted;
 use secrecy::SecretString;
 
 use crate::failure::{Cause, Failure};
@@ -28,7 +29,7 @@ pub(crate) async fn access(
             ca_pem: api.ca_pem.clone(),
             server_name: api.server_name.clone(),
             proxy: None,
-            credential: credential(recipe, slots)?,
+            credential: credential(recipe, slots).await?,
         },
     };
     overridden(found, over)
@@ -73,7 +74,7 @@ pub(crate) async fn connect(access: &Access) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
-fn credential(recipe: &TokenRecipe, slots: &Slots) -> Result<Credential, Failure> {
+async fn credential(recipe: &TokenRecipe, slots: &Slots) -> Result<Credential, Failure> {
     match recipe {
         TokenRecipe::Slot(slot) => match (slot.kind, slots.read(&slot.name).map_err(no_credential)?) {
             (SlotKind::Bearer, CredentialValue::Bearer(token)) => Ok(Credential::Token(token)),
@@ -99,7 +100,11 @@ fn credential(recipe: &TokenRecipe, slots: &Slots) -> Result<Credential, Failure
             let token = format!("{}{}", wanted.prefix, URL_SAFE_NO_PAD.encode(url));
             Ok(Credential::Token(SecretString::from(token)))
         }
-        TokenRecipe::Oauth(oauth) => Err(unknown(&format!("oauth by slot `{}`", oauth.slot))),
+        TokenRecipe::Oauth(oauth) => {
+            let Oauth { slot, scope, audience, parameters } = oauth.clone();
+            let token = slots.token(&slot, &Wanted { scope, audience, parameters }).await;
+            token.map(Credential::Token).map_err(no_credential)
+        }
         TokenRecipe::Other((name, _)) => Err(unknown(name)),
     }
 }

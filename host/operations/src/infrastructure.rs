@@ -10,6 +10,7 @@ use hangar_plan::hint::Hint as _;
 use hangar_plan::infrastructure::{Infrastructure, Instance, ToolDiagnostic};
 use hangar_plan::plan::{self, Part, ResourceChange};
 use hangar_plan::step::StepKey;
+use hangar_runtime::oauth::{Wanted, google};
 use hangar_runtime::{InfraProvider, Runtime};
 use hangar_terraform::{
     Driver, Environment, Outputs, Planning, Stack, StackName, StackPlan, Terraform, TerraformError,
@@ -85,7 +86,7 @@ impl Site {
             environment = environment.with_mirror(mirror);
         }
         for slot in &rendered.credentials {
-            for (name, value) in self.variables_of(slot)? {
+            for (name, value) in self.variables_of(slot).await? {
                 environment = environment.with_credential(name, value);
             }
         }
@@ -109,12 +110,11 @@ impl Site {
     }
 
     /// A slot as terraform's providers read it from the environment.
-    fn variables_of(&self, slot: &str) -> Result<Vec<(&'static str, SecretString)>, Failure> {
+    async fn variables_of(&self, slot: &str) -> Result<Vec<(&'static str, SecretString)>, Failure> {
         let slots =
             Slots { credentials: self.workspace.credentials.clone(), environment: Arc::clone(&self.environment) };
-        let value = slots
-            .read(slot)
-            .map_err(|err| Failure::of(Cause::Refused, "terraform needs a credential that is not there", err))?;
+        let missing = |err| Failure::of(Cause::Refused, "terraform needs a credential that is not there", err);
+        let value = slots.read(slot).map_err(missing)?;
         Ok(match value {
             CredentialValue::Aws { access_key_id, secret_access_key, session_token } => {
                 let mut variables = vec![
@@ -123,6 +123,12 @@ impl Site {
                 ];
                 variables.extend(session_token.map(|token| ("AWS_SESSION_TOKEN", token)));
                 variables
+            }
+            // A token for an hour, and never the key that makes them.
+            CredentialValue::Google(_) => {
+                let scope = google::CLOUD_PLATFORM.to_owned();
+                let token = slots.token(slot, &Wanted { scope, audience: None, parameters: Vec::new() }).await;
+                vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token.map_err(missing)?)]
             }
             _ => return Err(Failure::refused(format!("slot `{slot}` holds nothing that a terraform provider reads"))),
         })

@@ -13,6 +13,7 @@ mod hands;
 mod infrastructure;
 mod instance_steps;
 mod kept;
+mod oauth;
 mod organisation;
 pub mod plugin;
 mod plugins;

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hangar_config::{Credential, CredentialValue, Environment, SlotName};
+use hangar_runtime::oauth::{Source, Wanted};
 use hangar_runtime::{Credential as Held, CredentialError, Credentials};
+use secrecy::SecretString;
+
+use crate::oauth;
 
 /// The `credential` blocks of a workspace.
 pub(crate) struct Slots {
@@ -23,6 +27,18 @@ impl Slots {
         })?;
         credential.read(&self.environment).map_err(|err| failed(err.to_string()))
     }
+
+    /// Makes an OAuth 2 token of what a slot holds.
+    pub(crate) async fn token(&self, slot: &str, wanted: &Wanted) -> Result<SecretString, CredentialError> {
+        let source = token_source(slot, self.read(slot)?)?;
+        source.token(wanted).await.map_err(|err| CredentialError { slot: slot.into(), reason: err.to_string() })
+    }
+}
+
+fn token_source(slot: &str, value: CredentialValue) -> Result<Source, CredentialError> {
+    let failed = |reason: String| CredentialError { slot: slot.into(), reason };
+    let source = oauth::source(value).map_err(|err| failed(err.to_string()))?;
+    source.ok_or_else(|| failed("it holds nothing that makes OAuth 2 tokens".into()))
 }
 
 #[async_trait]
@@ -38,6 +54,9 @@ impl Credentials for Slots {
                 Held::ClientTls { certificate_pem: certificate, key_pem: key }
             }
             CredentialValue::Kubeconfig { text, .. } => Held::Kubeconfig(text),
+            value @ (CredentialValue::Google(_) | CredentialValue::Oauth2 { .. }) => {
+                Held::Oauth2(Box::new(token_source(slot, value)?))
+            }
         })
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::oauth::Source;
 use crate::redact::Redactor;
 
 /// What a slot holds.
@@ -35,6 +36,8 @@ pub enum Credential {
     },
     /// A kubeconfig.
     Kubeconfig(SecretString),
+    /// What makes OAuth 2 tokens.
+    Oauth2(Box<Source>),
 }
 
 impl Credential {
@@ -54,6 +57,7 @@ impl Credential {
             }
             Self::ClientTls { key_pem, .. } => redactor.register(key_pem.expose_secret()),
             Self::Kubeconfig(text) => redactor.register(text.expose_secret()),
+            Self::Oauth2(source) => source.register(redactor),
         }
     }
 }

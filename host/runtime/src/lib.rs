@@ -22,6 +22,7 @@ mod key;
 mod lift;
 mod limits;
 pub mod manifest;
+pub mod oauth;
 mod plugin;
 pub mod policy;
 mod redact;

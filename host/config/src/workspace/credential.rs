@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
-    credential::{Credential, SecretFrom},
+    credential::{ClientProof, Credential, SecretFrom},
     names::SlotName,
-    raw::{RawAws, RawCredential},
+    raw::{RawAws, RawCredential, RawGoogle, RawOauth2},
     workspace::check::Check,
 };
 
@@ -29,8 +29,16 @@ pub(super) fn read(check: &mut Check<'_>) -> BTreeMap<SlotName, Credential> {
 fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
     let raw: RawCredential = check.raw(pointer)?;
     let at = |key: &str| format!("{pointer}/{key}");
-    let RawCredential { bearer, basic, aws, client_tls, kubeconfig } = raw;
-    let n_kinds = [bearer.is_some(), basic.is_some(), aws.is_some(), client_tls.is_some(), kubeconfig.is_some()];
+    let RawCredential { bearer, basic, aws, client_tls, kubeconfig, google, oauth2 } = raw;
+    let n_kinds = [
+        bearer.is_some(),
+        basic.is_some(),
+        aws.is_some(),
+        client_tls.is_some(),
+        kubeconfig.is_some(),
+        google.is_some(),
+        oauth2.is_some(),
+    ];
     let n_kinds = n_kinds.into_iter().filter(|there| *there).count();
     if n_kinds != 1 {
         let message = format!(
@@ -38,7 +46,8 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
             if n_kinds == 0 { "none".into() } else { n_kinds.to_string() }
         );
         let finding = check.finding(pointer, message);
-        let help = "write one of `bearer { … }`, `basic { … }`, `aws { … }`, `client_tls { … }`, `kubeconfig { … }`";
+        let help = "write one of `bearer { … }`, `basic { … }`, `aws { … }`, `google { … }`, `oauth2 { … }`, \
+                    `client_tls { … }`, `kubeconfig { … }`";
         check.push(finding.help(help.to_owned()));
         return None;
     }
@@ -58,9 +67,46 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
         let key = check.path(&at("client_tls/key_file"), &tls.key_file);
         return Some(Credential::ClientTls { certificate: certificate?, key: key? });
     }
+    if let Some(google) = google {
+        return of_google(check, &at("google"), google);
+    }
+    if let Some(client) = oauth2 {
+        return client_of(check, &at("oauth2"), client);
+    }
     let kubeconfig = kubeconfig?;
     let file = check.path(&at("kubeconfig/file"), &kubeconfig.file)?;
     Some(Credential::Kubeconfig { file, context: kubeconfig.context })
+}
+
+fn of_google(check: &mut Check<'_>, pointer: &str, raw: RawGoogle) -> Option<Credential> {
+    match (raw.key_file, raw.access_token_env) {
+        (Some(_), Some(_)) => {
+            check.refuse(pointer, "this says two places for the credential", "keep one of them".to_owned());
+            None
+        }
+        (Some(file), None) => check.path(&format!("{pointer}/key_file"), &file).map(Credential::GoogleFile),
+        (None, Some(name)) => {
+            variable(check, &format!("{pointer}/access_token_env"), name).map(Credential::GoogleToken)
+        }
+        (None, None) => Some(Credential::GoogleDefault),
+    }
+}
+
+fn client_of(check: &mut Check<'_>, pointer: &str, raw: RawOauth2) -> Option<Credential> {
+    let at = |key: &str| format!("{pointer}/{key}");
+    // Plain http reaches an emulator on this machine; the host refuses it for any other address.
+    let token_url = check.url(&at("token_url"), &raw.token_url, &["https", "http"]);
+    let proof = match (raw.assertion_file, raw.client_secret_file, raw.client_secret_env) {
+        (Some(file), None, None) => check.path(&at("assertion_file"), &file).map(ClientProof::Assertion),
+        (Some(_), ..) => {
+            check.refuse(pointer, "a client has an assertion or a secret, not both", "keep one of them".to_owned());
+            None
+        }
+        (None, file, env) => {
+            secret(check, pointer, ("client_secret_file", file), ("client_secret_env", env)).map(ClientProof::Secret)
+        }
+    };
+    Some(Credential::Oauth2 { token_url: token_url?, client_id: raw.client_id, proof: proof? })
 }
 
 /// A secret is in a file or in a variable; never both, never in this file.

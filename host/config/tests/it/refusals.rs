@@ -485,7 +485,9 @@ fn a_credential_is_of_one_kind_and_in_one_place() {
         "{LEAST}credential \"a\" {{\n}}\n\
          credential \"b\" {{\n  bearer {{\n    file = \"x\"\n    env  = \"Y\"\n  }}\n}}\n\
          credential \"c\" {{\n  bearer {{\n    env = \"no-variable\"\n  }}\n}}\n\
-         credential \"d\" {{\n  aws {{\n    profile = \"p\"\n    access_key_id_env = \"X\"\n  }}\n}}\n"
+         credential \"d\" {{\n  aws {{\n    profile = \"p\"\n    access_key_id_env = \"X\"\n  }}\n}}\n\
+         credential \"e\" {{\n  google {{\n    key_file = \"k\"\n    access_token_env = \"X\"\n  }}\n}}\n\
+         credential \"f\" {{\n  oauth2 {{\n    token_url = \"https://a.example.com\"\n    client_id = \"c\"\n  }}\n}}\n"
     );
     insta::assert_snapshot!(refusal(&text), @r#"
      × a credential is of one kind, this is of none
@@ -496,8 +498,8 @@ fn a_credential_is_of_one_kind_and_in_one_place() {
        ·        ╰── here
     22 │ }
        ╰────
-     help: write one of `bearer { … }`, `basic { … }`, `aws { … }`, `client_tls { … }`, `kubeconfig
-           { … }`
+     help: write one of `bearer { … }`, `basic { … }`, `aws { … }`, `google { … }`, `oauth2 { … }`,
+           `client_tls { … }`, `kubeconfig { … }`
      × this says two places for the secret
        ╭─[hangar.hcl:24:3]
     23 │ credential "b" {
@@ -524,6 +526,24 @@ fn a_credential_is_of_one_kind_and_in_one_place() {
        ·    ╰── here
     36 │     profile = "p"
        ╰────
+     × this says two places for the credential
+       ╭─[hangar.hcl:41:3]
+    40 │ credential "e" {
+    41 │   google {
+       ·   ───┬──
+       ·      ╰── here
+    42 │     key_file = "k"
+       ╰────
+     help: keep one of them
+     × this says no place for the secret
+       ╭─[hangar.hcl:47:3]
+    46 │ credential "f" {
+    47 │   oauth2 {
+       ·   ───┬──
+       ·      ╰── here
+    48 │     token_url = "https://a.example.com"
+       ╰────
+     help: set either `client_secret_file` or `client_secret_env`
     "#);
 }
 

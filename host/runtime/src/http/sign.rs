@@ -13,8 +13,9 @@ use reqwest::Identity;
 use secrecy::ExposeSecret as _;
 
 use super::Matched;
-use crate::bindings::host::hangar::host::http::{Error, Signature, SignatureScheme, Sigv4};
+use crate::bindings::host::hangar::host::http::{Error, Oauth2, Signature, SignatureScheme, Sigv4};
 use crate::credentials::Credential;
+use crate::oauth::{OauthError, Source, Wanted};
 use crate::services::Services;
 
 /// What signing adds to a request.
@@ -51,9 +52,7 @@ pub(super) async fn sign(
         SignatureScheme::Bearer => CredentialKind::Bearer,
         SignatureScheme::Basic => CredentialKind::Basic,
         SignatureScheme::ClientTls => CredentialKind::ClientTls,
-        SignatureScheme::Oauth2(_) => {
-            return Err(Error::Credential(format!("credential `{name}`: this host makes no OAuth 2 tokens yet")));
-        }
+        SignatureScheme::Oauth2(_) => CredentialKind::Oauth2,
         SignatureScheme::Other(scheme) => return denied(format!("this host does not know the scheme `{scheme}`")),
     };
     if slot.kind != wanted {
@@ -62,7 +61,23 @@ pub(super) async fn sign(
     let resolved = services.credentials.resolve(plugin, &name).await;
     let credential = resolved.map_err(|err| Error::Credential(err.to_string()))?;
     credential.register(&services.redactor);
+    if let (SignatureScheme::Oauth2(scope), Credential::Oauth2(source)) = (&scheme, &credential) {
+        return bearer_of(&name, source, scope, services).await;
+    }
     apply(&name, &credential, &scheme, request)
+}
+
+/// Fetches the token from where the operator's credential says; the plugin has no part in that.
+async fn bearer_of(name: &str, source: &Source, scope: &Oauth2, services: &Services) -> Result<Signed, Error> {
+    let Oauth2 { scope, audience, parameters } = scope.clone();
+    let token = source.token(&Wanted { scope, audience, parameters }).await;
+    let token = token.map_err(|err| match err {
+        OauthError::Parameter(_) => Error::Denied(err.to_string()),
+        err => Error::Credential(format!("credential `{name}`: {err}")),
+    })?;
+    services.redactor.register(token.expose_secret());
+    let header = ("authorization".into(), format!("Bearer {}", token.expose_secret()));
+    Ok(Signed { headers: vec![header], identity: None })
 }
 
 fn apply(

@@ -1,0 +1,158 @@
+//! Talking to token endpoints.
+
+use std::error::Error as _;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::{Host, Url};
+
+use super::{OauthError, Token};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// No token answer is longer; some carry a second token.
+const MAX_ANSWER: usize = 64 * 1024;
+const MAX_WORDS: usize = 300;
+
+static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
+    // A redirect would carry the secret elsewhere, and metadata servers answer no proxy.
+    let builder = Client::builder().no_proxy().redirect(Policy::none()).referer(false).timeout(TIMEOUT);
+    builder.build().map_err(|err| err.to_string())
+});
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: SecretString,
+    #[serde(default)]
+    expires_in: Value,
+}
+
+/// Posts a form and reads a token (RFC 6749 section 5).
+pub(super) async fn post(url: &Url, form: &[(&str, &str)]) -> Result<Token, OauthError> {
+    let answer: Answer = send(url, client(url)?.post(url.clone()).form(form)).await?;
+    Ok(Token { text: answer.access_token, expires_s: seconds(&answer.expires_in) })
+}
+
+/// Asks the metadata server. The header proves that the request was not forged by something that only follows links.
+pub(super) async fn metadata(url: &Url) -> Result<Token, OauthError> {
+    let request = client(url)?.get(url.clone()).header("metadata-flavor", "Google").timeout(Duration::from_secs(5));
+    let answer: Answer = send(url, request).await?;
+    Ok(Token { text: answer.access_token, expires_s: seconds(&answer.expires_in) })
+}
+
+/// Asks for a token of another account of Google.
+pub(super) async fn impersonate(url: &Url, token: &SecretString, scope: &str) -> Result<Token, OauthError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Impersonated {
+        access_token: SecretString,
+    }
+    let scopes: Vec<&str> = scope.split_whitespace().collect();
+    let request = client(url)?.post(url.clone()).bearer_auth(token.expose_secret());
+    let request = request.json(&json!({"scope": scopes, "lifetime": "3600s"}));
+    let answer: Impersonated = send(url, request).await?;
+    Ok(Token { text: answer.access_token, expires_s: 3600 })
+}
+
+/// Reads a token of another issuer from a URL that the credential file names.
+pub(super) async fn subject(url: &Url, headers: &[(String, String)]) -> Result<SecretString, OauthError> {
+    let mut request = client(url)?.get(url.clone());
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let text = read(url, request).await?;
+    Ok(String::from_utf8(text).map_err(|_| unusable(url, "answers with something that is no text"))?.into())
+}
+
+fn client(url: &Url) -> Result<Client, OauthError> {
+    if url.scheme() != "https" && !may_be_plain(url) {
+        return Err(unusable(url, "is not reached by https"));
+    }
+    CLIENT.clone().map_err(|err| unusable(url, &format!("cannot be used: {err}")))
+}
+
+/// An emulator on this machine, and the metadata servers of the clouds, which have no certificates.
+fn may_be_plain(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name == "metadata.google.internal",
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.octets() == [169, 254, 169, 254],
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+async fn send<T: for<'de> Deserialize<'de>>(url: &Url, request: RequestBuilder) -> Result<T, OauthError> {
+    let bytes = read(url, request).await?;
+    // What the answer holds may be a token, so nothing of it is shown.
+    serde_json::from_slice(&bytes).map_err(|_| unusable(url, "answers without an access token"))
+}
+
+async fn read(url: &Url, request: RequestBuilder) -> Result<Vec<u8>, OauthError> {
+    let response = request.send().await.map_err(|err| {
+        let err = err.without_url();
+        let cause = err.source().map_or_else(|| err.to_string(), |cause| format!("{err}: {cause}"));
+        unusable(url, &format!("cannot be reached: {cause}"))
+    })?;
+    let status = response.status();
+    let bytes = body(url, response).await?;
+    if status.is_success() {
+        return Ok(bytes);
+    }
+    let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    // RFC 6749 has `error` as a text; Google's own interfaces have an object.
+    let code = said["error"].as_str().or_else(|| said["error"]["status"].as_str()).unwrap_or("no reason");
+    let description = said["error_description"].as_str().or_else(|| said["error"]["message"].as_str());
+    let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect::<String>();
+    Err(OauthError::Refused {
+        url: shown(url),
+        status: status.as_u16(),
+        code: short(code),
+        description: short(description.unwrap_or("no description")),
+        cure: cure(code),
+    })
+}
+
+async fn body(url: &Url, mut response: Response) -> Result<Vec<u8>, OauthError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| unusable(url, "breaks off"))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_ANSWER {
+            return Err(unusable(url, "answers with more than a token"));
+        }
+    }
+    Ok(bytes)
+}
+
+/// Some issuers write the number as a text.
+fn seconds(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// What an operator does about the codes of RFC 6749 section 5.2.
+fn cure(code: &str) -> &'static str {
+    match code {
+        "invalid_grant" => {
+            "the credential has expired or was revoked, or the clock is wrong: sign in again (`gcloud auth \
+             application-default login`), or make a new key"
+        }
+        "invalid_client" | "unauthorized_client" => "check the client's id and secret; a secret may have expired",
+        "invalid_scope" => "the credential may not ask for this scope",
+        "PERMISSION_DENIED" => "give the credential `roles/iam.serviceAccountTokenCreator` on the account",
+        _ => "check the `credential` block",
+    }
+}
+
+fn unusable(url: &Url, reason: &str) -> OauthError {
+    OauthError::Endpoint { url: shown(url), reason: reason.into() }
+}
+
+/// A query may hold what is not to be shown.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
+}

@@ -1,0 +1,157 @@
+//! An issuer that is strict and fair. Dies when it is dropped.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// Length of the key within a subject public key info of RSA with 2048 bits.
+const PUBLIC_KEY: usize = 270;
+
+pub(super) struct Issuer {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Issuer {
+    pub(super) async fn start() -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(stream, address, &record).await;
+            }
+        });
+        Self { address, seen, task }
+    }
+
+    pub(super) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub(super) fn url(&self, path: &str) -> Url {
+        format!("http://{}{path}", self.address).parse().expect("a URL")
+    }
+
+    /// Bodies of all requests that were content with themselves.
+    pub(super) fn seen(&self) -> Vec<String> {
+        self.seen.lock().expect("no test panics with it").clone()
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(stream: TcpStream, address: SocketAddr, seen: &Mutex<Vec<String>>) {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head).await.is_ok_and(|n| n == 0) {
+            return;
+        }
+    }
+    let head = head.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.expect("a body of the length that was said");
+    let body = String::from_utf8(body).expect("text");
+    let (status, answer) = match answer(&head, &body, address) {
+        Ok(mut answer) => {
+            let mut seen = seen.lock().expect("no test panics with it");
+            seen.push(body);
+            if answer.get("access_token").is_some_and(|token| token == "token-N") {
+                answer["access_token"] = json!(format!("token-{}", seen.len()));
+            }
+            (200, answer)
+        }
+        Err((status, code)) => (status, json!({"error": code, "error_description": "as the test says"})),
+    };
+    let answer = answer.to_string();
+    let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+    stream.write_all(format!("{head}{answer}").as_bytes()).await.expect("the client listens");
+}
+
+type Refusal = (u16, &'static str);
+
+fn answer(head: &str, body: &str, address: SocketAddr) -> Result<Value, Refusal> {
+    let token = json!({"access_token": "token-N", "expires_in": 3599, "token_type": "Bearer"});
+    let path = head.split_whitespace().nth(1).unwrap_or_default();
+    if path.starts_with("/computemetadata/v1/instance/service-accounts/default/token?scopes=") {
+        return if head.contains("metadata-flavor: google") { Ok(token) } else { Err((403, "no flavour")) };
+    }
+    if path == "/dss:generateaccesstoken" {
+        let is_signed = head.contains("authorization: bearer token-1\r\n");
+        return if is_signed { Ok(json!({"accessToken": "impersonated"})) } else { Err((403, "PERMISSION_DENIED")) };
+    }
+    let form: HashMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let field = |name: &str| form.get(name).map_or("", String::as_str);
+    match (path, field("grant_type")) {
+        ("/token", "urn:ietf:params:oauth:grant-type:jwt-bearer") => {
+            assertion(field("assertion"), &format!("http://{address}/token")).map_err(|code| (400, code))?;
+        }
+        ("/token", "client_credentials") => {
+            let is_assertion = field("client_assertion_type")
+                == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+                && field("client_assertion") == "federated-token";
+            if field("client_id") != "c1" || !(is_assertion || field("client_secret") == "secret-of-c1") {
+                return Err((401, "invalid_client"));
+            }
+        }
+        ("/token", "refresh_token") if field("refresh_token") != "long-lived" => return Err((400, "invalid_grant")),
+        ("/token", "refresh_token") => {}
+        ("/exchange", "urn:ietf:params:oauth:grant-type:token-exchange")
+            if field("subject_token") == "federated-token"
+                && field("audience").starts_with("//iam.googleapis.com/") => {}
+        _ => return Err((400, "unsupported_grant_type")),
+    }
+    Ok(token)
+}
+
+/// Checks header, signature, issuer, audience and times, as Google's endpoint does.
+fn assertion(assertion: &str, audience: &str) -> Result<(), &'static str> {
+    let wrong = "invalid_grant";
+    let (signed, signature) = assertion.rsplit_once('.').ok_or(wrong)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| wrong);
+    verify(signed.as_bytes(), &decode(signature)?).map_err(|()| wrong)?;
+    let (header, claims) = signed.split_once('.').ok_or(wrong)?;
+    let header: Value = serde_json::from_slice(&decode(header)?).map_err(|_| wrong)?;
+    let claims: Value = serde_json::from_slice(&decode(claims)?).map_err(|_| wrong)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let (issued, expires) = (claims["iat"].as_u64().ok_or(wrong)?, claims["exp"].as_u64().ok_or(wrong)?);
+    let is_good = header == json!({"alg": "RS256", "typ": "JWT", "kid": "k1"})
+        && claims["iss"] == "dss@p1.iam.gserviceaccount.com"
+        && claims["aud"] == audience
+        && claims["scope"].as_str().is_some_and(|scope| !scope.is_empty())
+        && issued <= now + 5
+        && expires > now
+        && expires - issued <= 3600;
+    if is_good { Ok(()) } else { Err(wrong) }
+}
+
+fn verify(message: &[u8], signature: &[u8]) -> Result<(), ()> {
+    let key = PrivateKeyDer::from_pem_slice(super::KEY.as_bytes()).expect("a key");
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key of RSA");
+    let info = key.public_key().expect("a key pair");
+    let public = &info[info.len() - PUBLIC_KEY..];
+    let known = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let schemes = known.mapping.iter().find(|(scheme, _)| *scheme == rustls::SignatureScheme::RSA_PKCS1_SHA256);
+    let (_, algorithms) = schemes.expect("rustls knows it");
+    algorithms[0].verify_signature(public, message, signature).map_err(|_| ())
+}
