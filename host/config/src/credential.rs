@@ -11,6 +11,10 @@ use url::Url;
 
 use crate::environment::Environment;
 
+mod azure;
+
+pub use azure::{AzureFrom, AzureProof, AzureValue};
+
 /// Where the operator keeps one credential. Holds no secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -32,6 +36,8 @@ pub enum Credential {
     GoogleToken(String),
     /// Whatever Google's own tools would find.
     GoogleDefault,
+    /// A principal of Entra.
+    Azure(AzureFrom),
     /// A client of an OAuth 2 issuer.
     Oauth2 { token_url: Url, client_id: String, proof: ClientProof },
 }
@@ -69,6 +75,8 @@ pub enum CredentialValue {
     Kubeconfig { text: SecretString, folder: PathBuf, context: Option<String> },
     /// Of Google Cloud.
     Google(GoogleValue),
+    /// A principal of Entra.
+    Azure(AzureValue),
     /// A client of an OAuth 2 issuer.
     Oauth2 { token_url: Url, client_id: String, proof: ClientProofValue },
 }
@@ -127,7 +135,7 @@ impl Credential {
             Self::AwsEnvironment { .. } | Self::AwsProfile { .. } => CredentialKind::Aws,
             Self::ClientTls { .. } => CredentialKind::ClientTls,
             Self::Kubeconfig { .. } => CredentialKind::Kubeconfig,
-            Self::GoogleFile(_) | Self::GoogleToken(_) | Self::GoogleDefault | Self::Oauth2 { .. } => {
+            Self::GoogleFile(_) | Self::GoogleToken(_) | Self::GoogleDefault | Self::Azure(_) | Self::Oauth2 { .. } => {
                 CredentialKind::Oauth2
             }
         }
@@ -167,6 +175,7 @@ impl Credential {
                 CredentialValue::Google(GoogleValue::Token(token))
             }
             Self::GoogleDefault => CredentialValue::Google(google_default(environment)?),
+            Self::Azure(from) => CredentialValue::Azure(from.read(environment)?),
             Self::Oauth2 { token_url, client_id, proof } => CredentialValue::Oauth2 {
                 token_url: token_url.clone(),
                 client_id: client_id.clone(),

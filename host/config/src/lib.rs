@@ -23,7 +23,8 @@ mod source;
 mod workspace;
 
 pub use credential::{
-    ClientProof, ClientProofValue, Credential, CredentialError, CredentialValue, GoogleValue, SecretFrom,
+    AzureFrom, AzureProof, AzureValue, ClientProof, ClientProofValue, Credential, CredentialError, CredentialValue,
+    GoogleValue, SecretFrom,
 };
 pub use environment::{Environment, EnvironmentError};
 pub use finding::{ConfigError, Finding, Report};

@@ -157,6 +157,8 @@ pub(crate) struct RawCredential {
     pub(crate) kubeconfig: Option<RawKubeconfig>,
     /// Credentials of Google Cloud.
     pub(crate) google: Option<RawGoogle>,
+    /// A principal of Entra.
+    pub(crate) azure: Option<RawAzure>,
     /// A client of an OAuth 2 issuer.
     pub(crate) oauth2: Option<RawOauth2>,
 }
@@ -212,6 +214,28 @@ pub(crate) struct RawGoogle {
     pub(crate) key_file: Option<PathBuf>,
     /// Environment variable with an access token that somebody else renews.
     pub(crate) access_token_env: Option<String>,
+}
+
+/// A principal of Entra. What is not set is looked for where Azure's own libraries look: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`,
+/// `AZURE_CLIENT_SECRET`, `AZURE_FEDERATED_TOKEN_FILE`; without a secret or a token it is the identity of this machine.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Azure")]
+pub(crate) struct RawAzure {
+    /// Its tenant.
+    pub(crate) tenant_id: Option<String>,
+    /// Its client id; of several identities of this machine, the one to use.
+    pub(crate) client_id: Option<String>,
+    /// File that holds its secret.
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Environment variable that holds its secret.
+    pub(crate) client_secret_env: Option<String>,
+    /// File with a token that a cluster or a pipeline made for it, in place of a secret. Read anew each time.
+    pub(crate) federated_token_file: Option<PathBuf>,
+    /// Whether it is the identity of this machine, whatever the environment says.
+    pub(crate) managed_identity: Option<bool>,
+    /// Where it signs in; `https://login.microsoftonline.com/` if not set.
+    pub(crate) authority: Option<String>,
 }
 
 /// A client of an OAuth 2 issuer, by a secret or by a federated token.

@@ -19,6 +19,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::failure::{Cause, Failure};
+use crate::oauth;
 use crate::site::Site;
 use crate::slots::Slots;
 use crate::watch::Watch;
@@ -124,6 +125,7 @@ impl Site {
                 variables.extend(session_token.map(|token| ("AWS_SESSION_TOKEN", token)));
                 variables
             }
+            CredentialValue::Azure(value) => oauth::variables_of_azure(value),
             // A token for an hour, and never the key that makes them.
             CredentialValue::Google(_) => {
                 let scope = google::CLOUD_PLATFORM.to_owned();

@@ -54,7 +54,7 @@ impl Credentials for Slots {
                 Held::ClientTls { certificate_pem: certificate, key_pem: key }
             }
             CredentialValue::Kubeconfig { text, .. } => Held::Kubeconfig(text),
-            value @ (CredentialValue::Google(_) | CredentialValue::Oauth2 { .. }) => {
+            value @ (CredentialValue::Google(_) | CredentialValue::Azure(_) | CredentialValue::Oauth2 { .. }) => {
                 Held::Oauth2(Box::new(token_source(slot, value)?))
             }
         })

@@ -7,6 +7,7 @@
 mod assertion;
 mod cache;
 mod endpoint;
+pub mod entra;
 pub mod google;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::redact::Redactor;
+use endpoint::TokenOf;
 
 /// The token that a plugin wants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,6 +70,11 @@ pub enum Source {
     /// The instance or the workload, by its metadata server.
     Metadata {
         /// URL of the token.
+        url: Url,
+    },
+    /// The identity of a machine of Azure, by its metadata server.
+    AzureInstance {
+        /// URL of the token, but for the resource that it is for.
         url: Url,
     },
     /// A service account of Google in whose place the other source stands.
@@ -176,7 +183,7 @@ impl Source {
                 redactor.register(refresh_token.expose_secret());
             }
             Self::Exchange { subject_token, .. } => subject_token.register(redactor),
-            Self::Metadata { .. } => {}
+            Self::Metadata { .. } | Self::AzureInstance { .. } => {}
             Self::Impersonated { by, .. } => by.register(redactor),
         }
     }
@@ -230,8 +237,9 @@ impl Source {
             Self::Metadata { url } => {
                 let mut url = url.clone();
                 url.query_pairs_mut().append_pair("scopes", &wanted.scope.replace(' ', ","));
-                endpoint::metadata(&url).await
+                endpoint::metadata(&url, TokenOf::Google).await
             }
+            Self::AzureInstance { url } => entra::of_instance(url, &wanted.scope).await,
             Self::Impersonated { url, by } => {
                 let scope = google::CLOUD_PLATFORM.to_owned();
                 let own = Wanted { scope, audience: None, parameters: Vec::new() };

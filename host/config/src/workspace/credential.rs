@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
-    credential::{ClientProof, Credential, SecretFrom},
+    credential::{AzureFrom, AzureProof, ClientProof, Credential, SecretFrom},
     names::SlotName,
-    raw::{RawAws, RawCredential, RawGoogle, RawOauth2},
+    raw::{RawAws, RawAzure, RawCredential, RawGoogle, RawOauth2},
     workspace::check::Check,
 };
 
@@ -29,7 +29,7 @@ pub(super) fn read(check: &mut Check<'_>) -> BTreeMap<SlotName, Credential> {
 fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
     let raw: RawCredential = check.raw(pointer)?;
     let at = |key: &str| format!("{pointer}/{key}");
-    let RawCredential { bearer, basic, aws, client_tls, kubeconfig, google, oauth2 } = raw;
+    let RawCredential { bearer, basic, aws, client_tls, kubeconfig, google, azure, oauth2 } = raw;
     let n_kinds = [
         bearer.is_some(),
         basic.is_some(),
@@ -37,6 +37,7 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
         client_tls.is_some(),
         kubeconfig.is_some(),
         google.is_some(),
+        azure.is_some(),
         oauth2.is_some(),
     ];
     let n_kinds = n_kinds.into_iter().filter(|there| *there).count();
@@ -46,8 +47,8 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
             if n_kinds == 0 { "none".into() } else { n_kinds.to_string() }
         );
         let finding = check.finding(pointer, message);
-        let help = "write one of `bearer { … }`, `basic { … }`, `aws { … }`, `google { … }`, `oauth2 { … }`, \
-                    `client_tls { … }`, `kubeconfig { … }`";
+        let help = "write one of `bearer { … }`, `basic { … }`, `aws { … }`, `google { … }`, `azure { … }`, \
+                    `oauth2 { … }`, `client_tls { … }`, `kubeconfig { … }`";
         check.push(finding.help(help.to_owned()));
         return None;
     }
@@ -70,6 +71,9 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
     if let Some(google) = google {
         return of_google(check, &at("google"), google);
     }
+    if let Some(azure) = azure {
+        return of_azure(check, &at("azure"), azure);
+    }
     if let Some(client) = oauth2 {
         return client_of(check, &at("oauth2"), client);
     }
@@ -90,6 +94,49 @@ fn of_google(check: &mut Check<'_>, pointer: &str, raw: RawGoogle) -> Option<Cre
         }
         (None, None) => Some(Credential::GoogleDefault),
     }
+}
+
+fn of_azure(check: &mut Check<'_>, pointer: &str, raw: RawAzure) -> Option<Credential> {
+    let at = |key: &str| format!("{pointer}/{key}");
+    let RawAzure {
+        tenant_id,
+        client_id,
+        client_secret_file,
+        client_secret_env,
+        federated_token_file,
+        managed_identity,
+        authority,
+    } = raw;
+    let is_this_machine = managed_identity == Some(true);
+    let n_proofs =
+        [client_secret_file.is_some(), client_secret_env.is_some(), federated_token_file.is_some(), is_this_machine];
+    if n_proofs.into_iter().filter(|there| *there).count() > 1 {
+        let help = "keep one of the secret, `federated_token_file` and `managed_identity`";
+        check.refuse(pointer, "this says more than one proof of who it is", help.to_owned());
+        return None;
+    }
+    if is_this_machine && tenant_id.is_some() {
+        let help = "remove it, or `managed_identity`".to_owned();
+        check.refuse(&at("tenant_id"), "the identity of this machine has its own tenant", help);
+        return None;
+    }
+    let proof = match (client_secret_file, client_secret_env, federated_token_file) {
+        (None, None, None) => is_this_machine.then_some(AzureProof::Instance),
+        (None, None, Some(file)) => Some(AzureProof::Federated(check.path(&at("federated_token_file"), &file)?)),
+        (file, env, _) => {
+            let from = ("client_secret_file", file);
+            Some(AzureProof::Secret(secret(check, pointer, from, ("client_secret_env", env))?))
+        }
+    };
+    let authority = match authority {
+        None => None,
+        // Plain http reaches an emulator on this machine; the host refuses it for any other address.
+        Some(text) => {
+            let text = if text.ends_with('/') { text } else { text + "/" };
+            Some(check.url(&at("authority"), &text, &["https", "http"])?)
+        }
+    };
+    Some(Credential::Azure(AzureFrom { authority, tenant_id, client_id, proof }))
 }
 
 fn client_of(check: &mut Check<'_>, pointer: &str, raw: RawOauth2) -> Option<Credential> {

@@ -106,6 +106,41 @@ credential "mtls" {
     key_file         = "client-key.pem"
   }
 }
+credential "google" {
+  google {
+    access_token_env = "GOOGLE_TOKEN"
+  }
+}
+credential "azure" {
+  azure {
+    authority         = "https://login.microsoftonline.us"
+    tenant_id         = "tenant-of-uss1"
+    client_id         = "client-of-uss1"
+    client_secret_env = "ENTRA_SECRET"
+  }
+}
+credential "azure-file" {
+  azure {
+    client_secret_file = "entra-secret"
+  }
+}
+credential "azure-pipeline" {
+  azure {
+    federated_token_file = "pipeline-token"
+  }
+}
+credential "azure-machine" {
+  azure {
+    managed_identity = true
+  }
+}
+credential "issuer" {
+  oauth2 {
+    token_url      = "https://issuer.example.com/token"
+    client_id      = "client-of-issuer"
+    assertion_file = "issuer-assertion"
+  }
+}
 credential "cluster" {
   kubeconfig {
     file    = "kubeconfig.yaml"

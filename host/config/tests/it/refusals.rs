@@ -498,8 +498,8 @@ fn a_credential_is_of_one_kind_and_in_one_place() {
        ·        ╰── here
     22 │ }
        ╰────
-     help: write one of `bearer { … }`, `basic { … }`, `aws { … }`, `google { … }`, `oauth2 { … }`,
-           `client_tls { … }`, `kubeconfig { … }`
+     help: write one of `bearer { … }`, `basic { … }`, `aws { … }`, `google { … }`, `azure { … }`,
+           `oauth2 { … }`, `client_tls { … }`, `kubeconfig { … }`
      × this says two places for the secret
        ╭─[hangar.hcl:24:3]
     23 │ credential "b" {
@@ -643,4 +643,18 @@ fn keys_that_verify_tokens_are_not_fetched_over_plain_http() {
       ╰────
      help: use `https://`
     "#);
+}
+
+#[test]
+fn a_principal_of_entra_has_one_proof_of_who_it_is() {
+    let with = |body: &str| refusal(&format!("{LEAST}credential \"a\" {{\n  azure {{\n{body}\n  }}\n}}\n"));
+    let two = with("    client_secret_env = \"X\"\n    federated_token_file = \"t\"");
+    assert!(two.contains("this says more than one proof of who it is"), "{two}");
+    let machine = with("    managed_identity = true\n    tenant_id = \"t\"");
+    assert!(machine.contains("the identity of this machine has its own tenant"), "{machine}");
+    let authority = with("    authority = \"login.example.com\"");
+    assert!(authority.contains("authority = \"login.example.com\""), "{authority}");
+    let secret = with("    client_secret_env = \"not a variable but the secret\"");
+    assert!(secret.contains("this is no name of an environment variable"), "{secret}");
+    assert!(with("    client_secret = \"s\"").contains("client_secret_env"));
 }

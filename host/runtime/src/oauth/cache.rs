@@ -68,6 +68,7 @@ fn add_source(hasher: &mut blake3::Hasher, source: &Source) {
             add(hasher, &["exchange", token_url.as_str(), audience, subject_token_type, &subject_token.name()]);
         }
         Source::Metadata { url } => add(hasher, &["metadata", url.as_str()]),
+        Source::AzureInstance { url } => add(hasher, &["azure-instance", url.as_str()]),
         Source::Impersonated { url, by } => {
             add(hasher, &["impersonated", url.as_str()]);
             add_source(hasher, by);

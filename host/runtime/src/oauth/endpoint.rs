@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::{OauthError, Token};
+use super::{OauthError, Token, entra};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// No token answer is longer; some carry a second token.
@@ -23,6 +23,13 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
     let builder = Client::builder().no_proxy().redirect(Policy::none()).referer(false).timeout(TIMEOUT);
     builder.build().map_err(|err| err.to_string())
 });
+
+/// Whose metadata server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenOf {
+    Google,
+    Azure,
+}
 
 #[derive(Deserialize)]
 struct Answer {
@@ -38,8 +45,12 @@ pub(super) async fn post(url: &Url, form: &[(&str, &str)]) -> Result<Token, Oaut
 }
 
 /// Asks the metadata server. The header proves that the request was not forged by something that only follows links.
-pub(super) async fn metadata(url: &Url) -> Result<Token, OauthError> {
-    let request = client(url)?.get(url.clone()).header("metadata-flavor", "Google").timeout(Duration::from_secs(5));
+pub(super) async fn metadata(url: &Url, of: TokenOf) -> Result<Token, OauthError> {
+    let (name, value) = match of {
+        TokenOf::Google => ("metadata-flavor", "Google"),
+        TokenOf::Azure => ("metadata", "true"),
+    };
+    let request = client(url)?.get(url.clone()).header(name, value).timeout(Duration::from_secs(5));
     let answer: Answer = send(url, request).await?;
     Ok(Token { text: answer.access_token, expires_s: seconds(&answer.expires_in) })
 }
@@ -112,7 +123,7 @@ async fn read(url: &Url, request: RequestBuilder) -> Result<Vec<u8>, OauthError>
         status: status.as_u16(),
         code: short(code),
         description: short(description.unwrap_or("no description")),
-        cure: cure(code),
+        cure: description.and_then(entra::cure).unwrap_or_else(|| cure(code)),
     })
 }
 

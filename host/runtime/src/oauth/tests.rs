@@ -5,6 +5,7 @@ mod issuer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use super::entra;
 use super::google::{CLOUD_PLATFORM, from_file, metadata};
 use super::{ClientProof, OauthError, Source, Wanted};
 use crate::redact::Redactor;
@@ -162,4 +163,38 @@ async fn nothing_secret_of_a_source_is_shown() {
     let redactor = Redactor::default();
     source.register(&redactor);
     assert!(!redactor.redact(line).contains(line));
+}
+
+#[tokio::test]
+async fn a_principal_of_entra_signs_in_by_its_secret_or_by_a_federated_token() {
+    let issuer = Issuer::start().await;
+    let scope = "6dae42f8-4368-4678-94ff-3960e28e3630/.default";
+    let of = |proof| entra::client(&issuer.url("/"), "tenant-1", "c1".into(), proof).expect("a tenant");
+    assert_eq!(token(&of(ClientProof::Secret("secret-of-c1".into())), scope).await, "token-1");
+    assert_eq!(token(&of(ClientProof::Assertion("federated-token".into())), scope).await, "token-2");
+    let body = &issuer.seen()[0];
+    assert!(body.contains("scope=6dae42f8-4368-4678-94ff-3960e28e3630%2F.default"), "{body}");
+
+    let wrong = of(ClientProof::Secret("secret-of-another".into()));
+    let said = wrong.token(&wanted(scope)).await.expect_err("another's secret").to_string();
+    assert!(said.contains("401 invalid_client") && !said.contains("secret-of-another"), "{said}");
+    let graph = of(ClientProof::Secret("secret-of-c1".into())).token(&wanted("openid profile")).await;
+    assert!(graph.expect_err("no resource").to_string().contains("invalid_scope"));
+}
+
+#[tokio::test]
+async fn a_machine_of_azure_is_known_to_its_metadata_server() {
+    let issuer = Issuer::start().await;
+    let scope = "https://management.azure.com/.default";
+    let one = entra::instance(&issuer.host(), None).expect("a host");
+    assert_eq!(token(&one, scope).await, "token-1");
+    let named = entra::instance(&issuer.host(), Some("c1")).expect("a host");
+    assert_eq!(token(&named, scope).await, "token-2");
+    let unknown = entra::instance(&issuer.host(), Some("c2")).expect("a host");
+    let said = unknown.token(&wanted(scope)).await.expect_err("no such identity").to_string();
+    assert!(said.contains("invalid_request_unknown_identity"), "{said}");
+    // Nothing is sent in clear text to anybody but a metadata server.
+    let elsewhere = entra::instance("metadata.example.com", None).expect("a host");
+    let said = elsewhere.token(&wanted(scope)).await.expect_err("another host").to_string();
+    assert!(said.contains("is not reached by https"), "{said}");
 }

@@ -96,6 +96,9 @@ fn answer(head: &str, body: &str, address: SocketAddr) -> Result<Value, Refusal>
     if path.starts_with("/computemetadata/v1/instance/service-accounts/default/token?scopes=") {
         return if head.contains("metadata-flavor: google") { Ok(token) } else { Err((403, "no flavour")) };
     }
+    if let Some(query) = path.strip_prefix("/metadata/identity/oauth2/token?") {
+        return azure_instance(head, query).map(|()| token);
+    }
     if path == "/dss:generateaccesstoken" {
         let is_signed = head.contains("authorization: bearer token-1\r\n");
         return if is_signed { Ok(json!({"accessToken": "impersonated"})) } else { Err((403, "PERMISSION_DENIED")) };
@@ -103,6 +106,9 @@ fn answer(head: &str, body: &str, address: SocketAddr) -> Result<Value, Refusal>
     let form: HashMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     match (path, field("grant_type")) {
+        ("/tenant-1/oauth2/v2.0/token", "client_credentials") => {
+            entra(head, &field).map_err(|code| (if code == "invalid_client" { 401 } else { 400 }, code))?;
+        }
         ("/token", "urn:ietf:params:oauth:grant-type:jwt-bearer") => {
             assertion(field("assertion"), &format!("http://{address}/token")).map_err(|code| (400, code))?;
         }
@@ -122,6 +128,38 @@ fn answer(head: &str, body: &str, address: SocketAddr) -> Result<Value, Refusal>
         _ => return Err((400, "unsupported_grant_type")),
     }
     Ok(token)
+}
+
+/// As Entra does: a form, a scope of one resource, and a secret or a federated token of this very client.
+fn entra<'a>(head: &str, field: &impl Fn(&str) -> &'a str) -> Result<(), &'static str> {
+    if !head.contains("content-type: application/x-www-form-urlencoded") {
+        return Err("invalid_request");
+    }
+    if !field("scope").ends_with("/.default") || field("scope").contains(' ') {
+        return Err("invalid_scope");
+    }
+    let federated = field("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        && field("client_assertion") == "federated-token"
+        && field("client_secret").is_empty();
+    let secret = field("client_secret") == "secret-of-c1" && field("client_assertion").is_empty();
+    if field("client_id") == "c1" && (federated || secret) { Ok(()) } else { Err("invalid_client") }
+}
+
+/// As the metadata server of Azure does: it answers nobody who was forwarded, and only who says that he means it.
+fn azure_instance(head: &str, query: &str) -> Result<(), Refusal> {
+    let query: HashMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let is_meant = head.contains("metadata: true\r\n") && !head.contains("x-forwarded-for");
+    if !is_meant {
+        return Err((400, "bad_request_102"));
+    }
+    let is_known = query.get("client_id").is_none_or(|client| client == "c1");
+    let is_asked = query.get("api-version").is_some_and(|version| version == "2018-02-01")
+        && query.get("resource").is_some_and(|resource| resource == "https://management.azure.com");
+    match (is_known, is_asked) {
+        (true, true) => Ok(()),
+        (false, _) => Err((400, "invalid_request_unknown_identity")),
+        (_, false) => Err((400, "invalid_resource")),
+    }
 }
 
 /// Checks header, signature, issuer, audience and times, as Google's endpoint does.
