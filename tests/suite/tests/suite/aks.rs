@@ -97,6 +97,70 @@ async fn a_network_that_is_there_is_not_made_again() -> Result<()> {
     Ok(())
 }
 
+/// A value for every variable of the module, none of them the default; those that need a zone come with one.
+fn settings() -> Vec<(&'static str, &'static str)> {
+    let subnet = r#"{"subnet_id": "/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/v/subnets/n", "egress_addresses": ["198.51.100.7"]}"#;
+    vec![
+        ("name", "other"),
+        ("location", "eastus2"),
+        ("operators", r#"["00000000-0000-0000-0000-0000000000aa"]"#),
+        ("admin_groups", r#"["00000000-0000-0000-0000-0000000000bb"]"#),
+        ("resource_group_id", "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/x"),
+        ("kubernetes_version", "1.33"),
+        ("vnet_cidr", "10.99.0.0/16"),
+        ("existing_network", subnet),
+        ("pod_cidr", "10.98.0.0/16"),
+        ("service_cidr", "10.97.0.0/16"),
+        ("api_allowed_cidrs", r#"["203.0.113.0/24"]"#),
+        ("vm_size", "Standard_D8s_v5"),
+        ("os_disk_size_gb", "128"),
+        ("node_count", r#"{"min": 3, "desired": 6, "max": 9}"#),
+        ("db_nodes", "5"),
+        ("db_suffix", "nodes.uss1.example.com"),
+        ("hostname", "api.uss1.example.com"),
+        ("prometheus_hostname", "prometheus.uss1.example.com"),
+        ("dns_zone_id", ""),
+        ("gateway_certificate", "false"),
+        ("namespace", "other"),
+        ("secrets_service_account", "other"),
+        ("key_vault_name", "vault-1"),
+        ("storage_class", "fast"),
+        ("deletion_protection", "false"),
+        ("tags", r#"{"owner": "operations"}"#),
+    ]
+}
+
+/// No accepted setting is ignored: each changes what is planned.
+#[tokio::test]
+async fn every_variable_of_the_module_for_azure_changes_the_plan() -> Result<()> {
+    let user = User::new("aks-variables")?;
+    let own =
+        "provider \"azurerm\" {\n  subscription_id = \"00000000-0000-0000-0000-000000000001\"\n  features {}\n}\n";
+    fs::write(user.module.join("provider.tf"), own)?;
+    let zone = "/subscriptions/s/resourceGroups/dns/providers/Microsoft.Network/dnsZones/uss1.example.com";
+    let terraform = user
+        .terraform(&user.module)
+        .with("TF_VAR_name", "uss1")
+        .with("TF_VAR_location", "westeurope")
+        .with("TF_VAR_db_suffix", "db.uss1.example.com")
+        .with("TF_VAR_hostname", "dss.uss1.example.com")
+        .with("TF_VAR_dns_zone_id", zone);
+    terraform.done(&["init"]).await?;
+    let shown = |plan: &Value| (plan["planned_values"].clone(), plan["resource_changes"].clone());
+    let before = shown(&terraform.planned(&[]).await?);
+    let text = fs::read_to_string(user.module.join("variables.tf"))?;
+    let mut left: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("variable \"")?.split('"').next()).collect();
+    for (name, value) in settings() {
+        let after = shown(&terraform.planned(&["-var", &format!("{name}={value}")]).await?);
+        assert!(before != after, "`{name}` changes nothing");
+        left.retain(|variable| *variable != name);
+    }
+    // Azure numbers the zones of every region alike, so there is one value.
+    assert_eq!(left, ["zones"]);
+    Ok(())
+}
+
 /// What opens a cluster, an account or a vault is nowhere in a plan or a state.
 pub(crate) fn holds_no_credential(value: &Value) {
     const SECRETS: [&str; 9] = [
