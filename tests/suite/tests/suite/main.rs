@@ -7,6 +7,7 @@
 mod aks;
 #[cfg(feature = "real-aws")]
 mod aws;
+mod azure;
 mod cluster;
 mod existing;
 mod init;

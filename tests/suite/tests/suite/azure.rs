@@ -1,0 +1,157 @@
+//! The plugin `azure` through the real terraform, with a stand-in of the provider and of the cloud behind it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use test_support::{AZURE, Cloud, Clouds, Description, Plugin, Run, Workspace, needed, scratch};
+
+const SECRET: &str = "a-client-secret-of-entra";
+const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
+
+/// A workspace of an operator of Azure, and the cloud.
+struct Site {
+    workspace: Workspace,
+    cloud: Cloud,
+}
+
+impl Site {
+    fn lay_down(name: &str) -> Result<Self> {
+        let folder = needed("HANGAR_PLUGINS_DIR")?;
+        let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
+        let clouds = Clouds::lay_down(&root, &[AZURE])?;
+        let plugin = |name: &str| Plugin::of_file(name, &folder.join(format!("{name}.wasm")));
+        let mut description = Description::without_world("uss1", plugin("azure"));
+        description.plugins.push(plugin("local"));
+        let workspace = Workspace::lay_down(&root, &description)?;
+        workspace.edit("hangar.hcl", "secrets \"azure\" {}", "secrets \"local\" {}")?;
+        let text = fs::read_to_string(workspace.folder.join("hangar.hcl"))?;
+        let (before, rest) = text.split_once("infra \"azure\" {\n").context("no infra block")?;
+        let (_, rest) = rest.split_once("\n}\n").context("the infra block has no end")?;
+        let (middle, rest) = rest.split_once("credential \"cluster\" {\n").context("no credential block")?;
+        let (_, after) = rest.split_once("services {").context("no services block")?;
+        let text = format!(
+            r#"{before}infra "azure" {{
+  subscription_id   = "{SUBSCRIPTION}"
+  location          = "westeurope"
+  cluster_name      = "uss1"
+  api_allowed_cidrs = ["203.0.113.0/24"]
+  deletion_protection = true
+}}
+{middle}credential "azure" {{
+  azure {{
+    tenant_id         = "11111111-2222-3333-4444-555555555555"
+    client_id         = "11111111-2222-3333-4444-666666666666"
+    client_secret_env = "ENTRA_SECRET"
+  }}
+}}
+
+terraform {{
+  provider_mirror = "{mirror}"
+}}
+
+services {{{after}"#,
+            mirror = clouds.mirror().display(),
+        );
+        workspace.write("hangar.hcl", &text)?;
+        Ok(Self { workspace, cloud: clouds.cloud("azurerm") })
+    }
+
+    async fn approved(name: &str) -> Result<Self> {
+        let site = Self::lay_down(name)?;
+        site.run(&["init", "--yes"]).await?.done()?;
+        Ok(site)
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<Run> {
+        self.workspace.run_with(arguments, &[("ENTRA_SECRET", SECRET)]).await
+    }
+
+    fn addresses(&self) -> Result<Vec<String>> {
+        let found = self.cloud.resources("azurerm_public_ip")?;
+        let mut names: Vec<_> = found.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The cluster's API is nobody's here: `up` lays the infrastructure down and then finds no cluster.
+#[tokio::test]
+async fn azure_is_planned_laid_down_and_found_again_through_terraform() -> Result<()> {
+    let site = Site::approved("azure-life").await?;
+    let plan = site.run(&["plan"]).await?.done()?;
+    assert!(plan.stdout.contains("module.aks.azurerm_public_ip.db[2]"), "{}", plan.stdout);
+    assert_eq!(site.cloud.all()?.len(), 0, "a plan made something");
+
+    let up = site.run(&["up", "--yes"]).await?.exits(3)?;
+    assert!(up.stderr.contains("Kubernetes"), "{}", up.stderr);
+    let addresses = ["uss1-db-0", "uss1-db-1", "uss1-db-2", "uss1-egress", "uss1-gateway"];
+    assert_eq!(site.addresses()?, addresses);
+    assert_eq!(site.cloud.configured()?["signed_in_by"], "environment ARM_CLIENT_SECRET");
+    let n_made = site.cloud.calls("create", "")?;
+
+    let cluster = site.cloud.resources("azurerm_kubernetes_cluster")?.pop().context("no cluster")?;
+    assert_eq!(cluster["local_account_disabled"], true);
+    assert_eq!(cluster["default_node_pool"][0]["zones"].as_array().map(Vec::len), Some(3));
+    let ranges = cluster["api_server_access_profile"][0]["authorized_ip_ranges"].as_array().context("no ranges")?;
+    assert!(ranges.contains(&json!("203.0.113.0/24")), "{ranges:?}");
+
+    // What is there is found again, and nothing is made twice.
+    site.run(&["up", "--yes"]).await?.exits(3)?;
+    assert_eq!(site.cloud.calls("create", "")?, n_made);
+    holds_no_credential(&site)?;
+
+    // What partners were told is not replaced in passing.
+    site.workspace.edit("hangar.hcl", "\"westeurope\"", "\"eastus2\"")?;
+    let moved = site.run(&["up", "--yes"]).await?.exits(4)?;
+    assert!(moved.stderr.contains("module.aks.azurerm_public_ip"), "{}", moved.stderr);
+    assert_eq!(site.addresses()?, addresses);
+    Ok(())
+}
+
+/// Neither the state nor anything else in the workspace holds what opens the cloud or the cluster.
+fn holds_no_credential(site: &Site) -> Result<()> {
+    let mut n_files = 0;
+    for entry in walkdir::WalkDir::new(&site.workspace.folder) {
+        let entry = entry?;
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let bytes = fs::read(entry.path())?;
+        let text = String::from_utf8_lossy(&bytes);
+        n_files += 1;
+        for forbidden in [SECRET, "PRIVATE KEY"] {
+            assert!(!text.contains(forbidden), "`{}` holds {forbidden}", entry.path().display());
+        }
+    }
+    assert!(n_files > 10, "only {n_files} files");
+    let state = site.workspace.folder.join(".hangar/terraform/infrastructure.tfstate");
+    crate::aks::holds_no_credential(&serde_json::from_str(&fs::read_to_string(&state)?)?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_credential_that_is_not_there_is_named_before_anything_is_made() -> Result<()> {
+    let site = Site::approved("azure-credential").await?;
+    let run = site.workspace.run(&["up", "--yes"]).await?.exits(1)?;
+    assert!(run.stderr.contains("environment variable `ENTRA_SECRET` is not set"), "{}", run.stderr);
+    assert_eq!(site.cloud.all()?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn everything_wrong_about_a_block_of_azure_is_shown_at_once_where_it_stands() -> Result<()> {
+    let site = Site::approved("azure-wrong").await?;
+    site.workspace.edit("hangar.hcl", "\"westeurope\"", "\"westus\"")?;
+    site.workspace.edit("hangar.hcl", "203.0.113.0/24", "0.0.0.0/0")?;
+    let run = site.run(&["up", "--yes"]).await?.exits(1)?;
+    for said in ["region `westus` has no availability zones", "this lets the whole internet in", "says plugin `azure`"]
+    {
+        assert!(run.stderr.contains(said), "no `{said}`: {}", run.stderr);
+    }
+    site.workspace.edit("hangar.hcl", "cluster_name      = \"uss1\"", "kubernetes_version = 1.34")?;
+    let run = site.run(&["up", "--yes"]).await?.exits(1)?;
+    assert!(run.stderr.contains("kubernetes_version"), "{}", run.stderr);
+    Ok(())
+}
