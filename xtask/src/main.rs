@@ -5,6 +5,7 @@ mod checkout;
 mod ci;
 mod demo;
 mod digest;
+mod docs;
 mod environment;
 mod images;
 mod libtest;
@@ -70,6 +71,8 @@ enum Command {
         /// Run only tests whose name contains this
         filter: Option<String>,
     },
+    /// Write the reference pages that are made of what they describe
+    GenDocs,
     /// Check what no compiler checks: which room uses which, sizes, words
     Tidy,
     /// Do what CI does: formatting, lints, tests
@@ -95,6 +98,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::World { arguments } => world::run(&checkout, &arguments),
         Command::Demo { keep } => demo::run(&checkout, keep),
         Command::Test { filter } => suite::run(&checkout, filter.as_deref()),
+        Command::GenDocs => docs::run(&checkout),
         Command::Tidy => tidy::run(&checkout),
         Command::Ci => ci::run(&checkout),
     }
