@@ -10,3 +10,10 @@ resource "aws_eip" "gateway" {
   domain = "vpc"
   tags   = merge(local.tags, { Name = "${var.name}-gateway" })
 }
+
+resource "aws_eip" "prometheus" {
+  count = var.prometheus_hostname == "" ? 0 : 1
+
+  domain = "vpc"
+  tags   = merge(local.tags, { Name = "${var.name}-prometheus" })
+}

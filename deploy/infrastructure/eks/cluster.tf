@@ -2,7 +2,7 @@
 resource "aws_kms_key" "secrets" {
   description             = "Kubernetes Secrets of ${var.name}"
   enable_key_rotation     = true
-  deletion_window_in_days = 30
+  deletion_window_in_days = var.key_deletion_days
   tags                    = local.tags
 }
 
@@ -18,7 +18,7 @@ resource "aws_eks_cluster" "this" {
   }
 
   vpc_config {
-    subnet_ids              = concat([for subnet in aws_subnet.private : subnet.id], [for subnet in aws_subnet.public : subnet.id])
+    subnet_ids              = concat(values(local.private_subnets), values(local.public_subnets))
     endpoint_private_access = true
     endpoint_public_access  = length(var.api_allowed_cidrs) > 0
     public_access_cidrs     = length(var.api_allowed_cidrs) > 0 ? var.api_allowed_cidrs : null
@@ -36,20 +36,20 @@ resource "aws_eks_cluster" "this" {
 
 # A node group per zone, so that losing one leaves the others' count as it was.
 resource "aws_eks_node_group" "this" {
-  for_each = aws_subnet.private
+  for_each = local.zone_names
 
   cluster_name    = aws_eks_cluster.this.name
   node_group_name = "${var.name}-${each.key}"
   node_role_arn   = aws_iam_role.node.arn
-  subnet_ids      = [each.value.id]
+  subnet_ids      = [local.private_subnets[each.key]]
   instance_types  = [var.instance_type]
   version         = var.kubernetes_version
   tags            = local.tags
 
   scaling_config {
-    min_size     = ceil(var.node_count.min / length(var.availability_zones))
-    desired_size = ceil(var.node_count.desired / length(var.availability_zones))
-    max_size     = ceil(var.node_count.max / length(var.availability_zones))
+    min_size     = ceil(var.node_count.min / length(local.zone_names))
+    desired_size = ceil(var.node_count.desired / length(local.zone_names))
+    max_size     = ceil(var.node_count.max / length(local.zone_names))
   }
 
   lifecycle {

@@ -1,13 +1,15 @@
 data "aws_partition" "current" {}
 
 locals {
-  policy_prefix = "arn:${data.aws_partition.current.partition}:iam::aws:policy"
-  node_policies = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly"]
+  permissions_boundary = var.iam_permissions_boundary == "" ? null : var.iam_permissions_boundary
+  policy_prefix        = "arn:${data.aws_partition.current.partition}:iam::aws:policy"
+  node_policies        = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly"]
 }
 
 resource "aws_iam_role" "cluster" {
-  name = "${var.name}-cluster"
-  tags = local.tags
+  name                 = "${var.name}-cluster"
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -25,8 +27,9 @@ resource "aws_iam_role_policy_attachment" "cluster" {
 }
 
 resource "aws_iam_role" "node" {
-  name = "${var.name}-node"
-  tags = local.tags
+  name                 = "${var.name}-node"
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

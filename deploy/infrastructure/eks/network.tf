@@ -1,9 +1,18 @@
 locals {
-  zones = { for index, zone in var.availability_zones : zone => index }
-  tags  = merge(var.tags, { "hangar.dev/instance" = var.name })
+  is_own_network = var.existing_network == null
+  # Known before anything is made, so that resources can be made by zone.
+  zone_names      = local.is_own_network ? toset(var.availability_zones) : toset(keys(var.existing_network.private_subnets))
+  zones           = { for index, zone in var.availability_zones : zone => index }
+  public_subnets  = local.is_own_network ? { for zone, subnet in aws_subnet.public : zone => subnet.id } : var.existing_network.public_subnets
+  private_subnets = local.is_own_network ? { for zone, subnet in aws_subnet.private : zone => subnet.id } : var.existing_network.private_subnets
+  egress_cidrs    = local.is_own_network ? [for address in aws_eip.egress : "${address.public_ip}/32"] : var.existing_network.egress_cidrs
+
+  tags = merge(var.tags, { "hangar.dev/instance" = var.name })
 }
 
 resource "aws_vpc" "this" {
+  count = local.is_own_network ? 1 : 0
+
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -11,7 +20,9 @@ resource "aws_vpc" "this" {
 }
 
 resource "aws_internet_gateway" "this" {
-  vpc_id = aws_vpc.this.id
+  count = local.is_own_network ? 1 : 0
+
+  vpc_id = aws_vpc.this[0].id
   tags   = merge(local.tags, { Name = var.name })
 }
 
@@ -19,7 +30,7 @@ resource "aws_internet_gateway" "this" {
 resource "aws_subnet" "public" {
   for_each = local.zones
 
-  vpc_id            = aws_vpc.this.id
+  vpc_id            = aws_vpc.this[0].id
   availability_zone = each.key
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, each.value)
 
@@ -32,7 +43,7 @@ resource "aws_subnet" "public" {
 resource "aws_subnet" "private" {
   for_each = local.zones
 
-  vpc_id            = aws_vpc.this.id
+  vpc_id            = aws_vpc.this[0].id
   availability_zone = each.key
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, 8 + each.value)
 
@@ -44,12 +55,16 @@ resource "aws_subnet" "private" {
 
 # One stable address from which the nodes call other members: partners let exactly this in.
 resource "aws_eip" "egress" {
+  count = local.is_own_network ? 1 : 0
+
   domain = "vpc"
   tags   = merge(local.tags, { Name = "${var.name}-egress" })
 }
 
 resource "aws_nat_gateway" "this" {
-  allocation_id = aws_eip.egress.id
+  count = local.is_own_network ? 1 : 0
+
+  allocation_id = aws_eip.egress[0].id
   subnet_id     = aws_subnet.public[var.availability_zones[0]].id
   tags          = merge(local.tags, { Name = var.name })
 
@@ -57,22 +72,26 @@ resource "aws_nat_gateway" "this" {
 }
 
 resource "aws_route_table" "public" {
-  vpc_id = aws_vpc.this.id
+  count = local.is_own_network ? 1 : 0
+
+  vpc_id = aws_vpc.this[0].id
   tags   = merge(local.tags, { Name = "${var.name}-public" })
 
   route {
     cidr_block = "0.0.0.0/0"
-    gateway_id = aws_internet_gateway.this.id
+    gateway_id = aws_internet_gateway.this[0].id
   }
 }
 
 resource "aws_route_table" "private" {
-  vpc_id = aws_vpc.this.id
+  count = local.is_own_network ? 1 : 0
+
+  vpc_id = aws_vpc.this[0].id
   tags   = merge(local.tags, { Name = "${var.name}-private" })
 
   route {
     cidr_block     = "0.0.0.0/0"
-    nat_gateway_id = aws_nat_gateway.this.id
+    nat_gateway_id = aws_nat_gateway.this[0].id
   }
 }
 
@@ -80,12 +99,12 @@ resource "aws_route_table_association" "public" {
   for_each = aws_subnet.public
 
   subnet_id      = each.value.id
-  route_table_id = aws_route_table.public.id
+  route_table_id = aws_route_table.public[0].id
 }
 
 resource "aws_route_table_association" "private" {
   for_each = aws_subnet.private
 
   subnet_id      = each.value.id
-  route_table_id = aws_route_table.private.id
+  route_table_id = aws_route_table.private[0].id
 }

@@ -33,17 +33,41 @@ output "gateway_allocation_id" {
   value       = aws_eip.gateway.id
 }
 
-output "egress_addresses" {
-  description = "Addresses from which the nodes call other members."
-  value       = [aws_eip.egress.public_ip]
+output "egress_cidrs" {
+  description = "Ranges from which the nodes call other members."
+  value       = local.egress_cidrs
 }
 
 output "public_subnets" {
   description = "Subnets of the load balancers, by zone."
-  value       = { for zone, subnet in aws_subnet.public : zone => subnet.id }
+  value       = local.public_subnets
 }
 
 output "dns_records" {
   description = "Names and addresses that must exist; made here where a hosted zone was given."
   value       = local.records
+}
+
+output "gateway_certificate_arn" {
+  description = "Certificate of the DSS API. Without a hosted zone it is issued once `certificate_records` exist."
+  value       = local.is_managed_dns ? aws_acm_certificate_validation.gateway[0].certificate_arn : aws_acm_certificate.gateway.arn
+}
+
+output "certificate_records" {
+  description = "Records that prove the certificate's name; made here where a hosted zone was given."
+  value = [for option in aws_acm_certificate.gateway.domain_validation_options : {
+    name  = option.resource_record_name
+    type  = option.resource_record_type
+    value = option.resource_record_value
+  }]
+}
+
+output "prometheus_allocation_id" {
+  description = "Allocation id of Prometheus' address; empty where it has none."
+  value       = one(aws_eip.prometheus[*].id) == null ? "" : one(aws_eip.prometheus[*].id)
+}
+
+output "workload_roles" {
+  description = "Roles of workloads: `load-balancers` for the load-balancer controller, `volumes` for the EBS CSI driver, `secrets` for the secret store."
+  value       = { for name, role in aws_iam_role.workload : name => role.arn }
 }

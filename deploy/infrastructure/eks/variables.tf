@@ -20,12 +20,13 @@ variable "kubernetes_version" {
 }
 
 variable "availability_zones" {
-  description = "Zones the nodes are spread over, three of one region, such as [\"us-east-1a\", \"us-east-1b\", \"us-east-1c\"]."
+  description = "Zones the nodes are spread over, three of one region, such as [\"us-east-1a\", \"us-east-1b\", \"us-east-1c\"]. Left out with an existing network, whose subnets say them."
   type        = list(string)
+  default     = []
 
   validation {
-    condition     = length(var.availability_zones) == 3 && length(distinct(var.availability_zones)) == 3
-    error_message = "Name three different zones."
+    condition     = var.existing_network != null ? length(var.availability_zones) == 0 : length(distinct(var.availability_zones)) == 3 && length(var.availability_zones) == 3
+    error_message = "Name three different zones, or none with an existing network."
   }
 }
 
@@ -40,10 +41,35 @@ variable "vpc_cidr" {
   }
 }
 
+variable "existing_network" {
+  description = "A network to use in place of a new one: subnets by zone, three of each kind, and the ranges from which its nodes reach others. Subnets need the tags by which load balancers find them."
+  type = object({
+    vpc_id          = string
+    public_subnets  = map(string)
+    private_subnets = map(string)
+    egress_cidrs    = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_network == null ? true : length(var.existing_network.private_subnets) == 3 && keys(var.existing_network.public_subnets) == keys(var.existing_network.private_subnets)
+    error_message = "Name a public and a private subnet in each of three zones."
+  }
+  validation {
+    condition     = var.existing_network == null ? true : length(var.existing_network.egress_cidrs) > 0 && alltrue([for range in var.existing_network.egress_cidrs : can(cidrhost(range, 0))])
+    error_message = "Partners have to let somebody in: name the ranges, such as 203.0.113.7/32."
+  }
+}
+
 variable "api_allowed_cidrs" {
   description = "Ranges that may reach the Kubernetes API from outside the network. Empty keeps the API private."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for range in var.api_allowed_cidrs : can(cidrhost(range, 0))])
+    error_message = "A range is such as 203.0.113.0/24."
+  }
 }
 
 variable "instance_type" {
@@ -77,17 +103,67 @@ variable "db_nodes" {
 variable "db_suffix" {
   description = "Suffix of the database nodes' public names: node 0 is \"0.SUFFIX\"."
   type        = string
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z0-9-]+$", var.db_suffix))
+    error_message = "A suffix is a name of DNS in lower case, without a final dot."
+  }
 }
 
 variable "hostname" {
   description = "Public name of the DSS API."
   type        = string
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z0-9-]+$", var.hostname)) && length(var.hostname) <= 64
+    error_message = "A name of DNS in lower case, without a final dot, of at most 64 characters: it is the certificate's."
+  }
 }
 
 variable "route53_zone_id" {
   description = "Hosted zone in which the names are made. Empty makes none: output `dns_records` lists what to make by hand."
   type        = string
   default     = ""
+}
+
+variable "prometheus_hostname" {
+  description = "Public name of Prometheus. Empty gives it neither address nor name."
+  type        = string
+  default     = ""
+}
+
+variable "secrets_prefix" {
+  description = "Prefix of the secrets in Secrets Manager that the secret store's workload may use. Empty lets it use none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*)?$", var.secrets_prefix))
+    error_message = "A prefix is such as dss/uss1, without a slash at either end."
+  }
+}
+
+variable "secrets_service_account" {
+  description = "The Kubernetes service account that may use those secrets."
+  type        = object({ namespace = string, name = string })
+  default     = { namespace = "dss", name = "hangar" }
+}
+
+variable "iam_permissions_boundary" {
+  description = "ARN of a policy that bounds every role made here. Empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "key_deletion_days" {
+  description = "Days that the key of Kubernetes Secrets can be brought back after its deletion."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.key_deletion_days >= 7 && var.key_deletion_days <= 30
+    error_message = "KMS waits 7 to 30 days."
+  }
 }
 
 variable "tags" {

@@ -1,5 +1,7 @@
 //! What terraform's outputs mean.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
@@ -36,9 +38,27 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
         })
         .collect();
     let records: Map<String, Value> = output(outputs, "dns_records")?;
-    let managed = config.route53_zone_id.as_deref().is_some_and(|zone| !zone.is_empty());
-    let egress: Vec<String> = output(outputs, "egress_addresses")?;
-    let gateway: String = output(outputs, "gateway_allocation_id")?;
+    let managed = config.is_managed_dns();
+    let mut dns: Vec<DnsRecord> = records
+        .into_iter()
+        .map(|(name, value)| DnsRecord {
+            name,
+            kind: "A".into(),
+            values: value.as_str().map(Into::into).into_iter().collect(),
+            managed,
+        })
+        .collect();
+    for record in output::<Vec<CertificateRecord>>(outputs, "certificate_records")? {
+        dns.push(record.into_dns(managed));
+    }
+    let roles: BTreeMap<String, String> = output(outputs, "workload_roles")?;
+    let roles = roles.into_iter().map(|(workload, role)| (format!("role:{workload}"), role));
+    let prometheus: String = output(outputs, "prometheus_allocation_id")?;
+    let prometheus = (!prometheus.is_empty()).then(|| ("address:prometheus".to_owned(), prometheus));
+    let gateway = Gateway {
+        allocation: output(outputs, "gateway_allocation_id")?,
+        certificate: output(outputs, "gateway_certificate_arn")?,
+    };
     Ok(Infrastructure {
         api: Api {
             endpoint: output(outputs, "api_endpoint")?,
@@ -48,23 +68,37 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
         kube_cluster: output(outputs, "kube_cluster")?,
         chart_values: chart_values(&allocations, &gateway, &subnets).to_string(),
         nodes,
-        egress: egress.into_iter().map(|address| format!("{address}/32")).collect(),
-        dns: records
-            .into_iter()
-            .map(|(name, value)| DnsRecord {
-                name,
-                kind: "A".into(),
-                values: value.as_str().map(Into::into).into_iter().collect(),
-                managed,
-            })
-            .collect(),
+        egress: output(outputs, "egress_cidrs")?,
+        dns,
         add_ons: Vec::new(),
-        facts: vec![("region".into(), config.region)],
+        facts: [("region".to_owned(), config.region)].into_iter().chain(roles).chain(prometheus).collect(),
     })
 }
 
+/// What the API's load balancer is made of.
+struct Gateway {
+    allocation: String,
+    certificate: String,
+}
+
+/// A record that proves the name of the certificate.
+#[derive(serde::Deserialize)]
+struct CertificateRecord {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+}
+
+impl CertificateRecord {
+    fn into_dns(self, managed: bool) -> DnsRecord {
+        let bare = |name: String| name.trim_end_matches('.').to_owned();
+        DnsRecord { name: bare(self.name), kind: self.kind, values: vec![bare(self.value)], managed }
+    }
+}
+
 /// One load balancer a database node, each with its reserved address, in one zone of its own.
-fn chart_values(allocations: &[String], gateway: &str, subnets: &[String]) -> Value {
+fn chart_values(allocations: &[String], gateway: &Gateway, subnets: &[String]) -> Value {
     let node = |(index, allocation): (usize, &String)| {
         let mut annotations = json!({(format!("{ANNOTATION}-eip-allocations")): allocation});
         if !subnets.is_empty() {
@@ -75,9 +109,15 @@ fn chart_values(allocations: &[String], gateway: &str, subnets: &[String]) -> Va
     let common = json!({
         (format!("{ANNOTATION}-scheme")): "internet-facing",
         (format!("{ANNOTATION}-nlb-target-type")): "ip",
+        // A node's pod is in whatever zone its volume is.
+        (format!("{ANNOTATION}-attributes")): "load_balancing.cross_zone.enabled=true",
     });
     let mut api = common.clone();
-    api[format!("{ANNOTATION}-eip-allocations")] = json!(gateway);
+    api[format!("{ANNOTATION}-eip-allocations")] = json!(gateway.allocation);
+    // TLS ends at the load balancer; behind it is the cluster's own network.
+    api[format!("{ANNOTATION}-ssl-cert")] = json!(gateway.certificate);
+    api[format!("{ANNOTATION}-ssl-ports")] = json!("https");
+    api[format!("{ANNOTATION}-ssl-negotiation-policy")] = json!("ELBSecurityPolicy-TLS13-1-2-2021-06");
     if let Some(subnet) = subnets.first() {
         api[format!("{ANNOTATION}-subnets")] = json!(subnet);
     }
@@ -118,7 +158,14 @@ mod tests {
             ("db_addresses", json!(["192.0.2.1", "192.0.2.2", "192.0.2.3"])),
             ("db_allocation_ids", json!(["eipalloc-1", "eipalloc-2", "eipalloc-3"])),
             ("gateway_allocation_id", json!("eipalloc-4")),
-            ("egress_addresses", json!(["192.0.2.9"])),
+            ("gateway_certificate_arn", json!("arn:aws:acm:us-east-1:123456789012:certificate/1")),
+            (
+                "certificate_records",
+                json!([{"name": "_x.dss.uss1.example.com.", "type": "CNAME", "value": "_y.acm-validations.aws."}]),
+            ),
+            ("prometheus_allocation_id", json!("")),
+            ("egress_cidrs", json!(["192.0.2.9/32"])),
+            ("workload_roles", json!({"volumes": "arn:aws:iam::123456789012:role/uss1-volumes"})),
             ("public_subnets", json!({"us-east-1a": "subnet-1", "us-east-1b": "subnet-2"})),
             ("dns_records", json!({"0.db.dss.uss1.example.com": "192.0.2.1"})),
         ]
@@ -136,6 +183,25 @@ mod tests {
         assert_eq!(stands.egress, ["192.0.2.9/32"]);
         assert!(stands.api.ca_pem.is_some());
         assert!(stands.chart_values.contains("eipalloc-2"));
+        assert!(stands.facts.contains(&("role:volumes".into(), "arn:aws:iam::123456789012:role/uss1-volumes".into())));
+    }
+
+    #[test]
+    fn the_api_is_served_by_tls_alone() {
+        let stands = interpret(BLOCK, &instance(), &outputs()).expect("all outputs are there");
+        let values: Value = serde_json::from_str(&stands.chart_values).expect("it is JSON");
+        let annotations = &values["gateway"]["annotations"];
+        assert_eq!(annotations[format!("{ANNOTATION}-ssl-cert")], "arn:aws:acm:us-east-1:123456789012:certificate/1");
+        assert_eq!(annotations[format!("{ANNOTATION}-ssl-ports")], "https");
+    }
+
+    #[test]
+    fn without_a_zone_the_operator_is_told_every_record_to_make() {
+        let stands = interpret(BLOCK, &instance(), &outputs()).expect("all outputs are there");
+        let certificate = stands.dns.iter().find(|record| record.kind == "CNAME").expect("it is there");
+        assert_eq!(certificate.name, "_x.dss.uss1.example.com");
+        assert_eq!(certificate.values, ["_y.acm-validations.aws"]);
+        assert!(stands.dns.iter().all(|record| !record.managed));
     }
 
     #[test]

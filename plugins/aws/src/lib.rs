@@ -4,6 +4,7 @@
 //! the operator's block over as arguments and says what the outputs mean.
 
 mod config;
+mod cost;
 mod explain;
 mod interpret;
 mod preflight;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::SLOT;
 use crate::config::Config;
+use crate::cost;
 
 const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 const VERSION: &str = "5.100.0";
@@ -12,6 +13,7 @@ const VERSION: &str = "5.100.0";
 /// Files of `deploy/infrastructure/eks`, under the module's folder.
 const MODULE: &[(&str, &[u8])] = &[
     ("addresses.tf", include_bytes!("../../../deploy/infrastructure/eks/addresses.tf")),
+    ("certificate.tf", include_bytes!("../../../deploy/infrastructure/eks/certificate.tf")),
     ("cluster.tf", include_bytes!("../../../deploy/infrastructure/eks/cluster.tf")),
     ("dns.tf", include_bytes!("../../../deploy/infrastructure/eks/dns.tf")),
     ("iam.tf", include_bytes!("../../../deploy/infrastructure/eks/iam.tf")),
@@ -19,6 +21,7 @@ const MODULE: &[(&str, &[u8])] = &[
     ("outputs.tf", include_bytes!("../../../deploy/infrastructure/eks/outputs.tf")),
     ("variables.tf", include_bytes!("../../../deploy/infrastructure/eks/variables.tf")),
     ("versions.tf", include_bytes!("../../../deploy/infrastructure/eks/versions.tf")),
+    ("workloads.tf", include_bytes!("../../../deploy/infrastructure/eks/workloads.tf")),
 ];
 
 pub(crate) const OUTPUTS: &[&str] = &[
@@ -29,9 +32,13 @@ pub(crate) const OUTPUTS: &[&str] = &[
     "db_allocation_ids",
     "gateway_address",
     "gateway_allocation_id",
-    "egress_addresses",
+    "gateway_certificate_arn",
+    "certificate_records",
+    "prometheus_allocation_id",
+    "egress_cidrs",
     "public_subnets",
     "dns_records",
+    "workload_roles",
 ];
 
 /// Returns the root module's files.
@@ -63,17 +70,19 @@ pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
             hashes: Vec::new(),
         }],
         credentials: vec![SLOT.into()],
-        precious: precious(instance),
-        cost: None,
+        precious: precious(&config, instance),
+        cost: cost::hint(&config, instance),
     })
 }
 
 /// Addresses that partners were told, and what holds data.
-fn precious(instance: &Instance) -> Vec<String> {
+fn precious(config: &Config, instance: &Instance) -> Vec<String> {
     let mut precious: Vec<_> = (0..instance.nodes).map(|ordinal| format!("module.eks.aws_eip.db[{ordinal}]")).collect();
-    for name in ["aws_eip.egress", "aws_eip.gateway", "aws_eks_cluster.this", "aws_kms_key.secrets"] {
-        precious.push(format!("module.eks.{name}"));
+    let mut names = vec!["aws_eip.gateway", "aws_eks_cluster.this", "aws_kms_key.secrets"];
+    if config.existing_network.is_none() {
+        names.extend(["aws_eip.egress[0]", "aws_vpc.this[0]"]);
     }
+    precious.extend(names.into_iter().map(|name| format!("module.eks.{name}")));
     precious
 }
 
@@ -103,8 +112,14 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
         ("instance_type", json!(config.instance_type)),
         ("node_count", json!(config.node_count)),
         ("vpc_cidr", json!(config.vpc_cidr)),
+        ("existing_network", json!(config.existing_network)),
         ("api_allowed_cidrs", json!(config.api_allowed_cidrs)),
         ("route53_zone_id", json!(config.route53_zone_id)),
+        ("prometheus_hostname", json!(config.prometheus_hostname)),
+        ("secrets_prefix", json!(config.secrets_prefix)),
+        ("secrets_service_account", json!(config.secrets_service_account)),
+        ("iam_permissions_boundary", json!(config.iam_permissions_boundary)),
+        ("key_deletion_days", json!(config.key_deletion_days)),
         ("tags", json!(config.tags)),
     ];
     for (name, value) in optional {
@@ -143,24 +158,96 @@ pub(crate) mod tests {
         assert_eq!(render(BLOCK, &instance()).expect("good").files, render(BLOCK, &instance()).expect("good").files);
     }
 
-    #[test]
-    fn every_key_of_the_block_reaches_a_rendered_file() {
-        let changes = [
-            r#""availability_zones":["us-east-1d","us-east-1e","us-east-1f"]"#,
-            r#""kubernetes_version":"1.33""#,
-            r#""instance_type":"m6i.2xlarge""#,
-            r#""node_count":{"min":3,"desired":6,"max":9}"#,
-            r#""vpc_cidr":"10.99.0.0/16""#,
-            r#""api_allowed_cidrs":["203.0.113.0/24"]"#,
-            r#""route53_zone_id":"Z1""#,
-            r#""tags":{"owner":"ops"}"#,
-            r#""endpoints":{"ec2":"https://ec2.example.com"}"#,
-        ];
-        for change in changes {
-            let block = format!(r#"{{"region":"us-east-1","cluster_name":"uss1",{change}}}"#);
-            assert_ne!(root(&block), root(BLOCK), "{change} changes nothing");
+    /// A value that differs from the default, for each key of the schema.
+    fn change(key: &str) -> Value {
+        match key {
+            "region" => json!("eu-west-1"),
+            "cluster_name" => json!("other"),
+            "availability_zones" => json!(["us-east-1d", "us-east-1e", "us-east-1f"]),
+            "kubernetes_version" => json!("1.33"),
+            "instance_type" => json!("m6i.2xlarge"),
+            "node_count" => json!({"min": 3, "desired": 6, "max": 9}),
+            "vpc_cidr" => json!("10.99.0.0/16"),
+            "existing_network" => json!({
+                "vpc_id": "vpc-1",
+                "public_subnets": {"us-east-1a": "subnet-1"},
+                "private_subnets": {"us-east-1a": "subnet-2"},
+                "egress_cidrs": ["203.0.113.7/32"],
+            }),
+            "api_allowed_cidrs" => json!(["203.0.113.0/24"]),
+            "route53_zone_id" => json!("Z1"),
+            "prometheus_hostname" => json!("prometheus.example.com"),
+            "secrets_prefix" => json!("dss/uss1"),
+            "secrets_service_account" => json!({"namespace": "dss", "name": "store"}),
+            "iam_permissions_boundary" => json!("arn:aws:iam::123456789012:policy/bounds"),
+            "key_deletion_days" => json!(7),
+            "tags" => json!({"owner": "ops"}),
+            "endpoints" => json!({"ec2": "https://ec2.example.com"}),
+            other => panic!("`{other}` is new: say here how it can differ"),
         }
-        assert_ne!(root(r#"{"region":"eu-west-1","cluster_name":"uss1"}"#), root(BLOCK));
-        assert_ne!(root(r#"{"region":"us-east-1","cluster_name":"other"}"#), root(BLOCK));
+    }
+
+    fn schema() -> Map<String, Value> {
+        let schema: Value = serde_json::from_str(include_str!("../schema.json")).expect("the schema is JSON");
+        schema["properties"].as_object().expect("it has properties").clone()
+    }
+
+    #[test]
+    fn every_key_of_the_schema_reaches_a_rendered_file() {
+        for key in schema().keys() {
+            let mut block: Value = serde_json::from_str(BLOCK).expect("it is JSON");
+            block[key] = change(key);
+            assert_ne!(root(&block.to_string()), root(BLOCK), "`{key}` changes nothing");
+        }
+    }
+
+    /// Arguments are checked by terraform, but only those that are given.
+    #[test]
+    fn every_variable_of_the_module_is_reached_by_a_key_or_by_the_instance() {
+        let variables = include_str!("../../../deploy/infrastructure/eks/variables.tf");
+        let mut block: Value = serde_json::from_str(BLOCK).expect("it is JSON");
+        for key in schema().keys().filter(|key| *key != "region") {
+            block[key] = change(key);
+        }
+        let given = root(&block.to_string())["module"]["eks"].clone();
+        let names = variables.lines().filter_map(|line| line.strip_prefix("variable \"")?.strip_suffix("\" {"));
+        let names: Vec<&str> = names.collect();
+        assert!(names.len() > 15, "{names:?}");
+        for name in &names {
+            assert!(given.get(*name).is_some(), "variable `{name}` is never given");
+        }
+        for name in given.as_object().expect("arguments").keys().filter(|name| *name != "source") {
+            assert!(names.contains(&name.as_str()), "the module has no variable `{name}`");
+        }
+    }
+
+    #[test]
+    fn every_output_is_one_of_the_module() {
+        let outputs = include_str!("../../../deploy/infrastructure/eks/outputs.tf");
+        for name in OUTPUTS {
+            assert!(outputs.contains(&format!("output \"{name}\" {{")), "the module has no output `{name}`");
+        }
+    }
+
+    /// Nothing whose state holds a credential may ever be among the resources.
+    #[test]
+    fn no_resource_keeps_a_credential_in_the_state() {
+        const DENIED: [&str; 9] = [
+            "aws_iam_access_key",
+            "aws_eks_cluster_auth",
+            "aws_iam_user_login_profile",
+            "aws_secretsmanager_secret_version",
+            "aws_ssm_parameter",
+            "aws_db_instance",
+            "aws_key_pair",
+            "aws_iot_certificate",
+            "aws_acmpca_certificate",
+        ];
+        for (name, bytes) in MODULE {
+            let text = String::from_utf8_lossy(bytes);
+            for denied in DENIED {
+                assert!(!text.contains(denied), "`{denied}` in {name}");
+            }
+        }
     }
 }

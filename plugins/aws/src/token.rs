@@ -18,8 +18,7 @@ const EXPIRES_S: u32 = 60;
 /// [`Error::Invalid`] about the block.
 pub fn cluster_token(config: &str, infrastructure: &Infrastructure) -> Result<TokenRecipe, Error> {
     let config = Config::parse(config)?;
-    let default = format!("https://sts.{}.amazonaws.com", config.region);
-    let base = config.endpoints.get("sts").unwrap_or(&default).trim_end_matches('/');
+    let base = config.endpoint("sts");
     Ok(TokenRecipe::Presign(Presign {
         slot: SLOT.into(),
         service: "sts".into(),

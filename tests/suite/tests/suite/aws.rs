@@ -18,6 +18,13 @@ use crate::pooled::{Stage, turn};
 
 const NAME: &str = "uss1";
 const PLUGINS: [&str; 3] = ["aws", "local", "cockroachdb"];
+/// What makes the module lay down all that it has.
+const MORE: &str = r#"
+  prometheus_hostname = "prometheus.uss1.example.com"
+  secrets_prefix      = "dss/uss1"
+  key_deletion_days   = 7
+  tags                = { owner = "operations" }
+"#;
 /// The provider is slow, and starts anew with each command.
 const DEADLINE: Duration = Duration::from_secs(900);
 
@@ -31,7 +38,9 @@ async fn an_instance_on_aws_goes_from_nothing_to_a_pool_and_back_to_nothing() ->
 
     workspace.run(&["init", "--yes"]).await?.done()?;
     let plan = workspace.run(&["plan"]).await?.done()?.stdout;
-    for address in ["aws_eks_cluster.this", "aws_eip.db[2]", "aws_nat_gateway.this", "aws_route53_record.this"] {
+    for address in
+        ["aws_eks_cluster.this", "aws_eip.db[2]", "aws_nat_gateway.this[0]", "aws_route53_record.certificate[0]"]
+    {
         ensure!(plan.contains(&format!("module.eks.{address}")), "`{address}` is not in the plan:\n{plan}");
     }
     workspace.run(&["up", "--yes"]).await?.done()?;
@@ -101,7 +110,7 @@ impl Aws {
             plugins: PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into(),
             endpoint: self.emulator.endpoint().to_owned(),
             route53_zone_id: self.zone.clone(),
-            infra: String::new(),
+            infra: MORE.to_owned(),
             api_endpoint: organisation.api_endpoint.clone(),
             ca_file: organisation.ca_file.clone(),
             credentials_file: self.credentials_file.clone(),

@@ -1,0 +1,111 @@
+use hangar_sdk::http::Error as HttpError;
+use hangar_sdk::testing::{FakeHost, with};
+
+use super::*;
+use crate::render::tests::instance;
+
+const BLOCK: &str = r#"{"region":"us-east-1","cluster_name":"uss1","route53_zone_id":"Z1"}"#;
+
+/// What a cloud says.
+#[derive(Clone)]
+struct Cloud {
+    identity: u16,
+    n_addresses: usize,
+    quota: &'static str,
+    zones: &'static [&'static str],
+    zone: &'static str,
+    is_private: bool,
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        let zones = &["us-east-1a", "us-east-1b", "us-east-1c"];
+        Self { identity: 200, n_addresses: 0, quota: "10.0", zones, zone: "uss1.example.com.", is_private: false }
+    }
+}
+
+impl Cloud {
+    fn answer(&self, request: &Request) -> Response {
+        let asked = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()).into_owned();
+        let (status, body) = if request.url.contains("sts") {
+            (self.identity, "<Arn>arn:aws:iam::123456789012:user/ana</Arn>".to_owned())
+        } else if asked.contains("DescribeAddresses") {
+            (200, "<item><publicIp>192.0.2.1</publicIp></item>".repeat(self.n_addresses))
+        } else if asked.contains("DescribeAvailabilityZones") {
+            (200, self.zones.iter().map(|zone| format!("<zoneName>{zone}</zoneName>")).collect())
+        } else if request.url.contains("servicequotas") {
+            (200, format!(r#"{{"Quota":{{"Value":{}}}}}"#, self.quota))
+        } else if self.zone.is_empty() {
+            (404, String::new())
+        } else {
+            let private = format!("<PrivateZone>{}</PrivateZone>", self.is_private);
+            (200, format!("<Name>{}</Name>{private}<NameServer>ns-1.example.org</NameServer>", self.zone))
+        };
+        Response { status, headers: Vec::new(), body: body.into_bytes() }
+    }
+
+    fn findings(self) -> Vec<Finding> {
+        let (looked, host) = with(FakeHost::default().answering(move |request| Ok(self.answer(request))), || {
+            preflight(BLOCK, &instance(), None)
+        });
+        assert!(host.requests.iter().all(|request| request.signature.is_some()), "the host signs every call");
+        let Ok(Progress::Done(findings)) = looked else { panic!("{looked:?}") };
+        findings
+    }
+
+    fn errors(self) -> Vec<(String, String)> {
+        let errors = self.findings().into_iter().filter(|found| found.severity == Severity::Error);
+        errors.map(|found| (found.subject, found.message)).collect()
+    }
+}
+
+#[test]
+fn a_cloud_that_is_ready_has_no_errors() {
+    let findings = Cloud::default().findings();
+    assert!(findings.iter().all(|found| found.severity == Severity::Note), "{findings:?}");
+    assert!(findings.iter().any(|found| found.message.contains("user/ana")));
+    assert!(findings.iter().any(|found| found.message.contains("ns-1.example.org")));
+}
+
+#[test]
+fn whoever_is_not_known_is_asked_nothing_more() {
+    let errors = Cloud { identity: 403, ..Cloud::default() }.errors();
+    assert_eq!(errors, [("identity".to_owned(), "the token service answered 403".to_owned())]);
+}
+
+#[test]
+fn addresses_that_do_not_fit_the_quota_are_told_before_anything_is_made() {
+    let errors = Cloud { n_addresses: 6, ..Cloud::default() }.errors();
+    let wanted = "5 more addresses are wanted, 6 are in use and 10 are allowed";
+    assert_eq!(errors, [("quota:elastic-ip".to_owned(), wanted.to_owned())]);
+    assert_eq!(Cloud { n_addresses: 5, ..Cloud::default() }.errors(), []);
+}
+
+#[test]
+fn a_zone_that_is_not_to_be_had_is_named() {
+    let errors = Cloud { zones: &["us-east-1a", "us-east-1c"], ..Cloud::default() }.errors();
+    assert_eq!(errors, [("zones".to_owned(), "zone `us-east-1b` is not to be had".to_owned())]);
+}
+
+#[test]
+fn a_hosted_zone_must_be_there_be_public_and_hold_the_names() {
+    let missing = Cloud { zone: "", ..Cloud::default() }.errors();
+    assert_eq!(missing, [("dns".to_owned(), "there is no hosted zone `Z1`".to_owned())]);
+    let other = Cloud { zone: "example.org.", ..Cloud::default() }.errors();
+    assert_eq!(other.len(), 2, "{other:?}");
+    let private = Cloud { is_private: true, ..Cloud::default() }.errors();
+    assert!(private[0].1.contains("is private"), "{private:?}");
+}
+
+#[test]
+fn what_may_not_be_looked_at_is_a_warning_with_the_permission_it_takes() {
+    let denied = |request: &Request| {
+        let allowed = request.url.contains("sts");
+        if allowed { Ok(Cloud::default().answer(request)) } else { Err(HttpError::Denied("not granted".into())) }
+    };
+    let (looked, _) = with(FakeHost::default().answering(denied), || preflight(BLOCK, &instance(), None));
+    let Ok(Progress::Done(findings)) = looked else { panic!("{looked:?}") };
+    let warnings: Vec<_> = findings.iter().filter(|found| found.severity == Severity::Warning).collect();
+    assert_eq!(warnings.len(), 3, "{findings:?}");
+    assert!(warnings.iter().all(|found| found.cure.as_ref().is_some_and(|cure| cure.starts_with("grant `"))));
+}
