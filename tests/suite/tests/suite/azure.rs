@@ -44,6 +44,7 @@ impl Site {
     tenant_id         = "11111111-2222-3333-4444-555555555555"
     client_id         = "11111111-2222-3333-4444-666666666666"
     client_secret_env = "ENTRA_SECRET"
+    authority         = "http://127.0.0.1:9"
   }}
 }}
 
@@ -76,7 +77,7 @@ services {{{after}"#,
     }
 }
 
-/// The cluster's API is nobody's here: `up` lays the infrastructure down and then finds no cluster.
+/// There is no Entra here: `up` lays the infrastructure down, and then has no token for the cluster.
 #[tokio::test]
 async fn azure_is_planned_laid_down_and_found_again_through_terraform() -> Result<()> {
     let site = Site::approved("azure-life").await?;
@@ -84,8 +85,13 @@ async fn azure_is_planned_laid_down_and_found_again_through_terraform() -> Resul
     assert!(plan.stdout.contains("module.aks.azurerm_public_ip.db[2]"), "{}", plan.stdout);
     assert_eq!(site.cloud.all()?.len(), 0, "a plan made something");
 
-    let up = site.run(&["up", "--yes"]).await?.exits(3)?;
-    assert!(up.stderr.contains("Kubernetes"), "{}", up.stderr);
+    let up = site.run(&["up", "--yes"]).await?.exits(1)?;
+    assert!(up.stderr.contains("no credential for the Kubernetes API"), "{}", up.stderr);
+    assert!(
+        up.stderr.contains("http://127.0.0.1:9/11111111-2222-3333-4444-555555555555/oauth2/v2.0/token"),
+        "{}",
+        up.stderr
+    );
     let addresses = ["uss1-db-0", "uss1-db-1", "uss1-db-2", "uss1-egress", "uss1-gateway"];
     assert_eq!(site.addresses()?, addresses);
     assert_eq!(site.cloud.configured()?["signed_in_by"], "environment ARM_CLIENT_SECRET");
@@ -98,7 +104,7 @@ async fn azure_is_planned_laid_down_and_found_again_through_terraform() -> Resul
     assert!(ranges.contains(&json!("203.0.113.0/24")), "{ranges:?}");
 
     // What is there is found again, and nothing is made twice.
-    site.run(&["up", "--yes"]).await?.exits(3)?;
+    site.run(&["up", "--yes"]).await?.exits(1)?;
     assert_eq!(site.cloud.calls("create", "")?, n_made);
     holds_no_credential(&site)?;
 
