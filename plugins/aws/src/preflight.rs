@@ -87,7 +87,7 @@ fn address_quota(config: &Config) -> Option<u64> {
     let answer: Value = response.json().ok()?;
     let quota = answer["Quota"]["Value"].as_f64()?;
     // AWS writes counts as fractions.
-    (quota >= 0.0 && quota < 1e9).then_some(quota as u64)
+    (0.0..1e9).contains(&quota).then_some(quota as u64)
 }
 
 /// Zones that the region does not have, or that these credentials may not use.
