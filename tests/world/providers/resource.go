@@ -217,14 +217,15 @@ func (p *provider) delete(change *change) ([]*tfprotov5.Diagnostic, error) {
 	if protected != nil && change.prior[protected.Attribute] == true {
 		return failure(protected.Summary, ""), nil
 	}
+	if change.kind.rules.Survives {
+		change.state = nil
+		return nil, nil
+	}
 	follows := func(kind string) bool { return p.known.overlay.Types[kind].Follows }
 	if user := p.cloud.user(change.kind.name, change.prior, follows); user != "" && !change.kind.rules.Follows {
 		return failure(fmt.Sprintf("Error deleting %s: %s is in use by %s", change.kind.name, nameOf(change.prior), user), ""), nil
 	}
 	change.state = nil
-	if change.kind.rules.Survives {
-		return nil, nil
-	}
 	return nil, p.cloud.remove(change.kind.name, nameOf(change.prior))
 }
 
