@@ -36,8 +36,9 @@ pub struct Environment {
     pub ci: bool,
     /// `SOURCE_DATE_EPOCH`: seconds since 1970 that stand in place of now in what is built.
     pub source_date_epoch: Option<i64>,
-    /// Where the process is to kill itself: `HANGAR_FAIL_POINT` (`name` or `name:nth`), with its children if
-    /// `HANGAR_FAIL_CHILDREN` is set, and `HANGAR_FAIL_LIST`, a file to which passed points are written.
+    /// Where the process is to kill itself: `HANGAR_FAIL_POINT` (`name`, `name:nth`, `new` or `new-in-step`), with its
+    /// children if `HANGAR_FAIL_CHILDREN` is set, and `HANGAR_FAIL_LIST`, a file to which passed points are written and
+    /// which says what is not new.
     pub fail_points: Option<Arming>,
     variables: BTreeMap<OsString, OsString>,
 }
@@ -186,12 +187,12 @@ impl<'a> Variables<'a> {
     }
 
     fn fail_points(&self) -> Result<Option<Arming>, EnvironmentError> {
+        const BAD_POINT: &str = "not `name`, `name:nth`, `new` or `new-in-step`";
         let name = "HANGAR_FAIL_POINT";
         let kill = match self.text(name)? {
             None => None,
             Some(text) => {
-                let kill: Kill =
-                    text.parse().map_err(|_| EnvironmentError { name, problem: "not `name` or `name:nth`" })?;
+                let kill: Kill = text.parse().map_err(|_| EnvironmentError { name, problem: BAD_POINT })?;
                 Some(Kill { children: self.raw("HANGAR_FAIL_CHILDREN").is_some(), ..kill })
             }
         };
@@ -202,6 +203,8 @@ impl<'a> Variables<'a> {
 
 #[cfg(test)]
 mod tests {
+    use hangar_durable::failpoint::At;
+
     use super::*;
 
     fn environment<const N: usize>(variables: [(&str, &str); N]) -> Environment {
@@ -232,7 +235,7 @@ mod tests {
         );
         assert_eq!(
             error("HANGAR_FAIL_POINT", "a:0"),
-            "environment variable `HANGAR_FAIL_POINT` is not `name` or `name:nth`"
+            "environment variable `HANGAR_FAIL_POINT` is not `name`, `name:nth`, `new` or `new-in-step`"
         );
     }
 
@@ -241,7 +244,8 @@ mod tests {
         assert_eq!(environment([]).fail_points, None);
         let armed = environment([("HANGAR_FAIL_POINT", "durable.write.inside:3"), ("HANGAR_FAIL_CHILDREN", "1")]);
         let kill = armed.fail_points.expect("armed").kill.expect("a passage");
-        assert_eq!((kill.point.as_str(), kill.nth, kill.children), ("durable.write.inside", 3, true));
+        assert_eq!(kill.at, At::Passage { point: "durable.write.inside".into(), nth: 3 });
+        assert!(kill.children);
     }
 
     #[test]

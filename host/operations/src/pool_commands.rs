@@ -8,7 +8,9 @@ use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_pool::{Hands as _, OwnRecord, Strategy as _};
 use hangar_roster::next::{self, Beginning};
-use hangar_roster::{Datastore, Invitation, KeyFingerprint, MemberId, Node, Presence, Record, SignedInvitation, Tier};
+use hangar_roster::{
+    Datastore, Invitation, KeyFingerprint, MemberId, Node, Presence, Record, Roster, SignedInvitation, State, Tier,
+};
 use hangar_runtime::Runtime;
 use serde::Serialize;
 
@@ -107,7 +109,8 @@ impl Session {
         Ok(Identity::of(&membership.own))
     }
 
-    /// Invites the joiner with this key, votes for it, and stays until the change is closed.
+    /// Invites the joiner with this key, votes for it, and stays until the change is closed. Inviting a member changes
+    /// nothing, so that the command can be given again.
     ///
     /// # Errors
     ///
@@ -132,14 +135,16 @@ impl Session {
         };
         let is_voted =
             own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
-        if !is_voted {
+        let is_member = is_active(&own.roster(), &joiner);
+        if !is_voted && !is_member {
             self.invite(own, &joiner)?;
         }
         self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
-        Ok(Outcome::Done)
+        Ok(if is_member && !is_voted { Outcome::Unchanged } else { Outcome::Done })
     }
 
-    /// Votes for the change about this member, and stays until it is closed.
+    /// Votes for the change about this member, and stays until it is closed. If it is a member and nothing is proposed
+    /// about it, changes nothing, so that the command can be given again.
     ///
     /// # Errors
     ///
@@ -155,6 +160,10 @@ impl Session {
         let change =
             own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
         let Some(id) = change else {
+            if is_active(&own.roster(), &subject) {
+                self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+                return Ok(Outcome::Unchanged);
+            }
             return Err(Failure::refused(format!("no member proposes anything about `{subject}`"))
                 .hint_is("`hangar pool status` shows what is proposed"));
         };
@@ -331,6 +340,11 @@ impl Session {
         plan.parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: goal.name().into(), phases }));
         (self.approve)(&plan)
     }
+}
+
+fn is_active(roster: &Roster, member: &MemberId) -> bool {
+    let mut records = roster.records().map(hangar_roster::SignedRecord::record);
+    records.any(|record| record.member == *member && record.state == State::Active)
 }
 
 fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {

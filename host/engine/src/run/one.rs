@@ -32,7 +32,7 @@ pub(super) async fn run(
     let (stop, stopping) = watch::channel(false);
     let cx = context(shared, order, key, step, stopping).await?;
     let runner = Runner { cx, step, stop };
-    let ended = runner.run().await?;
+    let ended = failpoint::during(key.as_str(), runner.run()).await?;
     if let Ok(changed) = &ended {
         runner.cx.tell(What::Done { changed: *changed });
     }

@@ -1,94 +1,123 @@
-//! A host that is killed, and goes on.
+//! A host that is killed at each fail point that it passes, and goes on.
 //!
-//! Each name is of a `FAIL_POINTS` table of the host. By default one instance lives through a sample of them, one after
-//! the other; with `HANGAR_SUITE_ALL_POINTS=1` every point that a run passes has an instance and a world of its own.
+//! A run of `HANGAR_FAIL_POINT=new` dies at the first point that no former run has passed; run again and again it dies
+//! once at each, and then lives. With `HANGAR_SUITE_ALL_POINTS=1` a point counts anew in every step of a plan.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use test_support::{Workspace, is_set};
+use test_support::{Run, Workspace, is_set, wait_for};
 
 use crate::cluster::{Origins, origins};
 use crate::pool::live_nodes;
 use crate::pooled::{Stage, turn};
 
-const NAME: &str = "uss1";
-const UP: &[&str] = &["up", "--yes"];
-const CREATE: &[&str] = &["pool", "create", "--yes"];
-
-const IN_UP: [&str; 4] =
-    ["journal.intent.after", "terraform.apply.started", "engine.act.after", "kube.namespace.after"];
-const IN_CREATE: [&str; 6] = [
-    "pool.record.kept",
-    "kube.secret.after",
-    "helm.upgrade.started",
-    "kube.job.started",
-    "kube.job.ended",
-    "engine.verify.after",
-];
+/// More often than there are points and steps.
+const MOST_DEATHS: usize = 2_000;
+const FOUNDER: Origins = Origins { n_nodes: 3, n_founded: 1, n_joined: 2 };
+const JOINER: Origins = Origins { n_nodes: 3, n_founded: 0, n_joined: 3 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_killed_at_any_of_these_points_ends_with_one_database() -> Result<()> {
+async fn a_host_killed_at_every_point_ends_with_one_database() -> Result<()> {
+    lives_through(Victims::Host, "killed").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_killed_at_every_point_with_its_tools_ends_with_one_database() -> Result<()> {
+    lives_through(Victims::HostAndTools, "killed-both").await
+}
+
+/// An instance whose every command is killed at every point ends as one that never was.
+async fn lives_through(victims: Victims, name: &str) -> Result<()> {
     let _turn = turn().await;
-    if is_set("HANGAR_SUITE_ALL_POINTS") { every_point().await } else { lives_through(&IN_UP, &IN_CREATE).await }
-}
-
-/// One instance, killed at each of these points in turn, ends as one that never was.
-async fn lives_through(in_up: &[&str], in_create: &[&str]) -> Result<()> {
-    let stage = Stage::start("killed", &[NAME]).await?;
-    let workspace = begin(&stage).await?;
-    for point in in_up {
-        workspace.run_killed_at(point, UP).await.with_context(|| format!("`{point}` in `up`"))?;
-    }
-    workspace.run(UP).await?.done()?;
-    for point in in_create {
-        workspace.run_killed_at(point, CREATE).await.with_context(|| format!("`{point}` in `pool create`"))?;
-    }
-    workspace.run(CREATE).await?.done()?;
-    is_as_it_should_be(&stage, &workspace).await
-}
-
-async fn every_point() -> Result<()> {
-    let (up, create) = passed().await?;
-    ensure!(IN_UP.iter().all(|point| up.contains(*point)), "the sample of `up` is stale: {up:?}");
-    ensure!(IN_CREATE.iter().all(|point| create.contains(*point)), "the sample of `pool create` is stale: {create:?}");
-    for point in up {
-        lives_through(&[&point], &[]).await.with_context(|| format!("killed at `{point}` in `up`"))?;
-    }
-    for point in create {
-        lives_through(&[], &[&point]).await.with_context(|| format!("killed at `{point}` in `pool create`"))?;
-    }
-    Ok(())
-}
-
-/// The points that an undisturbed `up` and an undisturbed `pool create` pass.
-async fn passed() -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let stage = Stage::start("listed", &[NAME]).await?;
-    let workspace = begin(&stage).await?;
-    let list = async |name: &str, arguments: &[&str]| -> Result<BTreeSet<String>> {
-        let file = stage.root.join(name);
-        let variable = [("HANGAR_FAIL_LIST", file.to_str().context("no text")?)];
-        workspace.run_with(arguments, &variable).await?.done()?;
-        Ok(fs::read_to_string(&file)?.lines().map(ToOwned::to_owned).collect())
-    };
-    Ok((list("up", UP).await?, list("create", CREATE).await?))
-}
-
-async fn begin(stage: &Stage) -> Result<Workspace> {
-    let workspace = stage.member(NAME)?;
+    let stage = Stage::start(name, &["uss1"]).await?;
+    let workspace = stage.member("uss1")?;
     stage.push(&workspace).await?;
-    workspace.run(&["init", "--yes"]).await?.done()?;
-    Ok(workspace)
+    let reaper = Reaper { victims, folder: stage.root.clone() };
+    reaper.haunt(&workspace, &["init", "--yes"]).await?;
+    reaper.haunt(&workspace, &["up", "--yes"]).await?;
+    reaper.haunt(&workspace, &["pool", "create", "--yes"]).await?;
+    is_as_it_should_be(&stage, &workspace, 3, &FOUNDER).await
 }
 
-async fn is_as_it_should_be(stage: &Stage, workspace: &Workspace) -> Result<()> {
-    let again = workspace.run(UP).await?.done()?;
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hosts_killed_at_every_point_of_a_joining_end_in_one_pool() -> Result<()> {
+    let _turn = turn().await;
+    let stage = Stage::start("killed-join", &["uss1", "uss2"]).await?;
+    let (inviter, joiner) = (stage.member("uss1")?, stage.member("uss2")?);
+    stage.push(&inviter).await?;
+    for workspace in [&inviter, &joiner] {
+        workspace.run(&["init", "--yes"]).await?.done()?;
+        workspace.run(&["up", "--yes"]).await?.done()?;
+    }
+    let founder = fingerprint(&inviter.run(&["pool", "create", "--yes", "--json"]).await?.done()?)?;
+    let reaper = Reaper { victims: Victims::Host, folder: stage.root.clone() };
+    let asked = fingerprint(&reaper.haunt(&joiner, &["pool", "request", "--json"]).await?)?;
+    let invite = ["pool", "invite", "--to", asked.as_str()];
+    let join = ["pool", "join", "--from", founder.as_str()];
+    let enter = async {
+        let invitation = stage.root.join("carrier/uss2.invitation.json");
+        wait_for("the invitation", async || Ok(invitation.exists().then_some(()))).await?;
+        reaper.haunt(&joiner, &join).await
+    };
+    tokio::try_join!(reaper.haunt(&inviter, &invite), enter)?;
+    is_as_it_should_be(&stage, &inviter, 6, &FOUNDER).await?;
+    is_as_it_should_be(&stage, &joiner, 6, &JOINER).await
+}
+
+/// Who dies at a point.
+#[derive(Clone, Copy)]
+enum Victims {
+    Host,
+    HostAndTools,
+}
+
+/// Kills commands wherever they have not died yet.
+struct Reaper {
+    victims: Victims,
+    /// Where it keeps what each command has passed.
+    folder: PathBuf,
+}
+
+impl Reaper {
+    /// Runs a command again and again until it has died at every point and ended; returns that last run.
+    async fn haunt(&self, workspace: &Workspace, arguments: &[&str]) -> Result<Run> {
+        let list =
+            self.folder.join(format!("{}-{}-points", workspace.name, arguments[..arguments.len().min(2)].join("-")));
+        let list = list.to_str().context("no text")?;
+        let point = if is_set("HANGAR_SUITE_ALL_POINTS") { "new-in-step" } else { "new" };
+        let mut variables = vec![("HANGAR_FAIL_POINT", point), ("HANGAR_FAIL_LIST", list)];
+        if matches!(self.victims, Victims::HostAndTools) {
+            variables.push(("HANGAR_FAIL_CHILDREN", "1"));
+        }
+        for n_deaths in 0..MOST_DEATHS {
+            let run = workspace.run_with(arguments, &variables).await?;
+            if run.signal != Some(9) {
+                ensure!(n_deaths > 0, "`{}` passed no fail point", run.command);
+                println!("{}: killed {n_deaths} times", run.command);
+                return run.done().with_context(|| format!("after {n_deaths} deaths; they stand in `{list}`"));
+            }
+        }
+        anyhow::bail!("`{arguments:?}` still dies after {MOST_DEATHS} deaths; they stand in `{list}`")
+    }
+}
+
+fn fingerprint(run: &Run) -> Result<String> {
+    Ok(run.value("identity")?["fingerprint"].as_str().context("no fingerprint")?.to_owned())
+}
+
+async fn is_as_it_should_be(stage: &Stage, workspace: &Workspace, n_live: usize, wanted: &Origins) -> Result<()> {
+    let again = workspace.run(&["up", "--yes"]).await?.done()?;
     ensure!(again.stdout.contains("nothing was done"), "`up` still found work: {}", again.stdout);
-    let status = workspace.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-    ensure!(status["cluster-id"].is_string(), "no cluster: {status:#}");
-    ensure!(live_nodes(&status) == 3, "not all nodes are live: {status:#}");
-    let origins = origins(stage.organisation(NAME)?).await?;
-    ensure!(origins == Origins { n_nodes: 3, n_founded: 1, n_joined: 2 }, "{origins:?}");
+    // A node's own liveness may lag for a moment on a busy machine.
+    wait_for(&format!("{n_live} live nodes"), async || {
+        let status = workspace.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        ensure!(status["cluster-id"].is_string(), "no cluster: {status:#}");
+        ensure!(live_nodes(&status) == n_live, "not all nodes are live: {status:#}");
+        Ok(Some(()))
+    })
+    .await?;
+    let origins = origins(stage.organisation(&workspace.name)?).await?;
+    ensure!(origins == *wanted, "{origins:?}");
     Ok(())
 }
