@@ -115,7 +115,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`]; the same command goes on.
-    pub async fn pool_invite(&self, to: &str) -> Result<Outcome, Failure> {
+    pub async fn pool_invite(&self, to: &str) -> Result<(), Failure> {
         let audience = fingerprint(to)?;
         let (engine, runtime, vault) = self.begin("pool invite").await?;
         let membership = self.active_member(&vault).await?;
@@ -135,12 +135,10 @@ impl Session {
         };
         let is_voted =
             own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
-        let is_member = is_active(&own.roster(), &joiner);
-        if !is_voted && !is_member {
+        if !is_voted && !is_active(&own.roster(), &joiner) {
             self.invite(own, &joiner)?;
         }
-        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
-        Ok(if is_member && !is_voted { Outcome::Unchanged } else { Outcome::Done })
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
     }
 
     /// Votes for the change about this member, and stays until it is closed. If it is a member and nothing is proposed
@@ -149,7 +147,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`]; the same command goes on.
-    pub async fn pool_accept(&self, subject: &str) -> Result<Outcome, Failure> {
+    pub async fn pool_accept(&self, subject: &str) -> Result<(), Failure> {
         let subject: MemberId =
             subject.parse().map_err(|err| Failure::of(Cause::Refused, "cannot accept that", err))?;
         let (engine, runtime, vault) = self.begin("pool accept").await?;
@@ -161,15 +159,13 @@ impl Session {
             own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
         let Some(id) = change else {
             if is_active(&own.roster(), &subject) {
-                self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
-                return Ok(Outcome::Unchanged);
+                return self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await;
             }
             return Err(Failure::refused(format!("no member proposes anything about `{subject}`"))
                 .hint_is("`hangar pool status` shows what is proposed"));
         };
         own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
-        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
-        Ok(Outcome::Done)
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
     }
 
     /// Enters the pool by the invitation of the member with this key. Never initialises.
@@ -177,15 +173,12 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`]; the same command goes on.
-    pub async fn pool_join(&self, inviter: &str) -> Result<Outcome, Failure> {
+    pub async fn pool_join(&self, inviter: &str) -> Result<(), Failure> {
         let inviter = fingerprint(inviter)?;
         let (engine, runtime, vault) = self.begin("pool join").await?;
         let membership = self.membership(&vault).await?.ok_or_else(|| {
             Failure::refused("this instance has not asked to join").hint_is("`hangar pool request` asks")
         })?;
-        if membership.is_active() {
-            return Ok(Outcome::Unchanged);
-        }
         let own = &membership.own;
         let is_entered = own.roster().in_pool().next().is_some();
         if !is_entered {
@@ -201,8 +194,7 @@ impl Session {
             own.change(|roster| roster.enter(&invitation, inviter, now_ms())).map_err(record)?.map_err(refused)?;
             own.refresh().map_err(record)?;
         }
-        self.drive(&engine, &vault, &runtime, membership, Goal::Join).await?;
-        Ok(Outcome::Done)
+        self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
     }
 
     /// The pool as we see it, from our own nodes.

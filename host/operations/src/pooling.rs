@@ -258,7 +258,7 @@ impl Session {
         })
     }
 
-    /// Goes round until the goal is reached; says whether anything was waited for or done.
+    /// Goes round until the goal is reached.
     pub(crate) async fn drive(
         &self,
         engine: &Engine,
@@ -266,7 +266,7 @@ impl Session {
         runtime: &Runtime,
         membership: Membership,
         goal: Goal,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
         membership.own.refresh().map_err(record)?;
         let mut intent = pooling.intent.clone();
@@ -298,7 +298,7 @@ impl Session {
             (self.waiting)(&format!("{}: {}", finding.subject, finding.message));
         }
         operation.finish().await?;
-        Ok(false)
+        Ok(())
     }
 
     /// What a member owes now: each release and what of it changes in the cluster, and the envelope of it all. Nothing where

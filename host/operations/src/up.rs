@@ -99,8 +99,8 @@ impl Session {
         self.refuse_precious(&prepared)?;
         let mut changed = self.lay_down(&prepared, &plan, &vault, &runtime).await?;
         changed |= self.take_over(&prepared, &plan, &vault).await?;
-        let pooled = self.operate(&prepared.engine, &vault, &runtime).await?;
-        Ok(if changed || pooled || !plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
+        self.operate(&prepared.engine, &vault, &runtime).await?;
+        Ok(if changed || !plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
     }
 
     /// Takes the instance down: the release is uninstalled, then terraform destroys what it made. Refused for a member.
@@ -246,10 +246,10 @@ impl Session {
     }
 
     /// The rest of a member's daily state; nothing for who is in no pool.
-    async fn operate(&self, engine: &Engine, vault: &Arc<Vault>, runtime: &Runtime) -> Result<bool, Failure> {
-        let Some(membership) = self.membership(vault).await? else { return Ok(false) };
+    async fn operate(&self, engine: &Engine, vault: &Arc<Vault>, runtime: &Runtime) -> Result<(), Failure> {
+        let Some(membership) = self.membership(vault).await? else { return Ok(()) };
         if !membership.is_active() {
-            return Ok(false);
+            return Ok(());
         }
         self.drive(engine, vault, runtime, membership, crate::pooling::Goal::Operate).await
     }

@@ -1,8 +1,8 @@
 //! Both gates of a join, from both sides.
 
-use crate::site::{CLUSTER, Site, fingerprint, healthy, member, steps, tls};
+use crate::site::{CLUSTER, Site, fingerprint, has_init, healthy, member, steps, tls, uninitialised};
 use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Action, Decision, Goal, Member, MemberState, Observation, Probe, TlsOutcome,
+    AcknowledgementKind, Action, Decision, Goal, Member, MemberState, Observation, Probe, Question, TlsOutcome,
 };
 
 fn members(joiner: MemberState) -> Vec<Member> {
@@ -85,6 +85,47 @@ fn the_api_waits_for_the_second_gate() {
     let last = steps(settle(&mut site, healthy));
     assert!(matches!(last[1].action, Action::SetState(MemberState::Active)));
     assert_eq!(last[1].requires, [last[0].key.clone()]);
+}
+
+/// Every stage of a join once, with nodes that wait to be initialised or already serve.
+#[test]
+fn no_stage_of_a_join_initialises() {
+    for nodes in [serving, waiting] {
+        let mut site = joiner(MemberState::Asking);
+        site.open("uss3");
+        all_deployed(&mut site);
+        let mut keys = Vec::new();
+        for _ in 0..20 {
+            let decision = settle(&mut site, nodes);
+            assert!(!has_init(&decision));
+            let Decision::Steps(steps) = decision else { break };
+            for step in steps {
+                if let Action::Acknowledge(kind) = step.action {
+                    site.acknowledge("uss3", kind);
+                }
+                keys.push(step.key.clone());
+                site.facts.done.push(step.key);
+            }
+        }
+        assert!(keys.iter().any(|key| key == "set-state/joining"), "{keys:?}");
+        assert!(keys.iter().any(|key| key.starts_with("apply-release")), "its pods were started: {keys:?}");
+    }
+}
+
+/// All is well but for the release, which is not there yet.
+fn serving(probe: &Probe) -> Observation {
+    match probe.question {
+        Question::Release(_) => Observation::Absent,
+        _ => healthy(probe),
+    }
+}
+
+/// As [`serving`], but our own nodes wait to be initialised.
+fn waiting(probe: &Probe) -> Observation {
+    match probe.question {
+        Question::Http(_) | Question::Sql(_) => uninitialised(),
+        _ => serving(probe),
+    }
 }
 
 #[test]
