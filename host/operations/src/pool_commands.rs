@@ -138,6 +138,7 @@ impl Session {
         if !is_voted && !is_active(&own.roster(), &joiner) {
             self.invite(own, &joiner)?;
         }
+        own.show_invitation(&joiner).map_err(record)?;
         self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
     }
 
@@ -243,9 +244,7 @@ impl Session {
         let invitation = Invitation::new(&own.roster(), joiner, nonce, now + INVITATION_MS);
         let signed =
             invitation.ok_or_else(|| Failure::refused("not every member's record is held yet"))?.sign(own.key());
-        own.show_invitation(joiner, &signed).map_err(record)?;
-        own.step(|roster| next::invite(roster, &signed, now)).map_err(record)?;
-        Ok(())
+        own.invite(joiner, &signed, now).map_err(record)
     }
 
     /// What our first record says of us.

@@ -31,6 +31,6 @@ pub const FAIL_POINTS: &[(&str, &str)] = &[
     ("pool.record.before", "the record as it was"),
     ("pool.record.kept", "a new record at home that the carrier does not show yet"),
     ("pool.record.after", "a new record that others can see"),
-    ("pool.invitation.before", "no invitation"),
-    ("pool.invitation.after", "an invitation that no vote stands behind yet"),
+    ("pool.invitation.before", "a vote whose invitation the joiner does not see yet"),
+    ("pool.invitation.after", "a vote, and an invitation that the joiner can see"),
 ];
