@@ -94,7 +94,6 @@ impl Reaper {
             let run = workspace.run_with(arguments, &variables).await?;
             if run.signal != Some(9) {
                 ensure!(n_deaths > 0, "`{}` passed no fail point", run.command);
-                println!("{}: killed {n_deaths} times", run.command);
                 return run.done().with_context(|| format!("after {n_deaths} deaths; they stand in `{list}`"));
             }
         }
