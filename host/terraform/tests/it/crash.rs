@@ -114,7 +114,8 @@ async fn killed_at_any_point_the_next_run_ends_the_same() {
     let (site, plan) = copied(&template.0, &template.1);
     assert!(host(&site, &plan, None, false, false).wait().unwrap().success());
     let mut passages: BTreeMap<String, usize> = BTreeMap::new();
-    for point in fs::read_to_string(site.dir.join("points")).unwrap().lines() {
+    for line in fs::read_to_string(site.dir.join("points")).unwrap().lines() {
+        let point = line.split(' ').next().unwrap();
         *passages.entry(point.to_owned()).or_default() += 1;
     }
     assert!(passages.len() > 40, "{passages:?}");
