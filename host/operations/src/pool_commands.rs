@@ -334,8 +334,7 @@ impl Session {
 }
 
 fn is_active(roster: &Roster, member: &MemberId) -> bool {
-    let mut records = roster.records().map(hangar_roster::SignedRecord::record);
-    records.any(|record| record.member == *member && record.state == State::Active)
+    roster.record(member).is_some_and(|record| record.state == State::Active)
 }
 
 fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {
