@@ -1,28 +1,29 @@
 //! The root module: the provider, the embedded module and its outputs.
 
-use hangar_sdk::infra_provider::{Error, Instance, ProviderRequirement, Workspace};
-use serde_json::{Map, Value, json};
+use hangar_sdk::embedded;
+use hangar_sdk::infra_provider::{Error, Instance, Workspace};
+use hangar_sdk::terraform::{RootModule, with_given};
+use serde_json::{Value, json};
 
 use crate::SLOT;
 use crate::config::Config;
 use crate::cost;
 
-const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 const VERSION: &str = "5.100.0";
 
 /// Files of `deploy/infrastructure/eks`, under the module's folder.
-const MODULE: &[(&str, &[u8])] = &[
-    ("addresses.tf", include_bytes!("../../../deploy/infrastructure/eks/addresses.tf")),
-    ("certificate.tf", include_bytes!("../../../deploy/infrastructure/eks/certificate.tf")),
-    ("cluster.tf", include_bytes!("../../../deploy/infrastructure/eks/cluster.tf")),
-    ("dns.tf", include_bytes!("../../../deploy/infrastructure/eks/dns.tf")),
-    ("iam.tf", include_bytes!("../../../deploy/infrastructure/eks/iam.tf")),
-    ("network.tf", include_bytes!("../../../deploy/infrastructure/eks/network.tf")),
-    ("outputs.tf", include_bytes!("../../../deploy/infrastructure/eks/outputs.tf")),
-    ("variables.tf", include_bytes!("../../../deploy/infrastructure/eks/variables.tf")),
-    ("versions.tf", include_bytes!("../../../deploy/infrastructure/eks/versions.tf")),
-    ("workloads.tf", include_bytes!("../../../deploy/infrastructure/eks/workloads.tf")),
-];
+const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/eks/";
+    "addresses.tf",
+    "certificate.tf",
+    "cluster.tf",
+    "dns.tf",
+    "iam.tf",
+    "network.tf",
+    "outputs.tf",
+    "variables.tf",
+    "versions.tf",
+    "workloads.tf",
+);
 
 pub(crate) const OUTPUTS: &[&str] = &[
     "kube_cluster",
@@ -48,27 +49,18 @@ pub(crate) const OUTPUTS: &[&str] = &[
 /// [`Error::Invalid`] about the block.
 pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
     let config = Config::parse(config)?;
-    let root = json!({
-        "terraform": {
-            "required_version": ">= 1.9",
-            "required_providers": {"aws": {"source": "hashicorp/aws", "version": VERSION}},
-        },
-        "provider": {"aws": provider(&config)},
-        "module": {"eks": arguments(&config, instance)},
-        "output": OUTPUTS.iter().map(|name| ((*name).to_owned(), json!({"value": format!("${{module.eks.{name}}}")}))).collect::<Map<_, _>>(),
-    });
-    let mut text = serde_json::to_vec_pretty(&root).expect("a JSON value has a text");
-    text.push(b'\n');
-    let mut files = vec![("main.tf.json".to_owned(), text)];
-    files.extend(MODULE.iter().map(|(name, bytes)| (format!("modules/eks/{name}"), bytes.to_vec())));
+    let root = RootModule {
+        module: "eks",
+        files: MODULE,
+        outputs: OUTPUTS,
+        provider: "aws",
+        version: VERSION,
+        configuration: provider(&config),
+        arguments: arguments(&config, instance),
+    };
     Ok(Workspace {
-        files,
-        providers: vec![ProviderRequirement {
-            name: "aws".into(),
-            source: PROVIDER.into(),
-            version: VERSION.into(),
-            hashes: Vec::new(),
-        }],
+        files: root.files(),
+        providers: root.providers(),
         credentials: vec![SLOT.into()],
         precious: precious(&config, instance),
         cost: cost::hint(&config, instance),
@@ -99,8 +91,7 @@ fn provider(config: &Config) -> Value {
 }
 
 fn arguments(config: &Config, instance: &Instance) -> Value {
-    let mut arguments = json!({
-        "source": "./modules/eks",
+    let arguments = json!({
         "name": config.cluster_name,
         "availability_zones": config.zones(),
         "db_nodes": instance.nodes,
@@ -122,29 +113,14 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
         ("key_deletion_days", json!(config.key_deletion_days)),
         ("tags", json!(config.tags)),
     ];
-    for (name, value) in optional {
-        if !value.is_null() {
-            arguments[name] = value;
-        }
-    }
-    arguments
+    with_given(arguments, optional)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::*;
+    pub(crate) use hangar_sdk::testing::instance;
 
-    pub(crate) fn instance() -> Instance {
-        Instance {
-            name: "uss1".into(),
-            hostname: "dss.uss1.example.com".into(),
-            db_suffix: "db.dss.uss1.example.com".into(),
-            nodes: 3,
-            namespace: "dss".into(),
-            db_port: 26257,
-            facts: Vec::new(),
-        }
-    }
+    use super::*;
 
     const BLOCK: &str = r#"{"region":"us-east-1","cluster_name":"uss1"}"#;
 
@@ -187,7 +163,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn schema() -> Map<String, Value> {
+    fn schema() -> serde_json::Map<String, Value> {
         let schema: Value = serde_json::from_str(include_str!("../schema.json")).expect("the schema is JSON");
         schema["properties"].as_object().expect("it has properties").clone()
     }

@@ -1,6 +1,7 @@
 //! Diagnostics of terraform, turned into cures in this cloud's words.
 
 use hangar_sdk::infra_provider::ToolDiagnostic;
+use hangar_sdk::terraform::cure;
 
 /// Part of a diagnostic, and what to do about it; the first that fits counts.
 const CURES: &[(&str, &str)] = &[
@@ -96,8 +97,7 @@ const CURES: &[(&str, &str)] = &[
 
 /// Returns the cure where there is one.
 pub fn explain(diagnostic: &ToolDiagnostic) -> Option<String> {
-    let text = format!("{}\n{}", diagnostic.summary, diagnostic.detail);
-    CURES.iter().find(|(part, _)| text.contains(part)).map(|(_, cure)| (*cure).to_owned())
+    cure(CURES, diagnostic)
 }
 
 #[cfg(test)]

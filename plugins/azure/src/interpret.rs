@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
 use hangar_sdk::serde_json::{Value, json};
-use hangar_sdk::terraform::output;
+use hangar_sdk::terraform::{certificate, output};
 
 use crate::config::Config;
 
@@ -44,7 +42,11 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
     Ok(Infrastructure {
         api: Api {
             endpoint: output(outputs, "api_endpoint")?,
-            ca_pem: Some(certificate(&output::<String>(outputs, "api_ca")?)?),
+            // Without an authority the API could be anybody.
+            ca_pem: Some(
+                certificate(&output::<String>(outputs, "api_ca")?)
+                    .ok_or_else(|| Error::MissingOutput("api_ca".into()))?,
+            ),
             server_name: None,
         },
         kube_cluster: output(outputs, "kube_cluster")?,
@@ -97,16 +99,10 @@ fn chart_values(group: &str, names: &[String], gateway: &str, storage_class: &st
     })
 }
 
-/// The authority in PEM. Without one the API could be anybody.
-fn certificate(encoded: &str) -> Result<String, Error> {
-    let bytes = STANDARD.decode(encoded.trim()).ok();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.filter(|text| text.contains("-----BEGIN CERTIFICATE-----"))
-        .ok_or_else(|| Error::MissingOutput("api_ca".into()))
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use hangar_sdk::serde_json::from_str;
 
     use super::*;

@@ -1,24 +1,18 @@
 //! The root module: the provider, the embedded module and its outputs.
 
-use hangar_sdk::infra_provider::{Error, Instance, ProviderRequirement, Workspace};
-use hangar_sdk::serde_json::{Map, Value, json, to_vec_pretty};
-use hangar_sdk::terraform::literal;
+use hangar_sdk::embedded;
+use hangar_sdk::infra_provider::{Error, Instance, Workspace};
+use hangar_sdk::serde_json::{Value, json};
+use hangar_sdk::terraform::{RootModule, literal, with_given};
 
 use crate::SLOT;
 use crate::config::Config;
 use crate::cost::cost;
 
-const PROVIDER: &str = "registry.terraform.io/hashicorp/azurerm";
 const VERSION: &str = "4.55.0";
 
-macro_rules! module {
-    ($($file:literal),+ $(,)?) => {
-        &[$(($file, include_bytes!(concat!("../../../deploy/infrastructure/aks/", $file)) as &[u8])),+]
-    };
-}
-
 /// Files of `deploy/infrastructure/aks`, under the module's folder.
-const MODULE: &[(&str, &[u8])] = module![
+const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/aks/";
     "addresses.tf",
     "certificate.tf",
     "cluster.tf",
@@ -31,7 +25,7 @@ const MODULE: &[(&str, &[u8])] = module![
     "variables.tf",
     "vault.tf",
     "versions.tf",
-];
+);
 
 /// Outputs that [`crate::interpret`] reads.
 pub(crate) const OUTPUTS: &[&str] = &[
@@ -59,28 +53,18 @@ pub(crate) const OUTPUTS: &[&str] = &[
 /// [`Error::Invalid`] about the block.
 pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
     let config = Config::parse(config)?;
-    let output = |name: &&str| ((*name).to_owned(), json!({"value": format!("${{module.aks.{name}}}")}));
-    let root = json!({
-        "terraform": {
-            "required_version": ">= 1.9",
-            "required_providers": {"azurerm": {"source": "hashicorp/azurerm", "version": VERSION}},
-        },
-        "provider": {"azurerm": literal(provider(&config))},
-        "module": {"aks": literal(arguments(&config, instance))},
-        "output": OUTPUTS.iter().map(output).collect::<Map<_, _>>(),
-    });
-    let mut text = to_vec_pretty(&root).expect("a JSON value has a text");
-    text.push(b'\n');
-    let mut files = vec![("main.tf.json".to_owned(), text)];
-    files.extend(MODULE.iter().map(|(name, bytes)| (format!("modules/aks/{name}"), bytes.to_vec())));
+    let root = RootModule {
+        module: "aks",
+        files: MODULE,
+        outputs: OUTPUTS,
+        provider: "azurerm",
+        version: VERSION,
+        configuration: literal(provider(&config)),
+        arguments: literal(arguments(&config, instance)),
+    };
     Ok(Workspace {
-        files,
-        providers: vec![ProviderRequirement {
-            name: "azurerm".into(),
-            source: PROVIDER.into(),
-            version: VERSION.into(),
-            hashes: Vec::new(),
-        }],
+        files: root.files(),
+        providers: root.providers(),
         credentials: vec![SLOT.into()],
         precious: precious(&config, instance),
         cost: cost(&config, instance),
@@ -121,8 +105,7 @@ fn provider(config: &Config) -> Value {
 }
 
 fn arguments(config: &Config, instance: &Instance) -> Value {
-    let mut arguments = json!({
-        "source": "./modules/aks",
+    let arguments = json!({
         "name": config.cluster_name,
         "location": config.location,
         "db_nodes": instance.nodes,
@@ -152,10 +135,7 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
         ("deletion_protection", json!(config.deletion_protection)),
         ("tags", json!(config.tags)),
     ];
-    for (name, value) in optional.into_iter().filter(|(_, value)| !value.is_null()) {
-        arguments[name] = value;
-    }
-    arguments
+    with_given(arguments, optional)
 }
 
 #[cfg(test)]

@@ -89,20 +89,10 @@ fn cluster(config: &Config, instance: &Instance) -> Value {
 pub(crate) mod tests {
     use hangar_sdk::serde_json::from_slice;
 
+    pub(crate) use hangar_sdk::testing::instance;
+
     use super::*;
     use crate::interpret::cluster_token;
-
-    pub(crate) fn instance() -> Instance {
-        Instance {
-            name: "uss1".into(),
-            hostname: "dss.uss1.example.com".into(),
-            db_suffix: "db.dss.uss1.example.com".into(),
-            nodes: 3,
-            namespace: "dss".into(),
-            db_port: 26257,
-            facts: Vec::new(),
-        }
-    }
 
     fn settings(block: &Value) -> Value {
         let workspace = render(&block.to_string(), &instance()).expect("the block is good");

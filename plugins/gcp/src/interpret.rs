@@ -1,10 +1,8 @@
 //! What terraform's outputs mean.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
+use hangar_sdk::terraform::{certificate, output};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
@@ -95,20 +93,11 @@ fn chart_values(addresses: &[String], outputs: &[Output]) -> Result<Value, Error
     }))
 }
 
-/// The authority in PEM; none where the output holds something else.
-fn certificate(encoded: &str) -> Option<String> {
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    text.contains("-----BEGIN CERTIFICATE-----").then_some(text)
-}
-
-fn output<T: DeserializeOwned>(outputs: &[Output], name: &str) -> Result<T, Error> {
-    let missing = || Error::MissingOutput(name.into());
-    let output = outputs.iter().find(|output| output.name == name).ok_or_else(missing)?;
-    serde_json::from_str(&output.json).map_err(|_| missing())
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::render::tests::{block, instance};
 

@@ -1,22 +1,17 @@
 //! The root module: the provider, the embedded module and its outputs.
 
-use hangar_sdk::infra_provider::{Error, Instance, ProviderRequirement, Workspace};
-use serde_json::{Map, Value, json};
+use hangar_sdk::embedded;
+use hangar_sdk::infra_provider::{Error, Instance, Workspace};
+use hangar_sdk::terraform::{RootModule, with_given};
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::{SLOT, cost};
 
-const PROVIDER: &str = "registry.terraform.io/hashicorp/google";
 const VERSION: &str = "6.50.0";
 
-/// Embeds files of `deploy/infrastructure/gke`, under the module's folder.
-macro_rules! module {
-    ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_bytes!(concat!("../../../deploy/infrastructure/gke/", $name)))),+]
-    };
-}
-
-const MODULE: &[(&str, &[u8])] = module![
+/// Files of `deploy/infrastructure/gke`, under the module's folder.
+const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/gke/";
     "addresses.tf",
     "cluster.tf",
     "dns.tf",
@@ -28,7 +23,7 @@ const MODULE: &[(&str, &[u8])] = module![
     "services.tf",
     "variables.tf",
     "versions.tf",
-];
+);
 
 /// The outputs that `interpret` reads, and those that an operator asks for.
 pub(crate) const OUTPUTS: &[&str] = &[
@@ -56,28 +51,18 @@ pub(crate) const OUTPUTS: &[&str] = &[
 /// [`Error::Invalid`] about the block.
 pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
     let config = Config::parse(config)?;
-    let output = |name: &&str| ((*name).to_owned(), json!({"value": format!("${{module.gke.{name}}}")}));
-    let root = json!({
-        "terraform": {
-            "required_version": ">= 1.9",
-            "required_providers": {"google": {"source": "hashicorp/google", "version": VERSION}},
-        },
-        "provider": {"google": provider(&config)},
-        "module": {"gke": arguments(&config, instance)},
-        "output": OUTPUTS.iter().map(output).collect::<Map<_, _>>(),
-    });
-    let mut text = serde_json::to_vec_pretty(&root).expect("a JSON value has a text");
-    text.push(b'\n');
-    let mut files = vec![("main.tf.json".to_owned(), text)];
-    files.extend(MODULE.iter().map(|(name, bytes)| (format!("modules/gke/{name}"), bytes.to_vec())));
+    let root = RootModule {
+        module: "gke",
+        files: MODULE,
+        outputs: OUTPUTS,
+        provider: "google",
+        version: VERSION,
+        configuration: provider(&config),
+        arguments: arguments(&config, instance),
+    };
     Ok(Workspace {
-        files,
-        providers: vec![ProviderRequirement {
-            name: "google".into(),
-            source: PROVIDER.into(),
-            version: VERSION.into(),
-            hashes: Vec::new(),
-        }],
+        files: root.files(),
+        providers: root.providers(),
         credentials: vec![SLOT.into()],
         precious: precious(&config, instance),
         cost: cost::hint(&config, instance),
@@ -104,8 +89,7 @@ fn provider(config: &Config) -> Value {
 }
 
 fn arguments(config: &Config, instance: &Instance) -> Value {
-    let mut arguments = json!({
-        "source": "./modules/gke",
+    let arguments = json!({
         "name": config.cluster_name,
         "project": config.project,
         "region": config.region,
@@ -137,31 +121,16 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
         ("enable_services", json!(config.enable_services)),
         ("tags", json!(config.tags)),
     ];
-    for (name, value) in optional {
-        if !value.is_null() {
-            arguments[name] = value;
-        }
-    }
-    arguments
+    with_given(arguments, optional)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
+    pub(crate) use hangar_sdk::testing::instance;
 
-    pub(crate) fn instance() -> Instance {
-        Instance {
-            name: "uss1".into(),
-            hostname: "dss.uss1.example.com".into(),
-            db_suffix: "db.dss.uss1.example.com".into(),
-            nodes: 3,
-            namespace: "dss".into(),
-            db_port: 26257,
-            facts: Vec::new(),
-        }
-    }
+    use super::*;
 
     /// A good block with these keys added or changed.
     pub(crate) fn block(change: Value) -> String {

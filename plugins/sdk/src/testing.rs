@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::http::{Error as HttpError, Request, Response};
+use crate::infra_provider::Instance;
 use crate::log::Level;
 use crate::sealed_file::{Content, Error as SealedError};
 use crate::state::Error as StateError;
@@ -43,6 +44,20 @@ impl FakeHost {
 impl std::fmt::Debug for FakeHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FakeHost").field("lines", &self.lines).field("requests", &self.requests).finish_non_exhaustive()
+    }
+}
+
+/// An instance of three nodes, for what is rendered and read.
+#[must_use]
+pub fn instance() -> Instance {
+    Instance {
+        name: "uss1".into(),
+        hostname: "dss.uss1.example.com".into(),
+        db_suffix: "db.dss.uss1.example.com".into(),
+        nodes: 3,
+        namespace: "dss".into(),
+        db_port: 26257,
+        facts: Vec::new(),
     }
 }
 

@@ -5,23 +5,13 @@ use hangar_sdk::serde_json::{from_slice, from_str};
 
 use super::*;
 
+pub(crate) use hangar_sdk::testing::instance;
+
 /// The least block.
 pub(crate) const BLOCK: &str =
     r#"{"subscription_id":"00000000-0000-0000-0000-000000000001","location":"westeurope","cluster_name":"uss1"}"#;
 pub(crate) const ZONE: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/dns/providers/\
                                Microsoft.Network/dnsZones/uss1.example.com";
-
-pub(crate) fn instance() -> Instance {
-    Instance {
-        name: "uss1".into(),
-        hostname: "dss.uss1.example.com".into(),
-        db_suffix: "db.dss.uss1.example.com".into(),
-        nodes: 3,
-        namespace: "dss".into(),
-        db_port: 26257,
-        facts: Vec::new(),
-    }
-}
 
 fn root(block: &Value) -> Value {
     let workspace = render(&block.to_string(), &instance()).expect("the block is good");
