@@ -9,7 +9,6 @@ use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::{Part, Plan};
 use serde_json::{Value, json};
 
-use crate::cluster;
 use crate::failure::Failure;
 use crate::services::Services;
 use crate::up::{Prepared, Session, key, work};
@@ -92,8 +91,7 @@ impl Session {
         if self.membership(vault).await?.is_some_and(|membership| membership.is_active()) {
             return Ok(None);
         }
-        let access = self.access(&prepared.provider, stands).await?;
-        let cluster = cluster::connect(&access).await?;
+        let (access, cluster) = self.connection(&prepared.provider, stands).await?;
         let services = self.services(&prepared.engine, stands, &cluster, &access).await?;
         Ok((self.adopt || services.is_foreign().await?).then_some(services))
     }
