@@ -53,6 +53,32 @@ pub enum AgentError {
         #[source]
         err: rustls::Error,
     },
+    /// Somebody cannot be called, or breaks off.
+    #[error("no answer from `{host}`")]
+    Unreachable {
+        /// Who.
+        host: String,
+        /// What failed.
+        #[source]
+        err: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database refuses.
+    #[error("the database at `{host}` refuses")]
+    Sql {
+        /// Where.
+        host: String,
+        /// What it says.
+        #[source]
+        err: tokio_postgres::Error,
+    },
+    /// An answer that is not what it should be.
+    #[error("{what} gives `{answer}`")]
+    Answer {
+        /// Who was asked for what.
+        what: String,
+        /// The answer.
+        answer: String,
+    },
     /// The sidecar cannot listen.
     #[error("cannot listen on {address}")]
     Listen {
@@ -68,5 +94,21 @@ impl AgentError {
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |err| Self::File { path, err }
+    }
+
+    pub(crate) fn sql(host: &str) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let host = host.to_owned();
+        move |err| Self::Sql { host, err }
+    }
+
+    /// The code by which a database refuses.
+    pub(crate) fn sql_state(&self) -> Option<&tokio_postgres::error::SqlState> {
+        let Self::Sql { err, .. } = self else { return None };
+        err.code()
+    }
+
+    /// Whether it may be otherwise in a moment: nobody answers yet, or the database is busy with something else.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Sql { .. })
     }
 }

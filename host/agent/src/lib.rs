@@ -1,13 +1,17 @@
-//! What runs inside a cluster: the probe of a round and the reload sidecar.
+//! What runs inside a cluster: the probe of a round, the reload sidecar, the lock of the schema job, the questions of `helm test`.
 //!
 //! Whoever starts the probe writes a [`Spec`] and reads a [`Report`]; whoever asks the sidecar reads a [`Loaded`].
 
+pub mod check;
+mod datastore;
 mod error;
 pub mod probe;
 pub mod reload;
 mod report;
+pub mod schema;
 mod spec;
 
+pub use datastore::Datastore;
 pub use error::AgentError;
 pub use reload::Loaded;
 pub use report::{Answer, Report, Seal};

@@ -20,7 +20,9 @@ mod sql;
 mod tls;
 
 use credentials::Credentials;
-use dial::Dialer;
+pub(crate) use credentials::client_config;
+pub(crate) use dial::Dialer;
+pub(crate) use http::get;
 
 /// Where the round finds what it may use.
 #[derive(Debug, Clone, Default)]

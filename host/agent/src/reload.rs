@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::AgentError;
 
 mod files;
+mod metrics;
 mod process;
 mod service;
 mod watcher;
@@ -59,9 +60,9 @@ pub struct Loaded {
 pub async fn serve(options: &Options, say: impl Fn(&str)) -> Result<(), AgentError> {
     let failed = |err| AgentError::Listen { address: options.listen, err };
     let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
-    say(&format!("listening on {}", listener.local_addr().map_err(failed)?));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    say(&format!("listening on {}", listener.local_addr().map_err(failed)?));
     let mut watcher = Watcher::new(options.certs_dir.clone(), Processes::named(&options.process), options.grace);
     let (publish, current) = watch::channel(watcher.look(&say));
     let watching = async {

@@ -86,6 +86,13 @@ impl Credentials {
     }
 }
 
+/// Configuration of a TLS client that shows the certificate of this name in a folder, and trusts by the `ca.crt` beside it.
+pub(crate) fn client_config(dir: &Path, name: &str) -> Result<ClientConfig, AgentError> {
+    let trust = Trust::read(&dir.join("ca.crt"))?;
+    let shows = certified(dir, &format!("{name}.crt"), &format!("{name}.key"))?;
+    Ok(config(trust.verifier, Some(shows)))
+}
+
 /// Configuration of a TLS client with this verifier, which shows this certificate.
 pub(super) fn config(
     verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,

@@ -7,13 +7,13 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// Opens connections from one source address, so that whoever is called knows who calls.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     source: Option<IpAddr>,
 }
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DialError {
+pub(crate) enum DialError {
     #[error("`{host}` has no address")]
     Resolve {
         host: String,
@@ -29,12 +29,12 @@ pub(super) enum DialError {
 }
 
 impl Dialer {
-    pub(super) fn new(source: Option<IpAddr>) -> Self {
+    pub(crate) fn new(source: Option<IpAddr>) -> Self {
         Self { source }
     }
 
     /// Tries the addresses of a name, one after the other.
-    pub(super) async fn dial(self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+    pub(crate) async fn dial(self, host: &str, port: u16) -> Result<TcpStream, DialError> {
         let unresolved = |err| DialError::Resolve { host: host.to_owned(), err };
         let addresses = lookup_host((host, port)).await.map_err(unresolved)?;
         let mut last = None;

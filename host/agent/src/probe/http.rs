@@ -19,7 +19,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// Why a GET has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum GetError {
+pub(crate) enum GetError {
     #[error("not a host, port and path")]
     Uri(#[source] http::Error),
     #[error("no HTTP answer")]
@@ -55,7 +55,7 @@ pub(super) async fn look(round: &Round, question: &HttpQuestion) -> Observation 
 }
 
 /// One GET over a connection, and what came of it; the body is cut at 64 KiB.
-pub(super) async fn get<S>(stream: S, authority: (&str, u16), path: &str) -> Result<HttpAnswer, GetError>
+pub(crate) async fn get<S>(stream: S, authority: (&str, u16), path: &str) -> Result<HttpAnswer, GetError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::reload::Loaded;
+use crate::reload::{Loaded, metrics};
 
 /// Connections served at one time; more wait.
 const CONNECTIONS: usize = 64;
@@ -53,6 +53,9 @@ fn respond(request: &Request<Incoming>, loaded: &Loaded) -> Response<Full<Bytes>
         (&Method::GET, "/") => {
             let body = serde_json::to_vec(loaded).expect("it is always JSON");
             (StatusCode::OK, "application/json", Bytes::from(body))
+        }
+        (&Method::GET, "/metrics") => {
+            (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(metrics::text(loaded)))
         }
         (&Method::GET, "/healthy") => (StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
         (&Method::GET, _) => (StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"not found\n")),
