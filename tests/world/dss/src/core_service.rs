@@ -118,14 +118,19 @@ async fn run(flags: &Flags) -> Result<(), StartError> {
         "scd_hash_lock": flags.is_on("enable_scd_hash_lock"),
         "time_based_notification_index": flags.is_on("enable_time_based_notification_index"),
     });
+    let asks_for_tokens = has_keys(flags);
     say(format!("Starting DSS HTTP server on {addr}"));
     tokio::select! {
-        () = server::serve(Service::new(locality.to_owned(), options, datastore, client), listener) => {}
+        () = server::serve(Service::new(locality.to_owned(), options, asks_for_tokens, datastore, client), listener) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     say("Shutting down");
     Ok(())
+}
+
+fn has_keys(flags: &Flags) -> bool {
+    ["jwks_endpoint", "public_key_files"].iter().any(|name| !flags.get(name).is_empty())
 }
 
 fn check(flags: &Flags) -> Result<(), StartError> {

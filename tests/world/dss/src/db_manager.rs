@@ -1,4 +1,4 @@
-//! `db-manager migrate`: brings one schema of the pool to a version.
+//! `db-manager`: brings one schema of the pool to a version, or removes what has expired.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,14 +18,20 @@ fn specs() -> Vec<Spec> {
 /// Runs the command line.
 pub fn main(args: &[String]) -> ExitCode {
     let Some((command, rest)) = args.split_first() else {
-        say("Usage:\n  db-manager [command]\n\nAvailable Commands:\n  migrate     Migrate DSS database schemas");
+        say(
+            "Usage:\n  db-manager [command]\n\nAvailable Commands:\n  evict       Remove expired records\n  migrate     Migrate DSS database schemas",
+        );
         return ExitCode::SUCCESS;
     };
-    if command != "migrate" {
-        say(format!("Error: unknown command {command:?} for \"db-manager\"\nRun 'db-manager --help' for usage."));
-        return ExitCode::from(1);
-    }
-    match run(rest) {
+    let done = match command.as_str() {
+        "migrate" => run(rest),
+        "evict" => crate::evict::run(rest),
+        _ => {
+            say(format!("Error: unknown command {command:?} for \"db-manager\"\nRun 'db-manager --help' for usage."));
+            return ExitCode::from(1);
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
             say(format!("Error: {text}"));
@@ -47,7 +53,7 @@ fn run(args: &[String]) -> Result<(), String> {
     if dir.is_empty() {
         return Err("required flag(s) \"schemas_dir\" not set".to_owned());
     }
-    let limit = timeout(flags.get("timeout"))
+    let limit = duration(flags.get("timeout"))
         .ok_or_else(|| format!("invalid argument {:?} for \"--timeout\" flag", flags.get("timeout")))?;
     let steps = Steps::read(Path::new(dir)).map_err(chain)?;
     let datastore = Datastore::of(&flags).map_err(chain)?;
@@ -87,7 +93,7 @@ async fn migrate(datastore: &Datastore, steps: &Steps, wanted: &str) -> Result<(
     Ok(())
 }
 
-fn timeout(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let split = text.find(|letter: char| !letter.is_ascii_digit())?;
     let (digits, unit) = text.split_at(split);
     let number: u64 = digits.parse().ok()?;
@@ -101,7 +107,7 @@ fn timeout(text: &str) -> Option<Duration> {
 }
 
 /// An error with its causes, on one line.
-fn chain(err: impl std::error::Error) -> String {
+pub(crate) fn chain(err: impl std::error::Error) -> String {
     let mut text = err.to_string();
     let mut cause = err.source();
     while let Some(err) = cause {

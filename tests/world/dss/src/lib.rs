@@ -8,6 +8,7 @@ pub mod core_service;
 pub mod datastore;
 pub mod db_manager;
 pub mod environment;
+pub mod evict;
 pub mod goflag;
 pub mod participants;
 pub mod schema;

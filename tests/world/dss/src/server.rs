@@ -27,6 +27,8 @@ type Answer = Response<Full<Bytes>>;
 pub struct Service {
     pub locality: String,
     pub options: Value,
+    /// Whether keys are configured: then the pool's state is told to bearers of tokens alone.
+    pub asks_for_tokens: bool,
     pub datastore: Datastore,
     /// One connection, opened again when it is gone.
     client: Mutex<Option<Arc<Client>>>,
@@ -34,8 +36,14 @@ pub struct Service {
 
 impl Service {
     /// A service that starts with this connection.
-    pub fn new(locality: String, options: Value, datastore: Datastore, client: Client) -> Arc<Self> {
-        Arc::new(Self { locality, options, datastore, client: Mutex::new(Some(Arc::new(client))) })
+    pub fn new(
+        locality: String,
+        options: Value,
+        asks_for_tokens: bool,
+        datastore: Datastore,
+        client: Client,
+    ) -> Arc<Self> {
+        Arc::new(Self { locality, options, asks_for_tokens, datastore, client: Mutex::new(Some(Arc::new(client))) })
     }
 
     async fn client(&self) -> Result<Arc<Client>, DatastoreError> {
@@ -48,7 +56,10 @@ impl Service {
         Ok(client)
     }
 
-    async fn answer(&self, method: &Method, path: &str, query: &str) -> Answer {
+    async fn answer(&self, method: &Method, path: &str, query: &str, has_token: bool) -> Answer {
+        if self.asks_for_tokens && !has_token && path.starts_with("/aux/v1/pool") {
+            return json_answer(StatusCode::UNAUTHORIZED, &json!({ "message": "Missing access token" }));
+        }
         match (method.as_str(), path) {
             ("GET", "/healthy") => plain("ok"),
             ("GET", "/aux/v1/version") => json_answer(StatusCode::OK, &json!({ "version": version() })),
@@ -106,7 +117,9 @@ pub async fn serve(service: Arc<Service>, listener: TcpListener) {
             let service = Arc::clone(&service);
             async move {
                 let query = request.uri().query().unwrap_or_default();
-                Ok::<_, Infallible>(service.answer(request.method(), request.uri().path(), query).await)
+                let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let has_token = token.is_some_and(|value| value.starts_with("Bearer "));
+                Ok::<_, Infallible>(service.answer(request.method(), request.uri().path(), query, has_token).await)
             }
         });
         // How a connection ends is the caller's to report.

@@ -174,8 +174,13 @@ impl Instance {
     }
 
     fn migrate(&self, folder: &str, version: &str) -> (bool, String) {
+        let (folder, version) = (format!("--schemas_dir=/db-schemas/{folder}"), format!("--db_version={version}"));
+        self.manage(&["migrate", &folder, &version])
+    }
+
+    fn manage(&self, args: &[&str]) -> (bool, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_db-manager"))
-            .args(["migrate", &format!("--schemas_dir=/db-schemas/{folder}"), &format!("--db_version={version}")])
+            .args(args)
             .args(self.datastore())
             .env("POD_IP", self.address.ip().to_string())
             .output()
@@ -203,8 +208,13 @@ impl Instance {
 }
 
 fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    ask(address, path, "Authorization: Bearer token\r\n")
+}
+
+fn ask(address: SocketAddr, path: &str, header: &str) -> Result<String, String> {
     let mut stream = TcpStream::connect(address).map_err(|err| err.to_string())?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: dss\r\nConnection: close\r\n\r\n").map_err(|err| err.to_string())?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: dss\r\nConnection: close\r\n{header}\r\n")
+        .map_err(|err| err.to_string())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(|err| err.to_string())?;
     match answer.split_once("\r\n\r\n") {
@@ -236,6 +246,11 @@ fn two_organisations_in_one_pool_see_one_identity_and_each_other() {
     let (done, said) = one.migrate("rid", "");
     assert!(done && said.contains("rid schema version: v4.1.0"), "{said}");
 
+    let (done, said) = two.manage(&["evict", "--rid_isa=true", "--rid_ttl=30m", "--locality=beta", "--delete=true"]);
+    assert!(done && said.contains("rid.identification_service_areas: 0 expired"), "{said}");
+    let (done, said) = two.manage(&["evict", "--scd_oir=true", "--scd_ttl=2688h"]);
+    assert!(done && said.contains("scd.scd_operations: 0 expired"), "{said}");
+
     let (mut first, first_at) = one.core_service("alpha");
     let (_second, second_at) = two.core_service("beta");
     for (at, process) in [(first_at, &first), (second_at, &_second)] {
@@ -244,6 +259,8 @@ fn two_organisations_in_one_pool_see_one_identity_and_each_other() {
     let pool = get(first_at, "/aux/v1/pool").expect("a pool");
     assert!(pool.starts_with("{\"dar_id\":\"") && pool.len() > 40, "{pool}");
     assert_eq!(get(second_at, "/aux/v1/pool"), Ok(pool));
+    let refused = ask(first_at, "/aux/v1/pool", "").expect_err("it asks for a token");
+    assert!(refused.starts_with("HTTP/1.1 401 "), "{refused}");
     for at in [first_at, second_at] {
         let instances = get(at, "/aux/v1/pool/dss_instances").expect("a list");
         assert!(
