@@ -1,6 +1,7 @@
 //! What developers and CI run, as `cargo xtask COMMAND`.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "this program talks to a terminal")]
 
+mod chart;
 mod checkout;
 mod ci;
 mod demo;
@@ -72,6 +73,8 @@ enum Command {
         filter: Option<String>,
     },
     /// Write the reference pages that are made of what they describe
+    ///
+    /// And the chart's schema and defaults, which are made of the same source.
     GenDocs,
     /// Check what no compiler checks: which room uses which, sizes, words
     Tidy,
@@ -98,7 +101,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::World { arguments } => world::run(&checkout, &arguments),
         Command::Demo { keep } => demo::run(&checkout, keep),
         Command::Test { filter } => suite::run(&checkout, filter.as_deref()),
-        Command::GenDocs => docs::run(&checkout),
+        Command::GenDocs => docs::run(&checkout).and_then(|()| chart::run(&checkout)),
         Command::Tidy => tidy::run(&checkout),
         Command::Ci => ci::run(&checkout),
     }

@@ -1,7 +1,5 @@
-//! The driver and the chart with the real Helm. Those that need a cluster run against the real control plane.
+//! The driver with the real Helm. Those that need a cluster run against the real control plane.
 
-mod chart;
-mod chart_values;
 #[path = "../../../kube/tests/real_cluster/control_plane.rs"]
 mod control_plane;
 mod example;

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use hangar_helm::{Chart, Helm, Manifest, ReleaseName, Render, Values};
-use serde_json::Value;
+use hangar_helm::Helm;
 
 /// The version of Kubernetes that charts are rendered for.
 pub(crate) const KUBE_VERSION: &str = "v1.34.3";
@@ -35,27 +34,4 @@ pub(crate) async fn helm() -> Result<Helm> {
 
 pub(crate) fn chart_path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss")
-}
-
-/// Our chart, rendered with the real Helm.
-pub(crate) struct Renderer {
-    helm: Helm,
-    chart: Chart,
-}
-
-impl Renderer {
-    pub(crate) async fn new() -> Result<Self> {
-        Ok(Self { helm: helm().await?, chart: Chart::open(chart_path())? })
-    }
-
-    pub(crate) async fn render_as(&self, release: &str, namespace: &str, values: Value) -> Result<Manifest> {
-        let (release, values) = (ReleaseName::new(release)?, Values::layered([values])?);
-        let render =
-            Render { release: &release, namespace, chart: &self.chart, values: &values, kube_version: KUBE_VERSION };
-        Ok(self.helm.render(&render, &cache()).await?)
-    }
-
-    pub(crate) async fn render(&self, values: Value) -> Result<Manifest> {
-        self.render_as("dss", "uss1", values).await
-    }
 }

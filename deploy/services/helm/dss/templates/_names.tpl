@@ -6,8 +6,13 @@
 {{- .Release.Name -}}
 {{- end -}}
 
+{{/* Name of a component's objects: (list . "component"). */}}
+{{- define "dss.name" -}}
+{{- printf "%s-%s" (include "dss.release" (index . 0)) (index . 1) -}}
+{{- end -}}
+
 {{- define "dss.cockroachdb" -}}
-{{- printf "%s-cockroachdb" (include "dss.release" .) -}}
+{{- include "dss.name" (list . "cockroachdb") -}}
 {{- end -}}
 
 {{- define "dss.cockroachdb.public" -}}
@@ -15,11 +20,11 @@
 {{- end -}}
 
 {{- define "dss.core-service" -}}
-{{- printf "%s-core-service" (include "dss.release" .) -}}
+{{- include "dss.name" (list . "core-service") -}}
 {{- end -}}
 
 {{- define "dss.gateway" -}}
-{{- printf "%s-gateway" (include "dss.release" .) -}}
+{{- include "dss.name" (list . "gateway") -}}
 {{- end -}}
 
 {{- define "dss.secret.node" -}}
@@ -36,44 +41,14 @@
 {{- printf "%s.%s.svc.%s" (index . 1) $root.Release.Namespace $root.Values.clusterDomain -}}
 {{- end -}}
 
-{{/* A reference that has a tag or a digest stands; a bare repository takes the version as its tag. */}}
-{{- define "dss.cockroachdb.image" -}}
-{{- $image := .Values.cockroachdb.image -}}
-{{- if or (contains "@" $image) (contains ":" (base $image)) -}}
-{{- $image -}}
+{{/* Account of a component's pods: (list . "component" component-values). */}}
+{{- define "dss.account" -}}
+{{- $account := (index . 2).serviceAccount -}}
+{{- if $account.name -}}
+{{- $account.name -}}
+{{- else if $account.create -}}
+{{- include "dss.name" (list (index . 0) (index . 1)) -}}
 {{- else -}}
-{{- printf "%s:%s" $image .Values.cockroachdb.version -}}
+default
 {{- end -}}
-{{- end -}}
-
-{{/* What runs, for people: the image's own tag where it has one. */}}
-{{- define "dss.cockroachdb.version" -}}
-{{- $tagged := base (first (splitList "@" .Values.cockroachdb.image)) -}}
-{{- if contains ":" $tagged -}}
-{{- last (splitList ":" $tagged) -}}
-{{- else -}}
-{{- .Values.cockroachdb.version -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Labels that never change for a component, because selectors and volume claims hold them: (list . "component"). */}}
-{{- define "dss.selector" -}}
-{{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ index . 1 }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
-{{- end -}}
-
-{{/* (list . "component") */}}
-{{- define "dss.labels" -}}
-{{- $root := index . 0 -}}
-{{ include "dss.selector" . }}
-app.kubernetes.io/part-of: dss
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-{{- end -}}
-
-{{/* Labels of pods: what would differ by the chart's version alone stays out, or a new chart would restart databases. */}}
-{{- define "dss.pod.labels" -}}
-{{ include "dss.selector" . }}
-app.kubernetes.io/part-of: dss
 {{- end -}}

@@ -14,10 +14,10 @@
 {{- $suffix := required "cockroachdb.advertise.suffix is needed: node 0 advertises 0.SUFFIX" $db.advertise.suffix -}}
 - --logtostderr
 - --certs-dir=/cockroach/cockroach-certs
-- --store=path=/cockroach/cockroach-data
+- --store=path=/cockroach/cockroach-data{{ with $db.storage.limit }},size={{ . }}{{ end }}
 - --listen-addr=$(POD_IP):26257
 - --http-addr=$(POD_IP):8080
-- --advertise-addr=$(ORDINAL).{{ $suffix }}:26257
+- --advertise-addr=$(ORDINAL).{{ $suffix }}:{{ int $db.advertise.port }}
 - --locality={{ join "," $tiers }}
 # Nodes of this organisation reach each other without leaving the cluster.
 - --locality-advertise-addr={{ last $tiers }}@$(POD_NAME).{{ include "dss.host" (list . (include "dss.cockroachdb" .)) }}:26257
@@ -25,19 +25,32 @@
 {{- with $db.clusterName }}
 - --cluster-name={{ . }}
 {{- end }}
+{{- if $db.disableClusterNameVerification }}
+- --disable-cluster-name-verification
+{{- end }}
 - --cache={{ $db.cache }}
 - --max-sql-memory={{ $db.maxSqlMemory }}
+{{- with $db.maxOffset }}
+- --max-offset={{ . }}
+{{- end }}
+{{- with $db.attributes }}
+- --attrs={{ join ":" . }}
+{{- end }}
+{{- with $db.certPrincipalMap }}
+- --cert-principal-map={{ join "," . }}
+{{- end }}
+{{- include "dss.args.more" $db.extraArgs }}
 {{- end -}}
 
 {{- define "dss.cockroachdb.container" -}}
+{{- $db := .Values.cockroachdb -}}
 name: cockroachdb
-image: {{ include "dss.cockroachdb.image" . | quote }}
+image: {{ include "dss.image.versioned" (list . $db.image $db.version) | quote }}
 imagePullPolicy: {{ .Values.imagePullPolicy }}
 command: [/cockroach/cockroach, start]
 args:
   {{- include "dss.cockroachdb.args" . | nindent 2 }}
 env:
-  {{- include "dss.env.podIP" . | nindent 2 }}
   - name: POD_NAME
     valueFrom:
       fieldRef:
@@ -46,33 +59,22 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.labels['apps.kubernetes.io/pod-index']
+  {{- include "dss.env" $db | nindent 2 }}
+{{- include "dss.envFrom" $db }}
 ports:
   - name: rpc
     containerPort: 26257
   - name: http
     containerPort: 8080
 # Answers as soon as the process serves HTTP, waiting for a cluster or not.
+startupProbe:
+  {{- include "dss.probe" (list $db.probes.startup "/health" "HTTPS") | nindent 2 }}
 livenessProbe:
-  httpGet:
-    path: /health
-    port: http
-    scheme: HTTPS
-  initialDelaySeconds: 30
-  periodSeconds: 10
-  timeoutSeconds: 5
-  failureThreshold: 6
+  {{- include "dss.probe" (list $db.probes.liveness "/health" "HTTPS") | nindent 2 }}
 # Holds only once the node is part of a cluster and takes SQL.
 readinessProbe:
-  httpGet:
-    path: /health?ready=1
-    port: http
-    scheme: HTTPS
-  initialDelaySeconds: 2
-  periodSeconds: 3
-  timeoutSeconds: 3
-  failureThreshold: 2
-resources:
-  {{- toYaml .Values.cockroachdb.resources | nindent 2 }}
+  {{- include "dss.probe" (list $db.probes.readiness "/health?ready=1" "HTTPS") | nindent 2 }}
+{{ include "dss.resources" (list . "cockroachdb" $db.resources) }}
 {{ include "dss.container.security" . }}
 volumeMounts:
   - name: datadir
@@ -82,45 +84,41 @@ volumeMounts:
     readOnly: true
   - name: tmp
     mountPath: /tmp
+  {{- include "dss.more" $db.extraVolumeMounts | nindent 2 }}
 {{- end -}}
 
-{{- define "dss.cockroachdb.reload" -}}
+{{/* The sidecar that tells a database of changed certificates: (list . "process" "folder"). */}}
+{{- define "dss.reload" -}}
+{{- $root := index . 0 -}}
 name: reload
-image: {{ required "agent.image is needed: the reload sidecar runs it (or set reload.enabled to false)" .Values.agent.image | quote }}
-imagePullPolicy: {{ .Values.imagePullPolicy }}
+image: {{ include "dss.agent" (list $root "the reload sidecar runs it (or set reload.enabled to false)") | quote }}
+imagePullPolicy: {{ $root.Values.imagePullPolicy }}
 command:
   - /usr/bin/hangar-agent
   - reload
-  - --certs-dir=/cockroach/cockroach-certs
-  - --process=cockroach
+  - --certs-dir={{ index . 2 }}
+  - --process={{ index . 1 }}
   - --listen=$(POD_IP):8090
 env:
-  {{- include "dss.env.podIP" . | nindent 2 }}
+  {{- include "dss.env" dict | nindent 2 }}
 ports:
   - name: reload
     containerPort: 8090
-resources:
-  {{- toYaml .Values.reload.resources | nindent 2 }}
-{{ include "dss.container.security" . }}
+{{ include "dss.resources" (list $root "reload" $root.Values.reload.resources) }}
+{{ include "dss.container.security" $root }}
 volumeMounts:
   - name: certs
-    mountPath: /cockroach/cockroach-certs
+    mountPath: {{ index . 2 }}
     readOnly: true
 {{- end -}}
 
 {{- define "dss.cockroachdb.pod" -}}
-metadata:
-  labels:
-    {{- include "dss.pod.labels" (list . "cockroachdb") | nindent 4 }}
-    app.kubernetes.io/version: {{ include "dss.cockroachdb.version" . | quote }}
-  {{- with .Values.cockroachdb.podAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{- $db := .Values.cockroachdb -}}
+{{- $labelled := deepCopy $db -}}
+{{- $_ := set $labelled "podLabels" (mergeOverwrite (dict "app.kubernetes.io/version" (include "dss.version" (list $db.image $db.version))) $db.podLabels) -}}
+{{ include "dss.pod.metadata" (list . "cockroachdb" $labelled) }}
 spec:
-  {{- include "dss.pod.security" . | nindent 2 }}
-  {{- include "dss.pod.placement" (list . .Values.cockroachdb "cockroachdb") | nindent 2 }}
-  terminationGracePeriodSeconds: {{ int .Values.cockroachdb.terminationGracePeriodSeconds }}
+  {{- include "dss.pod.common" (list . "cockroachdb" $db) | nindent 2 }}
   {{- if .Values.reload.enabled }}
   # The sidecar sends the database SIGHUP, so it has to see its process.
   shareProcessNamespace: true
@@ -128,14 +126,16 @@ spec:
   containers:
     - {{ include "dss.cockroachdb.container" . | nindent 6 | trim }}
     {{- if .Values.reload.enabled }}
-    - {{ include "dss.cockroachdb.reload" . | nindent 6 | trim }}
+    - {{ include "dss.reload" (list . "cockroach" "/cockroach/cockroach-certs") | nindent 6 | trim }}
     {{- end }}
+    {{- include "dss.more" $db.extraContainers | nindent 4 }}
   volumes:
     # Mounted whole, never by subPath: a changed Secret reaches the running pod.
     - name: certs
       secret:
         secretName: {{ include "dss.secret.node" . | quote }}
-        defaultMode: 0440
+        defaultMode: {{ 0440 }}
     - name: tmp
       emptyDir: {}
+    {{- include "dss.more" $db.extraVolumes | nindent 4 }}
 {{- end -}}

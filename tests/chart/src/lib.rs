@@ -1,0 +1,11 @@
+//! The chart, rendered by the real Helm.
+
+mod example;
+mod rendered;
+mod renderer;
+mod settings;
+
+pub use example::{set, values, with};
+pub use rendered::{Rendered, containers, lines};
+pub use renderer::{Renderer, chart, helm};
+pub use settings::{Setting, settings};
