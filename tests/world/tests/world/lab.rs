@@ -202,6 +202,15 @@ impl Namespace {
         Ok(event.with_context(|| format!("no event {reason} about {name}"))?.message.unwrap_or_default())
     }
 
+    /// Waits until an event about `name` has this reason and says exactly this; others may have come before it.
+    pub(crate) async fn until_event(&self, name: &str, reason: &str, message: &str) -> Result<()> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.name);
+        let fields = ListParams::default().fields(&format!("involvedObject.name={name},reason={reason}"));
+        let says = |event: &Event| event.message.as_deref() == Some(message);
+        let found = wait_for("an event", async || Ok(events.list(&fields).await?.items.into_iter().find(says))).await;
+        found.map(drop).with_context(|| format!("no event {reason} about {name} that says `{message}`"))
+    }
+
     /// `kubectl` in this namespace: what it printed, or what it complained of.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         run("HANGAR_KUBECTL", "kubectl", &self.organisation, &["--namespace", &self.name], arguments).await

@@ -12,8 +12,7 @@ async fn a_pod_is_ready_as_long_as_its_readiness_probe_is_answered() -> Result<(
     get(&format!("http://{}:8080/sick", real_address(&pod)?)).await?;
     let pod = lab.until("p", |pod| !is_ready(pod)).await?;
     assert_eq!(container(&pod).restart_count, 0);
-    assert_eq!(lab.event("p", "Unhealthy").await?, "Readiness probe failed: HTTP probe failed with statuscode: 500");
-    Ok(())
+    lab.until_event("p", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 500").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
