@@ -21,6 +21,8 @@ use tempfile::TempDir;
 pub(crate) const ADMIN: &str = "admin-token";
 pub(crate) const NOBODY: &str = "nobody-token";
 
+/// Begins the name of a control plane's folder; the process that it is of follows.
+const PREFIX: &str = "control-plane-";
 /// Ports it takes in a row.
 const PORTS: u16 = 5;
 const START: Duration = Duration::from_secs(180);
@@ -91,7 +93,7 @@ pub(crate) async fn new_namespace(client: &Client, name: &str) -> Result<()> {
 }
 
 async fn start() -> Result<ControlPlane> {
-    let dir = tempfile::tempdir()?;
+    let dir = folder()?;
     let ca_pem = write_pki(&dir.path().join("pki"))?;
     let port = free_ports()?;
     for name in ["kcm", "sched"] {
@@ -119,6 +121,19 @@ async fn start() -> Result<ControlPlane> {
     }
     ended.context("not ready in time")??;
     Ok(plane)
+}
+
+/// A folder of this process. What a `static` holds is never dropped, so each sweeps away those of programs that have ended.
+fn folder() -> Result<TempDir> {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in std::fs::read_dir(parent)?.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            std::fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+    Ok(tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(parent)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are told where the tools are by the environment")]
