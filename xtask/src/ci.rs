@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::{checkout::Checkout, suite};
+use crate::{checkout::Checkout, suite, tools::Versions};
 
 /// Formatting, lints, then all tests, the table of rooms among them. Stops at the first that fails.
 pub(crate) fn run(checkout: &Checkout) -> Result<()> {
@@ -18,5 +18,5 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
         "warnings",
     ]);
     lints.run()?;
-    suite::run(checkout, None)
+    suite::run(checkout, None, Versions::default())
 }

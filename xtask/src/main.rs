@@ -24,7 +24,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{checkout::Checkout, environment::Environment, programs::Profile, tools::Purpose};
+use crate::{
+    checkout::Checkout,
+    environment::Environment,
+    programs::Profile,
+    tools::{Purpose, Versions},
+};
 
 /// What developers and CI run
 #[derive(Debug, Parser)]
@@ -44,6 +49,8 @@ enum Command {
         /// How much is needed
         #[arg(long = "for", value_enum, default_value_t = Purpose::Test)]
         purpose: Purpose,
+        #[command(flatten)]
+        versions: Versions,
     },
     /// Build the programs
     Build,
@@ -71,6 +78,8 @@ enum Command {
     Test {
         /// Run only tests whose name contains this
         filter: Option<String>,
+        #[command(flatten)]
+        versions: Versions,
     },
     /// Write the reference pages that are made of what they describe
     ///
@@ -94,13 +103,13 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<()> {
     let checkout = Checkout::find(Environment::of_process())?;
     match arguments.command {
-        Command::Tools { purpose } => tools::run(&checkout, purpose).map(drop),
+        Command::Tools { purpose, versions } => tools::run(&checkout, purpose, versions).map(drop),
         Command::Build => programs::build(&checkout, Profile::Dev).map(drop),
         Command::BuildPlugins => setup::plugins(&checkout),
         Command::Images { release } => images::run(&checkout, if release { Profile::Release } else { Profile::Dev }),
         Command::World { arguments } => world::run(&checkout, &arguments),
         Command::Demo { keep } => demo::run(&checkout, keep),
-        Command::Test { filter } => suite::run(&checkout, filter.as_deref()),
+        Command::Test { filter, versions } => suite::run(&checkout, filter.as_deref(), versions),
         Command::GenDocs => docs::run(&checkout).and_then(|()| chart::run(&checkout)),
         Command::Tidy => tidy::run(&checkout),
         Command::Ci => ci::run(&checkout),

@@ -8,7 +8,7 @@ use crate::{
     checkout::Checkout,
     images, plugins,
     programs::{self, Profile},
-    tools::{self, Purpose, Toolbox, search_wasm},
+    tools::{self, Purpose, Toolbox, Versions, search_wasm},
 };
 
 /// What children are started with.
@@ -39,7 +39,7 @@ impl Ready {
 
 /// What the demo and the world need.
 pub(crate) fn for_demo(checkout: &Checkout) -> Result<Ready> {
-    let toolbox = tools::run(checkout, Purpose::Demo)?;
+    let toolbox = tools::run(checkout, Purpose::Demo, Versions::default())?;
     let bin = programs::build(checkout, Profile::Dev)?;
     finish(checkout, toolbox, bin)
 }
@@ -47,9 +47,10 @@ pub(crate) fn for_demo(checkout: &Checkout) -> Result<Ready> {
 /// What the tests need. Builds them too, with the arguments for cargo that `arguments` makes of the tools.
 pub(crate) fn for_tests(
     checkout: &Checkout,
+    versions: Versions,
     arguments: impl FnOnce(&Toolbox) -> Result<Vec<String>>,
 ) -> Result<(Ready, Vec<String>)> {
-    let toolbox = tools::run(checkout, Purpose::Test)?;
+    let toolbox = tools::run(checkout, Purpose::Test, versions)?;
     let arguments = arguments(&toolbox)?;
     let bin = programs::build_for_tests(checkout, &arguments, &toolbox)?;
     Ok((finish(checkout, toolbox, bin)?, arguments))

@@ -4,7 +4,12 @@ use std::io;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{checkout::Checkout, libtest::Counts, setup, tools::Toolbox};
+use crate::{
+    checkout::Checkout,
+    libtest::Counts,
+    setup,
+    tools::{Toolbox, Versions},
+};
 
 /// Features of tests that need tools that not every machine has.
 const REAL: [(&str, &[&str]); 1] = [("real-aws", &["HANGAR_AWS_PROVIDER_MIRROR", "HANGAR_MOTO_SERVER"])];
@@ -14,8 +19,8 @@ const REAL: [(&str, &[&str]); 1] = [("real-aws", &["HANGAR_AWS_PROVIDER_MIRROR",
 /// # Errors
 ///
 /// If a test fails or does not build, and if no test ran at all.
-pub(crate) fn run(checkout: &Checkout, filter: Option<&str>) -> Result<()> {
-    let (ready, arguments) = setup::for_tests(checkout, |toolbox| arguments(checkout, toolbox))?;
+pub(crate) fn run(checkout: &Checkout, filter: Option<&str>, versions: Versions) -> Result<()> {
+    let (ready, arguments) = setup::for_tests(checkout, versions, |toolbox| arguments(checkout, toolbox))?;
     let cargo = checkout.cargo().args(["test", "--no-fail-fast"]).args(arguments).args(filter).envs(ready.variables());
     let (counts, success) = cargo.stream(|output| Ok(Counts::tee(output, &mut io::stdout().lock())?))?;
     println!("{counts}");

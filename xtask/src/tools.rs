@@ -20,7 +20,7 @@ pub(crate) mod wasm;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use crate::{checkout::Checkout, tools::search::Search};
 pub(crate) use toolbox::Toolbox;
@@ -32,6 +32,44 @@ pub(crate) enum Purpose {
     Demo,
     /// All tests, real clouds' emulators included
     Test,
+}
+
+/// Which of several versions the tests run against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub(crate) struct Versions {
+    /// Version of Kubernetes
+    #[arg(long, value_enum, default_value_t)]
+    kubernetes: Kubernetes,
+    /// Major version of Helm
+    #[arg(long, value_name = "MAJOR", default_value_t = 4, value_parser = clap::value_parser!(u8).range(3..=4))]
+    helm: u8,
+}
+
+/// Versions of Kubernetes that there is a control plane of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Kubernetes {
+    /// 1.34, the one that everything else runs on
+    #[default]
+    Usual,
+    /// 1.37, the newest that is supported; built when it is first asked for, which takes a quarter of an hour
+    Newest,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self { kubernetes: Kubernetes::Usual, helm: 4 }
+    }
+}
+
+impl Versions {
+    /// How a tool is come by, of the version that was asked for.
+    fn find(self, tool: &Tool) -> fn(&Search<'_>) -> Result<PathBuf> {
+        match (tool.name, self.kubernetes, self.helm) {
+            ("helm", _, 3) => helm::find_3,
+            ("kubeone", Kubernetes::Newest, _) => kubeone::find_newest,
+            _ => tool.find,
+        }
+    }
 }
 
 /// One tool and how it is come by.
@@ -81,7 +119,7 @@ pub(crate) fn search_wasm(checkout: &Checkout) -> Result<wasm::Toolchain> {
 /// # Errors
 ///
 /// Names each tool that is missing and its cure.
-pub(crate) fn run(checkout: &Checkout, purpose: Purpose) -> Result<Toolbox> {
+pub(crate) fn run(checkout: &Checkout, purpose: Purpose, versions: Versions) -> Result<Toolbox> {
     let search = Search::new(&checkout.environment, &checkout.root)?;
     let mut toolbox = Toolbox::default();
     let mut missing = Vec::new();
@@ -90,7 +128,7 @@ pub(crate) fn run(checkout: &Checkout, purpose: Purpose) -> Result<Toolbox> {
         Err(error) => missing.push(format!("Wasm target: {error:#}")),
     }
     for tool in TOOLS.iter().filter(|tool| tool.purpose <= purpose) {
-        match search.named(tool.variable).transpose().unwrap_or_else(|| (tool.find)(&search)) {
+        match search.named(tool.variable).transpose().unwrap_or_else(|| versions.find(tool)(&search)) {
             Ok(path) => {
                 eprintln!("{:>12} {}", tool.variable.trim_start_matches("HANGAR_").to_lowercase(), path.display());
                 toolbox.add(tool.variable, path);

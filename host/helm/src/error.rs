@@ -204,7 +204,11 @@ pub enum HelmError {
 
 impl HelmError {
     pub(crate) fn storage(action: impl Into<String>, err: kube::Error) -> Self {
-        Self::Storage { action: action.into(), err: Box::new(err) }
+        match &err {
+            kube::Error::Api(status) if status.code == 401 => Self::CredentialRefused,
+            kube::Error::Api(status) if status.code == 403 => Self::Forbidden { detail: status.message.clone() },
+            _ => Self::Storage { action: action.into(), err: Box::new(err) },
+        }
     }
 }
 

@@ -114,6 +114,18 @@ pub enum KubeError {
         /// The last thing seen.
         seen: String,
     },
+    /// What was applied does not run.
+    #[error("{} {} s; last seen: {seen}", if *is_hopeless { "running services will not come by waiting, given up after" } else { "running services not reached within" }, after.as_secs())]
+    NotRunning {
+        /// How long was waited.
+        after: Duration,
+        /// Whether it was given up before the deadline, since waiting cures nothing.
+        is_hopeless: bool,
+        /// Each object that is not well, and why.
+        seen: String,
+        /// What to do about the first.
+        cure: &'static str,
+    },
     /// A Job ended badly, or its pod could not run to an end. The Job is removed.
     #[error("job `{job}` failed: {reason}")]
     JobFailed {
@@ -179,6 +191,7 @@ impl Hint for KubeError {
             Self::Refused { .. } => "look at the named field; some fields can only be set when an object is made",
             Self::Immutable { .. } => "delete it if nothing uses it, then run the same command again",
             Self::Unavailable { .. } => "wait until the API server is well, then run the same command again",
+            Self::NotRunning { cure, .. } => cure,
             Self::Deadline { .. } => "cure what was last seen, then run the same command again: it goes on from here",
             Self::JobFailed { .. } | Self::Answer { .. } => {
                 "look at the job's output above, then run the same command again"

@@ -72,6 +72,8 @@ pub(crate) struct OwnModule<'a> {
     pub(crate) name: &'a str,
     pub(crate) version: &'a str,
     pub(crate) folder: PathBuf,
+    /// A folder below with a `go.mod` and `go.sum` to take in place of the module's own.
+    pub(crate) modules: Option<&'a str>,
     pub(crate) package: &'a str,
     pub(crate) ldflags: String,
     /// How long it takes, for a person who waits.
@@ -83,7 +85,8 @@ impl OwnModule<'_> {
     pub(crate) fn recipe(&self, search: &Search<'_>) -> Result<Recipe<'_>> {
         let mut inputs = Fields::default().with(self.package).with(&self.ldflags).with(FLAGS.join(" "));
         inputs.add(go(search)?.args(["env", "GOVERSION", "GOOS", "GOARCH"]).folder(&self.folder).read()?);
-        for path in sources(&self.folder)? {
+        let below = self.modules.map(|modules| sources(&self.folder.join(modules))).transpose()?;
+        for path in sources(&self.folder)?.into_iter().chain(below.into_iter().flatten()) {
             inputs.add(path.file_name().unwrap_or_default().as_encoded_bytes());
             inputs.add(fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?);
         }
@@ -93,7 +96,9 @@ impl OwnModule<'_> {
     pub(crate) fn build(&self, search: &Search<'_>, folder: &Path) -> Result<()> {
         eprintln!("building {} {} ({}, once)", self.name, self.version, self.duration);
         let ldflags = format!("-s -w {}", self.ldflags);
-        let build = go(search)?.arg("build").args(FLAGS).args(["-mod=readonly", "-ldflags", &ldflags, "-o"]);
+        let build = go(search)?.arg("build").args(FLAGS).args(["-mod=readonly", "-ldflags", &ldflags]);
+        let modules = self.modules.map(|modules| format!("-modfile={modules}/go.mod"));
+        let build = build.args(modules).arg("-o");
         build.arg(folder.join("bin").join(self.name)).arg(self.package).folder(&self.folder).run()
     }
 }
@@ -151,6 +156,7 @@ mod tests {
                 name: "tool",
                 version: "1.0.0",
                 folder: folder.clone(),
+                modules: None,
                 package: ".",
                 ldflags: String::new(),
                 duration: "",

@@ -23,6 +23,20 @@ const HELM: Published = Published {
     package: "cmd/helm",
 };
 
+/// The newest of the third line, which many still have. Asked for by name only.
+const HELM_3: Published = Published {
+    name: "helm",
+    module: "helm.sh/helm/v3",
+    version: "3.22.0",
+    sum: "h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU=",
+    package: "cmd/helm",
+};
+
+/// Helm 3, built from its module.
+pub(crate) fn find_3(search: &Search<'_>) -> Result<PathBuf> {
+    HELM_3.install(search)
+}
+
 /// Helm 4 on PATH, else what Helm's project released, else built from its module.
 pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
     let wanted = ">=4.0.0, <5.0.0".parse().context("a version range")?;

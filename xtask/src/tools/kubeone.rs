@@ -9,18 +9,32 @@ use anyhow::{Context as _, Result};
 
 use crate::tools::{go::OwnModule, search::Search, version};
 
+/// Folder of the module, and below it that of the module file of the newest Kubernetes.
+const FOLDER: &str = "tests/world/kubeone";
+const NEWEST: &str = "newest";
+
 /// The one built from these sources, else one of that Kubernetes version on PATH, else a build.
 ///
 /// Our releases carry it prebuilt for machines without Go.
 pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
-    let folder = search.root.join("tests/world/kubeone");
-    let go_mod =
-        fs::read_to_string(folder.join("go.mod")).with_context(|| format!("no module in `{}`", folder.display()))?;
+    find_as(search, None)
+}
+
+/// The same, of the newest Kubernetes that is supported.
+pub(crate) fn find_newest(search: &Search<'_>) -> Result<PathBuf> {
+    find_as(search, Some(NEWEST))
+}
+
+fn find_as(search: &Search<'_>, variant: Option<&'static str>) -> Result<PathBuf> {
+    let folder = search.root.join(FOLDER);
+    let go_mod = folder.join(variant.unwrap_or_default()).join("go.mod");
+    let go_mod = fs::read_to_string(&go_mod).with_context(|| format!("no module at `{}`", go_mod.display()))?;
     let version = kubernetes_version(&go_mod).context("`go.mod` of kubeone does not say which Kubernetes")?;
     let module = OwnModule {
         name: "kubeone",
         version,
         folder,
+        modules: variant,
         package: ".",
         ldflags: version_flags(version),
         duration: "up to 15 minutes",
@@ -59,7 +73,7 @@ fn version_flags(version: &str) -> String {
 mod tests {
     use std::fs;
 
-    use super::{find, kubernetes_version, version_flags};
+    use super::{find, find_newest, kubernetes_version, version_flags};
     use crate::tools::search::fake::Machine;
 
     const GO_MOD: &str = "module kubeone\n\nrequire (\n\tk8s.io/api v0.34.3\n\tk8s.io/kubernetes v1.34.3\n)\n";
@@ -78,6 +92,19 @@ mod tests {
         let flags = version_flags("1.34.3");
         assert!(flags.contains("version.gitMajor=1 "), "{flags}");
         assert!(flags.contains("version.gitMinor=34 "), "{flags}");
+    }
+
+    #[test]
+    fn the_newest_is_built_from_the_same_sources_by_a_module_file_of_its_own() {
+        let machine = machine();
+        machine.add_program("go", "go1.26.8");
+        let newest = machine.root().join("tests/world/kubeone/newest");
+        fs::create_dir(&newest).expect("the folder is new");
+        fs::write(newest.join("go.mod"), GO_MOD.replace("34.3", "37.2")).expect("the folder is ours");
+        let path = machine.add_program("kubeone", "v1.37.2");
+        assert_eq!(find_newest(&machine.search()).expect("it is there"), path);
+        let error = find(&machine.search()).expect_err("the usual one is another");
+        assert_eq!(error.to_string(), "installing `kubeone` 1.34.3 left no program `kubeone`");
     }
 
     #[test]

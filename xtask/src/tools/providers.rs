@@ -13,6 +13,7 @@ pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
         name: "provider-standin",
         version: "0.1.0",
         folder,
+        modules: None,
         package: ".",
         ldflags: String::new(),
         duration: "up to a minute",

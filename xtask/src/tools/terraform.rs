@@ -41,6 +41,7 @@ pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
         name: "tofu",
         version: TOFU,
         folder: search.root.join("tests/world/tofu"),
+        modules: None,
         package: "github.com/opentofu/opentofu/cmd/tofu",
         ldflags: "-X github.com/opentofu/opentofu/version.dev=no".into(),
         duration: "some minutes",

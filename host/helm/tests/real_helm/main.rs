@@ -1,5 +1,6 @@
 //! The driver with the real Helm. Those that need a cluster run against the real control plane.
 
+mod bad_input;
 #[path = "../../../kube/tests/real_cluster/control_plane.rs"]
 mod control_plane;
 mod example;

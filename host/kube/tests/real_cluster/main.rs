@@ -6,4 +6,5 @@ mod kubelet;
 mod logs;
 mod machine;
 mod objects;
+mod troubles;
 mod workloads;

@@ -1,3 +1,5 @@
+mod grpc;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -55,7 +57,7 @@ impl Target {
             (Some(get), ..) => self.http_get(get, timeout).await,
             (_, Some(socket), ..) => self.connect(socket, timeout).await,
             (_, _, Some(exec), _) => self.execute(exec, timeout).await,
-            (_, _, _, Some(_)) => Err("gRPC probes are not supported in the offline world".to_owned()),
+            (_, _, _, Some(action)) => grpc::ask(self.address, action, timeout).await,
             _ => Ok(()),
         }
     }
