@@ -1,6 +1,6 @@
 //! The objects of a cluster: what stands, and what would come of an apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -16,6 +16,11 @@ pub(crate) const HELM: &str = "helm";
 
 /// Part of what the API server says of a namespace that is not there.
 const NO_NAMESPACE: &str = "namespaces \"";
+
+/// How older API servers say that fields of a StatefulSet can only be set when it is made: of the spec as a whole.
+const FIXED_SPEC: &str = "updates to statefulset spec for fields other than";
+/// How newer ones say it: of each field, with its whole value.
+const FIXED_FIELD: &str = "field is immutable";
 
 /// The objects of a cluster, by the kinds it serves.
 pub(crate) struct Live<'a> {
@@ -143,11 +148,25 @@ fn tried(object: &Object, err: kube::Error) -> Result<Tried, HelmError> {
         if status.code == 404 && status.message.contains(NO_NAMESPACE) {
             return Ok(Tried::NoNamespace);
         }
-        if object.kind == "StatefulSet" && status.message.contains("updates to statefulset spec") {
-            return Ok(Tried::Immutable(status.message.clone()));
+        if object.kind == "StatefulSet"
+            && let Some(why) = fixed(object, status)
+        {
+            return Ok(Tried::Immutable(why));
         }
     }
     Err(refused(object, err))
+}
+
+/// Says which fields can only be set when an object is made, if nothing else is wrong.
+fn fixed(object: &Object, status: &Status) -> Option<String> {
+    let causes: Vec<_> = status.details.iter().flat_map(|details| &details.causes).collect();
+    let all_say = |said: &str| !causes.is_empty() && causes.iter().all(|cause| cause.message.contains(said));
+    if all_say(FIXED_SPEC) {
+        return Some(status.message.clone());
+    }
+    let fields: BTreeSet<String> = causes.iter().map(|cause| format!("`{}`", cause.field)).collect();
+    let list = fields.into_iter().collect::<Vec<_>>().join(", ");
+    all_say(FIXED_FIELD).then(|| format!("{object}: {list} can only be set when it is made"))
 }
 
 /// The fields of others than Helm, each once. What an older Helm set by merging is taken over by a newer one.
@@ -182,5 +201,32 @@ pub(crate) fn refused(object: &Object, err: kube::Error) -> HelmError {
         // A field of the wrong type, which the API server takes for a failure of its own.
         500 if said.contains("failed to create typed patch object") => HelmError::Refused { detail },
         _ => HelmError::storage(format!("look at {object}"), kube::Error::Api(status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told(causes: &[(&str, &str)]) -> Option<String> {
+        let causes: Vec<_> = causes.iter().map(|(field, said)| json!({"field": field, "message": said})).collect();
+        let status = json!({"message": "all of it", "details": {"causes": causes}});
+        let object =
+            Object { api_version: "apps/v1".into(), kind: "StatefulSet".into(), namespace: None, name: "db".into() };
+        fixed(&object, &serde_json::from_value(status).expect("a refusal"))
+    }
+
+    #[test]
+    fn fixed_fields_are_told_from_wrong_ones_in_the_words_of_any_kubernetes() {
+        let of_the_spec = "Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden";
+        let of_a_field = "Invalid value: \"Parallel\": field is immutable";
+        assert_eq!(told(&[("spec", of_the_spec)]).as_deref(), Some("all of it"));
+        assert_eq!(
+            told(&[("spec.selector", of_a_field), ("spec.podManagementPolicy", of_a_field)]).as_deref(),
+            Some("StatefulSet db: `spec.podManagementPolicy`, `spec.selector` can only be set when it is made")
+        );
+        assert_eq!(told(&[("spec.selector", of_a_field), ("spec.replicas", "Invalid value: -1: must be more")]), None);
+        assert_eq!(told(&[]), None);
     }
 }
