@@ -56,6 +56,9 @@ enum Command {
     /// Found, join and look at a pool
     #[command(subcommand)]
     Pool(commands::pool::PoolCommand),
+    /// Certificates: what there is, and new ones
+    #[command(subcommand)]
+    Cert(commands::cert::CertCommand),
     /// Build, publish and look at plugins
     #[command(subcommand)]
     Plugin(commands::plugin::PluginCommand),
@@ -110,6 +113,7 @@ async fn dispatch(cli: Cli, output: Output, environment: Arc<Environment>) -> Re
         Command::Down(args) => commands::up::down(&global, args, output, environment).await,
         Command::Status => commands::pool::status(&global, output, environment).await,
         Command::Pool(command) => commands::pool::run(&global, command, output, environment).await,
+        Command::Cert(command) => commands::cert::run(&global, command, output, environment).await,
         Command::Plugin(command) => commands::plugin::run(&global, command, output, environment).await,
         Command::Completions { shell } => {
             let mut text = Vec::new();

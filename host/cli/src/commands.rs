@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod cert;
 pub(crate) mod init;
 pub(crate) mod plugin;
 pub(crate) mod pool;

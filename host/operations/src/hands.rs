@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,27 +16,35 @@ use hangar_plan::strategy::action::{Action, Verb};
 use hangar_plan::strategy::certificate::CertificatePolicy;
 use hangar_plan::strategy::observation::{Fact, Failure, FailureClass, Observation};
 use hangar_plan::strategy::probe::{Probe, Question, Vantage};
-use hangar_pool::Hands;
+use hangar_pool::{Hands, OwnRecord};
 use secrecy::SecretString;
 
 use crate::clock::now_ms;
 use crate::services::Services;
 
 mod put_secret;
+mod signing;
+
+use signing::Signing;
 
 /// Minutes that a probe's leaf lives.
 const PROBE_MINUTES: u32 = 10;
 /// For one round of probes, its Job's start included.
 const ROUND: Duration = Duration::from_secs(90);
-/// For one run of a verb; the step's own deadline is a little longer.
-const VERB: Duration = Duration::from_secs(110);
+/// For one run of a verb; a step's own deadline is mostly shorter.
+const VERB: Duration = Duration::from_secs(58 * 60);
 
 /// The drivers, and what they need to act for one instance.
 pub(crate) struct ClusterHands {
     pub(crate) cluster: Cluster,
     pub(crate) namespace: String,
     pub(crate) services: Services,
-    pub(crate) authority: Arc<Authority>,
+    /// Every authority of ours, oldest first.
+    pub(crate) authorities: Vec<Authority>,
+    /// Which of them signs leaves, and which a probe shows.
+    pub(crate) signing: Mutex<Signing>,
+    /// Leaves issued before this time are replaced.
+    pub(crate) renew_before: u64,
     pub(crate) policy: CertificatePolicy,
     /// Authorities of all members, as their verified records say.
     pub(crate) members: Mutex<Bundle>,
@@ -49,9 +57,19 @@ pub(crate) struct ClusterHands {
 }
 
 impl ClusterHands {
-    /// Takes up the authorities of the records that were verified last.
-    pub(crate) fn trust(&self, bundle: Bundle) {
-        *self.members.lock().unwrap_or_else(PoisonError::into_inner) = bundle;
+    /// Takes up the authorities of the records that were verified last, and which of ours are in use by them.
+    pub(crate) fn trust(&self, own: &OwnRecord) {
+        *self.members.lock().unwrap_or_else(PoisonError::into_inner) = crate::pooling::bundle(own);
+        let signing = signing::signing(own, &self.authorities);
+        *self.signing.lock().unwrap_or_else(PoisonError::into_inner) = signing;
+    }
+
+    fn signing(&self) -> Signing {
+        *self.signing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaves_by(&self) -> &Authority {
+        &self.authorities[self.signing().leaves]
     }
 
     fn bundle(&self) -> Bundle {
@@ -92,7 +110,8 @@ impl ClusterHands {
         if probes.is_empty() {
             return Ok(Vec::new());
         }
-        let leaf = self.authority.probe_leaf(PROBE_MINUTES, now_ms()).map_err(StepError::refused)?;
+        let leaf =
+            self.authorities[self.signing().probes].probe_leaf(PROBE_MINUTES, now_ms()).map_err(StepError::refused)?;
         let identity = ProbeIdentity {
             certificate_pem: leaf.certificate.to_pem(),
             key_pem: SecretString::from(leaf.key.to_pem().expose().to_owned()),

@@ -1,6 +1,6 @@
 //! The organisation's own key and certificate authority.
 
-use hangar_pki::{Authority, AuthorityRequest, Certificate, Key, KeyPem};
+use hangar_pki::{Authority, AuthorityRequest, Certificate, Fingerprint, Key, KeyPem};
 use hangar_plan::strategy::certificate::CertificatePolicy;
 use hangar_roster::OrganisationKey;
 use zeroize::Zeroizing;
@@ -11,8 +11,11 @@ use crate::vault::{Vault, VaultError};
 
 /// Name of the organisation key in the secret store.
 pub(crate) const KEY: &str = "organisation/key";
-/// Name of the authority in the secret store: certificate and key in PEM, one after the other.
+/// Name of the first authority in the secret store: certificate and key in PEM, one after the other. The next one of a
+/// rotation is `authority/2`, and so on.
 pub(crate) const AUTHORITY: &str = "authority/1";
+/// Name of the next organisation key while it is not in use yet.
+pub(crate) const NEXT_KEY: &str = "organisation/next-key";
 
 /// Reads the organisation key; none if it was never made.
 pub(crate) async fn read_key(vault: &Vault) -> Result<Option<OrganisationKey>, Failure> {
@@ -25,18 +28,81 @@ pub(crate) async fn make_key(vault: &Vault) -> Result<OrganisationKey, Failure> 
     if let Some(key) = read_key(vault).await? {
         return Ok(key);
     }
+    let key = random_key()?;
+    let kept = vault.keep_first(KEY, key.to_secret_text().as_bytes()).await.map_err(unreachable)?;
+    parse_key(&kept)
+}
+
+/// Makes the next organisation key, or returns the one that is kept for the same rotation.
+pub(crate) async fn make_next_key(vault: &Vault) -> Result<OrganisationKey, Failure> {
+    let key = random_key()?;
+    let kept = vault.keep_first(NEXT_KEY, key.to_secret_text().as_bytes()).await.map_err(unreachable)?;
+    if *kept != USED {
+        return parse_key(&kept);
+    }
+    vault.replace(NEXT_KEY, key.to_secret_text().as_bytes()).await.map_err(unreachable)?;
+    Ok(key)
+}
+
+/// Puts the next key in the place of the former one.
+pub(crate) async fn take_next_key(vault: &Vault) -> Result<(), Failure> {
+    let Some(next) = vault.read(NEXT_KEY).await.map_err(unreachable)?.filter(|next| **next != USED) else {
+        return Ok(());
+    };
+    vault.replace(KEY, &next).await.map_err(unreachable)?;
+    vault.replace(NEXT_KEY, USED).await.map_err(unreachable)
+}
+
+/// What stands in the place of a next key that is in use; no store forgets a name at once.
+const USED: &[u8] = b"in use";
+
+/// A fresh key.
+pub(crate) fn random_key() -> Result<OrganisationKey, Failure> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut())
         .map_err(|err| Failure::of(Cause::Outside, "this machine gives no randomness", err.to_string()))?;
-    let key = OrganisationKey::from_seed(&seed);
-    let kept = vault.keep_first(KEY, key.to_secret_text().as_bytes()).await.map_err(unreachable)?;
-    parse_key(&kept)
+    Ok(OrganisationKey::from_seed(&seed))
 }
 
 /// Reads the authority; none if it was never made.
 pub(crate) async fn read_authority(vault: &Vault) -> Result<Option<Authority>, Failure> {
     let text = vault.read(AUTHORITY).await.map_err(unreachable)?;
     text.map(|text| parse_authority(&text)).transpose()
+}
+
+/// Reads all authorities that were ever made, oldest first.
+pub(crate) async fn read_authorities(vault: &Vault) -> Result<Vec<Authority>, Failure> {
+    let mut all = Vec::new();
+    while let Some(text) = vault.read(&numbered(all.len() + 1)).await.map_err(unreachable)? {
+        all.push(parse_authority(&text)?);
+    }
+    Ok(all)
+}
+
+/// Makes the authority after those in use, or returns the one that was made for the same rotation before.
+pub(crate) async fn make_next_authority(
+    vault: &Vault,
+    in_use: &[Fingerprint],
+    request: AuthorityRequest<'_>,
+) -> Result<Authority, Failure> {
+    let mut all = read_authorities(vault).await?;
+    if let Some(newest) = all.pop_if(|newest| !in_use.contains(&newest.certificate().fingerprint())) {
+        return Ok(newest);
+    }
+    let made = Authority::found(request, now_ms())
+        .map_err(|err| Failure::of(Cause::Refused, "cannot make the organisation's next authority", err))?;
+    keep_authority(vault, &numbered(all.len() + 1), &made).await
+}
+
+fn numbered(number: usize) -> String {
+    format!("authority/{number}")
+}
+
+async fn keep_authority(vault: &Vault, name: &str, made: &Authority) -> Result<Authority, Failure> {
+    let mut text = Zeroizing::new(made.certificate().to_pem());
+    text.push_str(made.key_pem().expose());
+    let kept = vault.keep_first(name, text.as_bytes()).await.map_err(unreachable)?;
+    parse_authority(&kept)
 }
 
 /// Makes the authority of this organisation for its pool, or returns the one that is there.
@@ -57,10 +123,7 @@ pub(crate) async fn make_authority(
     };
     let made = Authority::found(request, now_ms())
         .map_err(|err| Failure::of(Cause::Refused, "cannot make the organisation's authority", err))?;
-    let mut text = Zeroizing::new(made.certificate().to_pem());
-    text.push_str(made.key_pem().expose());
-    let kept = vault.keep_first(AUTHORITY, text.as_bytes()).await.map_err(unreachable)?;
-    parse_authority(&kept)
+    keep_authority(vault, AUTHORITY, &made).await
 }
 
 fn parse_key(text: &[u8]) -> Result<OrganisationKey, Failure> {

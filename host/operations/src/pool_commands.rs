@@ -1,6 +1,7 @@
 //! `pool create | request | invite | accept | join | status`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use hangar_engine::Engine;
@@ -16,9 +17,11 @@ use serde::Serialize;
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
+use crate::goal::Goal;
 use crate::organisation;
+use crate::pool_records::make_recovery_key;
 use crate::pool_status::PoolStatus;
-use crate::pooling::{Connected, Goal, Membership, carrier, findings, no_pool, record, strategy};
+use crate::pooling::{Connected, Membership, carrier, findings, no_pool, record, strategy};
 use crate::up::{Outcome, Session};
 use crate::vault::Vault;
 
@@ -42,7 +45,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn of(own: &OwnRecord) -> Self {
+    pub(crate) fn of(own: &OwnRecord) -> Self {
         let roster = own.roster();
         let fingerprint = roster.own_record().record().key.fingerprint();
         Self {
@@ -60,7 +63,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`]; the same command goes on.
-    pub async fn pool_create(&self) -> Result<(Outcome, Identity), Failure> {
+    pub async fn pool_create(&self, recovery: Option<&Path>) -> Result<(Outcome, Identity), Failure> {
         let (engine, runtime, vault) = self.begin("pool create").await?;
         let membership = match self.membership(&vault).await? {
             Some(membership) => {
@@ -71,7 +74,8 @@ impl Session {
                 membership
             }
             None => {
-                let (key, beginning) = self.beginning(&engine, &vault).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault).await?;
+                beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 let record = next::genesis(beginning, "hangar pool create".into(), now_ms());
                 if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
                     return Err(declined());
@@ -89,7 +93,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`].
-    pub async fn pool_request(&self) -> Result<Identity, Failure> {
+    pub async fn pool_request(&self, recovery: Option<&Path>) -> Result<Identity, Failure> {
         let (engine, _, vault) = self.begin("pool request").await?;
         let membership = match self.membership(&vault).await? {
             Some(membership) if membership.is_active() => {
@@ -98,11 +102,13 @@ impl Session {
             Some(membership) => {
                 let (_, beginning) = self.beginning(&engine, &vault).await?;
                 membership.own.refresh().map_err(record)?;
+                ask_anew(&membership.own)?;
                 membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
                 membership
             }
             None => {
-                let (key, beginning) = self.beginning(&engine, &vault).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault).await?;
+                beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 self.begin_record(key, next::request(beginning, now_ms()))?
             }
         };
@@ -148,7 +154,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`]; the same command goes on.
-    pub async fn pool_accept(&self, subject: &str) -> Result<(), Failure> {
+    pub async fn pool_accept(&self, subject: &str) -> Result<Outcome, Failure> {
         let subject: MemberId =
             subject.parse().map_err(|err| Failure::of(Cause::Refused, "cannot accept that", err))?;
         let (engine, runtime, vault) = self.begin("pool accept").await?;
@@ -160,13 +166,15 @@ impl Session {
             own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
         let Some(id) = change else {
             if is_active(&own.roster(), &subject) {
-                return self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await;
+                self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+                return Ok(Outcome::Unchanged);
             }
             return Err(Failure::refused(format!("no member proposes anything about `{subject}`"))
                 .hint_is("`hangar pool status` shows what is proposed"));
         };
         own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
-        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+        Ok(Outcome::Done)
     }
 
     /// Enters the pool by the invitation of the member with this key. Never initialises.
@@ -210,7 +218,7 @@ impl Session {
         })?;
         let found = membership.own.refresh().map_err(record)?;
         let Connected { hands, pooling } = self.connected(&engine, &vault, &runtime).await?;
-        hands.trust(crate::pooling::bundle(&membership.own));
+        hands.trust(&membership.own);
         let roster = membership.own.view();
         let facts = if membership.is_active() {
             let probes = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
@@ -221,14 +229,14 @@ impl Session {
         Ok(PoolStatus::new(&pooling.pool_name(), &roster, &facts, findings(&found)))
     }
 
-    async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
+    pub(crate) async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
         let engine = self.site.engine(command, Arc::clone(&self.progress))?;
         let runtime = self.site.runtime(self.program.clone())?;
         let vault = self.vault(&runtime).await?;
         Ok((engine, runtime, vault))
     }
 
-    async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
+    pub(crate) async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
         let membership = self.membership(vault).await?.filter(Membership::is_active);
         membership.ok_or_else(|| {
             Failure::refused("only a member of the pool can do that")
@@ -337,11 +345,26 @@ fn is_active(roster: &Roster, member: &MemberId) -> bool {
     roster.record(member).is_some_and(|record| record.state == State::Active)
 }
 
-fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {
+pub(crate) fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {
     text.trim().parse().map_err(|err| {
         Failure::of(Cause::Refused, format!("`{text}` is no fingerprint"), err)
             .hint_is("`hangar pool request` and `hangar pool create` print it: 64 hexadecimal digits")
     })
+}
+
+/// Whoever has left, or was put out, asks again.
+fn ask_anew(own: &OwnRecord) -> Result<(), Failure> {
+    let (state, is_out) = {
+        let roster = own.roster();
+        (roster.own_record().record().state, roster.is_expelled(roster.own()))
+    };
+    if is_out && state != State::Gone {
+        own.step(|roster| next::state(roster, State::Gone, now_ms())).map_err(record)?;
+    }
+    if is_out || state == State::Gone {
+        own.step(|roster| next::state(roster, State::Asking, now_ms())).map_err(record)?;
+    }
+    Ok(())
 }
 
 fn declined() -> Failure {

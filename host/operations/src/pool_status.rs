@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::member::{MemberState, Roster};
 use hangar_plan::strategy::observation::{Fact, Observation, TlsOutcome};
@@ -106,6 +107,54 @@ impl PoolStatus {
             unavailable: ranges.and_then(|seen| number(seen, 1)),
             findings,
         }
+    }
+
+    /// What of the pool is not whole, each with its cure and whose it is.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Finding> {
+        let mut gaps = Vec::new();
+        let mut gap = |severity, subject: String, message: String, cure: &str, whose: Option<&str>| {
+            let (cure, whose) = (Some(cure.to_owned()), whose.map(ToOwned::to_owned));
+            gaps.push(Finding { severity, subject, message, cure, whose });
+        };
+        let active: Vec<_> = self.members.iter().filter(|member| member.state == MemberState::Active).collect();
+        for member in &active {
+            let whose = Some(member.id.as_str());
+            for node in &member.nodes {
+                let subject = format!("node:{}", node.address);
+                if node.node_id.is_none() {
+                    let message = format!("`{}` is not known to the cluster", node.address);
+                    gap(Severity::Error, subject, message, "its owner runs `hangar up`", whose);
+                } else if node.live.0 < node.live.1 {
+                    let message = format!("{} of {} own nodes call `{}` live", node.live.0, node.live.1, node.address);
+                    gap(Severity::Error, subject, message, "its owner looks at the pod: `hangar status`", whose);
+                } else if node.accepts_us == Some(false) {
+                    let message = format!("`{}` does not take a certificate of ours", node.address);
+                    gap(
+                        Severity::Error,
+                        subject,
+                        message,
+                        "its owner runs `hangar up`, which loads our authority",
+                        whose,
+                    );
+                }
+            }
+            let behind: Vec<_> = active.iter().filter(|other| !member.deployed_by.contains(&other.id)).collect();
+            for other in behind {
+                let message = format!("`{}` has not loaded every authority of `{}`", other.id, member.id);
+                let subject = format!("member:{}", other.id);
+                gap(Severity::Warning, subject, message, "`hangar up` loads it", Some(other.id.as_str()));
+            }
+        }
+        if active.len() < 3 {
+            let message = format!("{} organisations: the loss of one stops the pool", active.len());
+            gap(Severity::Note, "pool".into(), message, "three organisations survive the loss of any one", None);
+        }
+        if self.underreplicated.is_some_and(|ranges| ranges > 0) {
+            let message = format!("{} ranges lack replicas", self.underreplicated.unwrap_or_default());
+            gap(Severity::Warning, "pool".into(), message, "wait until they are copied; no node goes meanwhile", None);
+        }
+        gaps
     }
 
     /// Whether every node of every active member is live to every own node, and accepts us.

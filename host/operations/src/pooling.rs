@@ -13,12 +13,13 @@ use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_plan::strategy::certificate::CertificatePolicy;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::intent::{Goal as StrategyGoal, Instance, Intent, Node, Pool};
-use hangar_pool::{Carrier, Drive, Folder, OwnRecord, PoolError, Strategy as _, Tell, Until};
+use hangar_pool::{Carrier, Drive, Folder, OwnRecord, PoolError, SingleFile, Strategy as _, Tell};
 use hangar_runtime::Runtime;
 use serde_json::Value;
 
 use crate::adapters::PluginStrategy;
 use crate::failure::{Cause, Failure};
+use crate::goal::Goal;
 use crate::hands::ClusterHands;
 use crate::infrastructure;
 use crate::organisation;
@@ -29,35 +30,6 @@ use crate::vault::Vault;
 
 /// Domain of the Kubernetes cluster; every managed one has this.
 const CLUSTER_DOMAIN: &str = "cluster.local";
-
-/// What a run wants of the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Goal {
-    Create,
-    Join,
-    /// A member's daily state.
-    Operate,
-    /// As above, until our vote is settled.
-    Settle,
-}
-
-impl Goal {
-    pub(crate) fn of_strategy(self) -> StrategyGoal {
-        match self {
-            Self::Create => StrategyGoal::Create,
-            Self::Join => StrategyGoal::Join,
-            Self::Operate | Self::Settle => StrategyGoal::Operate,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Join => "join",
-            Self::Operate | Self::Settle => "operate",
-        }
-    }
-}
 
 /// Our place in a pool, as kept at home.
 pub(crate) struct Membership {
@@ -74,8 +46,24 @@ impl Membership {
         }
         let key = organisation::read_key(vault).await?.ok_or_else(|| {
             Failure::person("there is a roster and no organisation key that signs it")
-                .hint_is("restore the secret store; without the key the others must vouch for a new one")
+                .hint_is("restore the secret store, or `hangar pool rotate-key --recovery FILE`, or `--vouched`")
         })?;
+        let held = key.public();
+        let membership = Self::open_with(site, key)?;
+        let is_signed = |membership: &Self| membership.own.roster().own_record().record().key == held;
+        if membership.as_ref().is_none_or(is_signed) {
+            return Ok(membership);
+        }
+        // A rotation was killed between our record and the store.
+        organisation::take_next_key(vault).await?;
+        let key = organisation::read_key(vault).await?;
+        key.map_or(Ok(None), |key| Self::open_with(site, key))
+    }
+
+    /// As above, with this key.
+    pub(crate) fn open_with(site: &Site, key: hangar_roster::OrganisationKey) -> Result<Option<Self>, Failure> {
+        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
+        let path = site.roster_path(pool.name.as_str());
         let own = OwnRecord::open(&path, key, carrier(&site.workspace)?).map_err(record)?;
         Ok(own.map(|own| Self { own: Arc::new(own) }))
     }
@@ -96,7 +84,9 @@ impl Membership {
 pub(crate) fn carrier(workspace: &Workspace) -> Result<Arc<dyn Carrier>, Failure> {
     match workspace.pool.as_ref().map(|(_, roster)| &roster.carrier) {
         Some(Kind::Folder(path)) => Ok(Arc::new(Folder::new(path))),
-        _ => Err(Failure::refused("this carrier is not served yet").hint_is("use `carrier = \"folder:PATH\"`")),
+        Some(Kind::File(path)) => Ok(Arc::new(SingleFile::new(path))),
+        _ => Err(Failure::refused("this carrier is not served yet")
+            .hint_is("use `carrier = \"folder:PATH\"` or `carrier = \"file:PATH\"`")),
     }
 }
 
@@ -179,9 +169,12 @@ impl Session {
         let (access, cluster) = self.connection(&provider, &stands).await?;
         let pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
         let policy = pooling.certificates().await?;
-        let authority = organisation::read_authority(vault).await?.ok_or_else(|| {
-            Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")
-        })?;
+        let authorities = organisation::read_authorities(vault).await?;
+        if authorities.is_empty() {
+            return Err(
+                Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")
+            );
+        }
         let services = self.services(engine, &stands, &cluster, &access).await?;
         let client_secret = policy
             .profiles
@@ -204,7 +197,9 @@ impl Session {
             cluster,
             namespace: instance.namespace.to_string(),
             services,
-            authority: Arc::new(authority),
+            authorities,
+            signing: Mutex::default(),
+            renew_before: 0,
             policy,
             members: Mutex::new(Bundle::default()),
             agent_image: instance.agent_image.to_string(),
@@ -267,10 +262,27 @@ impl Session {
         membership: Membership,
         goal: Goal,
     ) -> Result<(), Failure> {
-        let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
+        self.drive_attended(engine, vault, runtime, membership, goal, &|_| ()).await
+    }
+
+    /// As above; `attend` does with our record what the goal asks for beyond the strategy, in every round.
+    pub(crate) async fn drive_attended(
+        &self,
+        engine: &Engine,
+        vault: &Vault,
+        runtime: &Runtime,
+        membership: Membership,
+        goal: Goal,
+        attend: &(dyn Fn(&OwnRecord) + Send + Sync),
+    ) -> Result<(), Failure> {
+        let Connected { mut hands, pooling } = self.connected(engine, vault, runtime).await?;
+        if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
+            hands.renew_before = *before_ms;
+        }
         membership.own.refresh().map_err(record)?;
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();
+        intent.pool.facts.extend(goal.facts());
         let phases = pooling.strategy.outline(&intent, &membership.own.view()).await.map_err(strategy)?;
         let mut plan = Plan::new(intent.instance.name.clone());
         plan.parts.push(Part::Pool(Envelope {
@@ -280,7 +292,11 @@ impl Session {
         }));
         let operation = engine.begin(work(&format!("pool {}", goal.name()), &plan)).await?;
         let trusting = Arc::clone(&hands);
-        let refreshed = move |own: &OwnRecord| trusting.trust(bundle(own));
+        let refreshed = |own: &OwnRecord| {
+            // First, since it may put an authority into our record.
+            attend(own);
+            trusting.trust(own);
+        };
         let drive = Drive {
             strategy: &pooling.strategy,
             hands,
@@ -292,7 +308,7 @@ impl Session {
             cancel: self.site.cancel.clone(),
             refreshed: &refreshed,
         };
-        let until = if goal == Goal::Settle { Until::Closed } else { Until::Goal };
+        let until = goal.until();
         let findings = drive.run(until).await.map_err(pool)?;
         for finding in &findings {
             (self.waiting)(&format!("{}: {}", finding.subject, finding.message));
@@ -315,7 +331,7 @@ impl Session {
         }
         let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
         membership.own.refresh().map_err(record)?;
-        hands.trust(bundle(&membership.own));
+        hands.trust(&membership.own);
         let owed =
             hangar_pool::owed(&pooling.strategy, &*hands, &membership.own, &pooling.intent).await.map_err(pool)?;
         if owed.phases.is_empty() {
@@ -369,7 +385,7 @@ pub(crate) fn pool(err: PoolError) -> Failure {
         PoolError::Blocked(_) | PoolError::Frozen(_) | PoolError::OutsideEnvelope { .. } => Cause::Person,
         PoolError::Record(hangar_pool::RecordError::Next(_)) => Cause::Person,
         PoolError::Interrupted => Cause::Interrupted,
-        PoolError::Undecided(_) | PoolError::Strategy(_) => Cause::Refused,
+        PoolError::Undecided(_) | PoolError::Repeats { .. } | PoolError::Strategy(_) => Cause::Refused,
         PoolError::Engine(_) | PoolError::Deadline { .. } | PoolError::Look(_) | PoolError::Record(_) => Cause::Outside,
     };
     Failure::of(cause, "the procedure of the pool is not complete", err).hint_maybe(hint)

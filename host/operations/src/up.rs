@@ -251,7 +251,7 @@ impl Session {
         if !membership.is_active() {
             return Ok(());
         }
-        self.drive(engine, vault, runtime, membership, crate::pooling::Goal::Operate).await
+        self.drive(engine, vault, runtime, membership, crate::goal::Goal::Operate).await
     }
 
     async fn uninstall(&self, prepared: &Prepared, stands: &Infrastructure) -> Result<(), Failure> {

@@ -113,4 +113,18 @@ impl Vault {
             Err(err) => Err(VaultError::Store { name: name.into(), err }),
         }
     }
+
+    /// Puts a value in the place of the current one by compare-and-set.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] names the secret; also where somebody else changed it at the same time.
+    pub(crate) async fn replace(&self, name: &str, value: &[u8]) -> Result<(), VaultError> {
+        let failed = |err| VaultError::Store { name: name.into(), err };
+        let sealed =
+            seal(name, value, &self.recipients).map_err(|err| VaultError::Envelope { name: name.into(), err })?;
+        let current = self.store.get(name).await.map_err(failed)?;
+        let version = current.as_ref().map(|secret| secret.version.as_str());
+        self.store.put(name, &sealed, version).await.map(drop).map_err(failed)
+    }
 }

@@ -10,7 +10,7 @@ use hangar_plan::strategy::decision::{Decision, Finding, Phase, Waiting};
 use hangar_plan::strategy::intent::Intent;
 use hangar_plan::strategy::observation::Facts;
 use hangar_plan::strategy::probe::Probe;
-use hangar_roster::next;
+use hangar_roster::{Kind, Phase as VotePhase, Roster, Standing, Vote, next};
 
 use crate::envelope::excess;
 use crate::error::PoolError;
@@ -21,7 +21,7 @@ use crate::own::OwnRecord;
 use crate::strategy::Strategy;
 use crate::strategy_step::StrategyStep;
 
-/// Looks without a decision in between; a strategy that needs more has lost its way.
+/// Looks without a decision in between, or steps that are done and asked for again; a strategy that needs more has lost its way.
 const LOOKS: usize = 30;
 /// Pause between two looks at the carrier while others are waited for.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -73,6 +73,7 @@ impl Drive<'_> {
         let mut memory = Memory::default();
         let mut done: Vec<String> = Vec::new();
         let mut looks = 0;
+        let mut repeats = 0;
         let mut waiting_since: Option<(String, Instant)> = None;
         loop {
             self.take_in()?;
@@ -83,6 +84,9 @@ impl Drive<'_> {
             if !matches!(decision, Decision::Wait(_) | Decision::Look(_)) {
                 waiting_since = None;
             }
+            if !matches!(decision, Decision::Steps(_) | Decision::Look(_)) {
+                repeats = 0;
+            }
             match decision {
                 Decision::Look(probes) => {
                     looks += 1;
@@ -92,6 +96,11 @@ impl Drive<'_> {
                     self.look(&mut memory, &probes).await?;
                 }
                 Decision::Steps(steps) => {
+                    repeats = if steps.iter().all(|step| done.contains(&step.key)) { repeats + 1 } else { 0 };
+                    if repeats > LOOKS {
+                        let keys: Vec<&str> = steps.iter().map(|step| step.key.as_str()).collect();
+                        return Err(PoolError::Repeats { steps: keys.join(", "), n: repeats });
+                    }
                     done.extend(self.take(steps).await?);
                     // What was seen before may no longer hold.
                     memory.forget();
@@ -125,12 +134,20 @@ impl Drive<'_> {
     /// Records of others, and what they make due for ours.
     fn take_in(&self) -> Result<(), PoolError> {
         self.own.refresh()?;
-        if let Some(fork) = self.own.roster().forks().first() {
-            return Err(PoolError::Frozen(fork.problem.to_string()));
+        if let Some(fork) = self.fork() {
+            return Err(PoolError::Frozen(fork));
         }
         self.own.duties(self.hands.now_ms())?;
         (self.refreshed)(&self.own);
         Ok(())
+    }
+
+    /// What freezes us; a fork of whom we are putting out does not.
+    fn fork(&self) -> Option<String> {
+        let roster = self.own.roster();
+        let subject = roster.own_record().record().eviction.as_ref().map(|vote| &vote.change.subject);
+        let mut forks = roster.forks().iter().filter(|fork| fork.member.as_ref() != subject || subject.is_none());
+        forks.next().map(|fork| fork.problem.to_string())
     }
 
     async fn decide(&self, memory: &Memory, done: &[String]) -> Result<Decision, PoolError> {
@@ -196,7 +213,11 @@ impl Drive<'_> {
     /// Whether there is nothing left to wait for. Closes our vote once its change is carried out.
     fn is_over(&self, until: Until) -> Result<bool, PoolError> {
         let now_ms = self.hands.now_ms();
-        let may_close = self.own.roster().own_record().record().vote.is_some();
+        let may_close = {
+            let roster = self.own.roster();
+            let record = roster.own_record().record();
+            record.vote.is_some() || record.eviction.is_some()
+        };
         if may_close {
             match self.own.step(|roster| next::close(roster, now_ms)) {
                 Ok(_) => self.own.duties(now_ms)?,
@@ -214,7 +235,8 @@ impl Drive<'_> {
         let waiting = {
             let roster = self.own.roster();
             let record = roster.own_record().record();
-            record.vote.as_ref().map(|vote| format!("the {} of {} to be closed", vote.change.kind, vote.change.subject))
+            let votes = record.eviction.iter().chain(&record.vote);
+            votes.map(|vote| waited(&roster, vote, now_ms)).next()
         };
         match waiting {
             Some(what) => {
@@ -231,4 +253,35 @@ impl Drive<'_> {
             () = self.cancel.reached(Level::Draining) => Err(PoolError::Interrupted),
         }
     }
+}
+
+/// What a vote waits for, in words.
+fn waited(roster: &Roster, vote: &Vote, now_ms: u64) -> String {
+    let change = &vote.change;
+    if change.kind == Kind::Evict && vote.phase == VotePhase::Voted {
+        let silent = roster.silent_until(change).map(|until| until.saturating_sub(now_ms) / 60_000);
+        let n_for = change_votes(roster, change);
+        return format!(
+            "{} to stay silent for {} more minutes, {n_for} of {} votes, {} of 2 who have seen its nodes dead",
+            change.subject,
+            silent.unwrap_or_default(),
+            roster.majority(change),
+            roster.witnesses(change).len(),
+        );
+    }
+    match roster.standing(change) {
+        Standing::Voting { missing } => {
+            let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            format!("{} to accept the {} of {}", missing.join(", "), change.kind, change.subject)
+        }
+        _ => format!("the {} of {} to be closed", change.kind, change.subject),
+    }
+}
+
+fn change_votes(roster: &Roster, change: &hangar_roster::Change) -> usize {
+    let missing = match roster.standing(change) {
+        Standing::Voting { missing } => missing.len(),
+        _ => 0,
+    };
+    roster.voters(change).len() - missing
 }

@@ -38,6 +38,14 @@ pub enum PoolError {
     /// The strategy looks, and looks again, and decides nothing.
     #[error("the pooling strategy looked {0} times and decided nothing")]
     Undecided(usize),
+    /// The strategy asks for what is done, and for it again.
+    #[error("the pooling strategy asked {n} times in a row for steps that are done: {steps}")]
+    Repeats {
+        /// Their keys.
+        steps: String,
+        /// How often.
+        n: usize,
+    },
     /// The run was asked to stop.
     #[error("stopped when asked")]
     Interrupted,
@@ -71,7 +79,7 @@ impl Hint for PoolError {
             Self::Look(err) => err.hint(),
             Self::Engine(err) => err.hint(),
             Self::Record(err) => err.hint(),
-            Self::Strategy(_) | Self::Undecided(_) => None,
+            Self::Strategy(_) | Self::Undecided(_) | Self::Repeats { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! strategy, and take the steps it names through the engine, each inside the envelope that was approved. This room knows
 //! no database and no driver.
 
+mod archive;
 mod carrier;
 mod drive;
 mod envelope;
@@ -17,6 +18,7 @@ mod own;
 mod strategy;
 mod strategy_step;
 
+pub use archive::{Archive, SingleFile};
 pub use carrier::{Carrier, CarrierError, Folder};
 pub use drive::{Drive, Tell, Until};
 pub use error::PoolError;

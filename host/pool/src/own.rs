@@ -13,6 +13,7 @@ use hangar_roster::{
     StoredError,
 };
 
+use crate::archive::Archive;
 use crate::carrier::{Carrier, CarrierError};
 
 /// Why our record is as it was, or could not be shown to others.
@@ -106,6 +107,8 @@ impl OwnRecord {
         let roster = Roster::start(first.sign(&key));
         let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier };
         own.keep_and_show()?;
+        let first = own.roster().own_record().clone();
+        own.remember(&[first])?;
         Ok(own)
     }
 
@@ -132,20 +135,58 @@ impl OwnRecord {
     /// [`RecordError::Carrier`], [`RecordError::Keep`].
     pub fn refresh(&self) -> Result<Vec<Finding>, RecordError> {
         let files = self.carrier.records()?;
-        let (findings, changed, shown) = {
-            let mut roster = self.roster();
-            let before = roster.clone();
-            let findings = roster.take_in(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
-            let own = roster.own_record().to_bytes();
-            (findings, *roster != before, files.iter().any(|(_, bytes)| *bytes == own))
-        };
-        if changed {
-            self.keep()?;
-        }
-        if !shown {
+        let findings = self.take_in(&files)?;
+        let own = self.roster().own_record().to_bytes();
+        if !files.iter().any(|(_, bytes)| *bytes == own) {
             self.show()?;
         }
         Ok(findings)
+    }
+
+    /// Takes in records that came in another way than by the carrier.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Keep`], [`RecordError::Carrier`] for the history.
+    pub fn take_in(&self, files: &[(String, Vec<u8>)]) -> Result<Vec<Finding>, RecordError> {
+        let (findings, news) = {
+            let mut roster = self.roster();
+            let before = roster.clone();
+            let findings = roster.take_in(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+            let is_new = |signed: &&SignedRecord| before.signed(&signed.record().member) != Some(*signed);
+            let news: Vec<_> = roster.records().filter(is_new).cloned().collect();
+            (findings, (*roster != before).then_some(news))
+        };
+        if let Some(news) = news {
+            self.keep()?;
+            self.remember(&news)?;
+        }
+        Ok(findings)
+    }
+
+    /// Every record that was ever held here, as it came.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Carrier`] where the file cannot be read.
+    pub fn history(&self) -> Result<Archive, RecordError> {
+        let mut history = Archive::read(&self.history_path())?;
+        let held: Vec<_> = self.roster().records().map(named).collect();
+        history.files.retain(|file| !held.contains(file));
+        history.files.extend(held);
+        Ok(history)
+    }
+
+    fn remember(&self, news: &[SignedRecord]) -> Result<(), RecordError> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<_> = news.iter().map(named).collect();
+        Ok(Archive::append(&self.history_path(), &lines)?)
+    }
+
+    fn history_path(&self) -> PathBuf {
+        self.path.with_extension("history.jsonl")
     }
 
     /// Signs, keeps and shows our next record; nothing for none.
@@ -156,9 +197,32 @@ impl OwnRecord {
     pub fn advance(&self, next: Option<Record>) -> Result<bool, RecordError> {
         let Some(next) = next else { return Ok(false) };
         let signed: SignedRecord = next.sign(&self.key);
-        self.roster().publish(signed);
-        self.keep_and_show()?;
+        self.publish(signed)?;
         Ok(true)
+    }
+
+    /// Takes another organisation key: one record signed by each of these. From then on this value is of no more use: our
+    /// record is signed with the new key.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`]; nothing for a key that is in use already.
+    pub fn rotate_key(
+        &self,
+        signers: &[&OrganisationKey],
+        key: &OrganisationKey,
+        now_ms: u64,
+    ) -> Result<bool, RecordError> {
+        let next = next::rotate_key(&self.roster(), key.public(), now_ms)?;
+        let Some(next) = next else { return Ok(false) };
+        self.publish(next.sign_with(signers))?;
+        Ok(true)
+    }
+
+    fn publish(&self, signed: SignedRecord) -> Result<(), RecordError> {
+        self.roster().publish(signed.clone());
+        self.keep_and_show()?;
+        self.remember(&[signed])
     }
 
     /// Makes the next record out of the roster as it is now, and advances to it.
@@ -177,6 +241,10 @@ impl OwnRecord {
     ///
     /// [`RecordError`].
     pub fn duties(&self, now_ms: u64) -> Result<(), RecordError> {
+        let is_news = self.roster().observe(now_ms);
+        if is_news {
+            self.keep()?;
+        }
         while self.step(|roster| next::due(roster, now_ms))? {}
         Ok(())
     }
@@ -306,6 +374,12 @@ impl OwnRecord {
         };
         Ok(self.carrier.publish(&CarrierFile::Record(own), &bytes)?)
     }
+}
+
+/// A record as a history names it.
+fn named(signed: &SignedRecord) -> (String, Vec<u8>) {
+    let record = signed.record();
+    (format!("{}.{}.json", record.member, record.sequence), signed.to_bytes())
 }
 
 fn lowered(state: MemberState) -> State {

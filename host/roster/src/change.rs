@@ -12,7 +12,15 @@
 //!   an empty (or other) slot and had seen the proposer's withdrawal when it wrote so. For one that has withdrawn never opened
 //!   before, and one that knows of the withdrawal never votes for it.
 //!
-//! What cannot be had without a coordinator is progress past a silent member: it blocks, until the others evict it.
+//! - **Abandoned.** A joiner that vanishes leaves its change open. Once its time is over by a voter's own clock (after which no
+//!   joiner starts) and the joiner was not seen to be in, that voter may abandon it, and the others follow. Only who has seen
+//!   *every* voter abandon it drops it and takes the authority back; one that has said `done` never abandons, so the two exclude
+//!   each other.
+//!
+//! What cannot be had without a coordinator is progress past a silent member: it blocks, until the others evict it. That has a
+//! slot of its own, see [`Roster::evictions`]: more than half of the whole pool must vote for it, so two evictions share a
+//! voter and are never open at once, and everything else waits while one is open. The proposal is a question: the subject that
+//! lives answers it by its next record, and only who has waited the pool's own period by its own clock opens it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,8 +30,10 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::RecordDigest;
 use crate::name::MemberId;
+use crate::record::Record;
 use crate::roster::Roster;
 
+pub(crate) mod eviction;
 mod standing;
 
 pub use standing::Standing;
@@ -40,6 +50,8 @@ pub enum Kind {
     Evict,
     /// The subject replaces its certificate authority.
     RotateCa,
+    /// The subject takes its nodes down in turn, for another version or a repair, while all others stay up.
+    Maintain,
 }
 
 impl fmt::Display for Kind {
@@ -49,6 +61,7 @@ impl fmt::Display for Kind {
             Self::Leave => "leave",
             Self::Evict => "evict",
             Self::RotateCa => "rotate-ca",
+            Self::Maintain => "maintain",
         })
     }
 }
@@ -138,6 +151,10 @@ pub enum Phase {
     Done,
     /// Against it, or following its proposer.
     Withdrawn,
+    /// Had opened it, and lets its subject in no more: its time is over and the joiner was not seen to start.
+    Abandoned,
+    /// Has seen that all have abandoned it, and has taken back what it had done for it.
+    Dropped,
 }
 
 /// A member's vote.
@@ -160,24 +177,41 @@ impl Roster {
         self.in_pool().filter(|member| !(is_without && **member == change.subject)).collect()
     }
 
-    /// The changes that stand in some member's slot, smallest first.
+    /// The changes that stand in some member's slot, smallest first. Evictions are apart.
     #[must_use]
     pub fn changes(&self) -> Vec<&Change> {
-        let mut all: Vec<&Change> =
-            self.in_pool().filter_map(|member| self.slot(member)).map(|vote| &vote.change).collect();
+        self.distinct(|record| record.vote.as_ref())
+    }
+
+    /// The evictions that some member has voted for, smallest first.
+    #[must_use]
+    pub fn evictions(&self) -> Vec<&Change> {
+        self.distinct(|record| record.eviction.as_ref())
+    }
+
+    fn distinct(&self, slot: impl Fn(&Record) -> Option<&Vote>) -> Vec<&Change> {
+        let records = self.in_pool().filter_map(|member| self.record(member));
+        let mut all: Vec<&Change> = records.filter_map(slot).map(|vote| &vote.change).collect();
         all.sort_unstable_by_key(|change| change.id);
         all.dedup_by_key(|change| change.id);
         all
     }
 
-    /// The vote of a member of the pool.
+    /// The vote of a member of the pool, on anything but an eviction.
     #[must_use]
     pub fn slot(&self, member: &MemberId) -> Option<&Vote> {
         self.record(member).and_then(|record| record.vote.as_ref())
     }
 
+    /// The vote of a member for this change; none if its slot does not name it.
+    pub(crate) fn vote_for(&self, member: &MemberId, change: &Change) -> Option<&Vote> {
+        let record = self.record(member)?;
+        let slot = if change.kind == Kind::Evict { &record.eviction } else { &record.vote };
+        slot.as_ref().filter(|vote| vote.change.id == change.id)
+    }
+
     /// How far a member of the pool is with a change; none if its slot does not name it.
     pub(crate) fn phase(&self, member: &MemberId, change: &Change) -> Option<Phase> {
-        self.slot(member).filter(|vote| vote.change.id == change.id).map(|vote| vote.phase)
+        self.vote_for(member, change).map(|vote| vote.phase)
     }
 }

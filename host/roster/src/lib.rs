@@ -18,9 +18,11 @@ mod record;
 mod roster;
 
 pub mod change;
+pub mod history;
 pub mod next;
 
 pub use carrier::CarrierFile;
+pub use change::eviction::SEEN_DEAD;
 pub use change::{Change, ChangeId, Kind, Phase, Standing, Vote};
 pub use digest::{CaFingerprint, InvitationDigest, KeyFingerprint, RecordDigest};
 pub use envelope::{Envelope, EnvelopeError};

@@ -4,21 +4,29 @@
 //! changes anything. The caller signs the record, keeps it ([`Roster::publish`]), and hands it to the carrier, in this order: a
 //! record that reached a carrier and was forgotten at home would make the next one a fork.
 
+use crate::change::{Kind, Phase};
 use crate::digest::CaFingerprint;
 use crate::key::PublicKey;
 use crate::name::{MemberId, PoolName};
 use crate::record::acknowledgement::{Acknowledgement, Proof};
 use crate::record::presence::Presence;
-use crate::record::{Genesis, Record, State, VERSION};
+use crate::record::{Genesis, Record, SILENCE_MS, State, VERSION};
 use crate::roster::Roster;
 
+mod authorities;
+mod due;
 mod error;
+mod evict;
 mod gate;
 mod vote;
 
+pub use authorities::PRESENTS;
+pub use due::due;
 pub use error::NextError;
+pub use evict::{accept_eviction, evict, vouch, withdraw_eviction};
 pub use gate::Missing;
-pub use vote::{accept, close, due, invite, propose, reject, withdraw};
+pub(crate) use vote::is_given_up;
+pub use vote::{abandon, accept, close, invite, propose, reject, withdraw};
 
 /// Who begins.
 #[derive(Debug, Clone)]
@@ -38,7 +46,8 @@ pub struct Beginning {
 /// The founder's first record. Nothing but the operator's own command to found a pool may lead to it.
 #[must_use]
 pub fn genesis(founder: Beginning, created_by: String, now_ms: u64) -> Record {
-    let genesis = Genesis { pool: founder.pool.clone(), created_by, at_ms: now_ms, cluster_id: None };
+    let genesis =
+        Genesis { pool: founder.pool.clone(), created_by, at_ms: now_ms, cluster_id: None, silence_ms: SILENCE_MS };
     Record { state: State::Active, genesis: Some(genesis), ..first(founder, now_ms) }
 }
 
@@ -62,6 +71,9 @@ fn first(beginning: Beginning, now_ms: u64) -> Record {
         presence: beginning.presence,
         acknowledgements: Vec::new(),
         vote: None,
+        eviction: None,
+        evicted: std::collections::BTreeMap::new(),
+        vouches: std::collections::BTreeMap::new(),
         seen: std::collections::BTreeMap::new(),
         genesis: None,
         invitation: None,
@@ -70,15 +82,27 @@ fn first(beginning: Beginning, now_ms: u64) -> Record {
 
 /// The own record with nothing new in it but what was seen since.
 fn successor(roster: &Roster, now_ms: u64) -> Result<Record, NextError> {
-    if let Some(fork) = roster.forks().first() {
-        return Err(NextError::Frozen { fork: Box::new(fork.clone()) });
+    match roster.forks().first() {
+        Some(fork) => Err(NextError::Frozen { fork: Box::new(fork.clone()) }),
+        None => Ok(unfrozen_successor(roster, now_ms)),
     }
+}
+
+/// As [`successor`], for what leads out of a fork of this member: it is forked itself, or it alone is.
+fn successor_despite(roster: &Roster, about: &MemberId, now_ms: u64) -> Result<Record, NextError> {
+    match roster.forks().iter().find(|fork| fork.member.as_ref() != Some(about)) {
+        Some(fork) => Err(NextError::Frozen { fork: Box::new(fork.clone()) }),
+        None => Ok(unfrozen_successor(roster, now_ms)),
+    }
+}
+
+fn unfrozen_successor(roster: &Roster, now_ms: u64) -> Record {
     let own = roster.own_record();
     let mut next = own.record().clone();
     next.sequence += 1;
     next.previous = Some(own.digest());
     next.at_ms = now_ms;
-    for signed in roster.records().filter(|signed| roster.has_admitted(&signed.record().member)) {
+    for signed in roster.records().filter(|signed| roster.has_met(&signed.record().member)) {
         if signed.record().member != *roster.own() {
             next.seen.insert(signed.record().member.clone(), signed.seen());
         }
@@ -87,7 +111,10 @@ fn successor(roster: &Roster, now_ms: u64) -> Result<Record, NextError> {
         Proof::AcceptedBy { peer, .. } => roster.state(peer).is_none_or(|state| state != State::Gone),
         Proof::Deployed { .. } | Proof::Other { .. } => true,
     });
-    Ok(next)
+    // Whoever asks anew is put out no more, and a key that is in use needs nobody's word.
+    next.evicted.retain(|member, _| roster.record(member).is_none_or(|record| !record.state.is_outside()));
+    next.vouches.retain(|member, key| roster.record(member).is_none_or(|record| record.key.fingerprint() != *key));
+    next
 }
 
 /// Says that something was proved. A proof of the same kind and about the same takes the place of a former one.
@@ -141,6 +168,10 @@ pub fn state(roster: &Roster, to: State, now_ms: u64) -> Result<Option<Record>, 
     match (from, to) {
         (State::Asking, State::Joining) if is_about_us => {
             roster.check_entered().map_err(NextError::Invitation)?;
+            if let Some(change) = roster.open_change().filter(|change| now_ms > change.expires_ms) {
+                // From here on the members may abandon it, and then no node of ours may be under way.
+                return Err(NextError::Expired { at_ms: change.expires_ms });
+            }
         }
         (State::Joining, State::Active) => {
             let missing = roster.missing_to_start();
@@ -150,12 +181,14 @@ pub fn state(roster: &Roster, to: State, now_ms: u64) -> Result<Option<Record>, 
         }
         (State::Asking | State::Joining, State::Gone) | (State::Gone, State::Asking) => {}
         (State::Active, State::Leaving) | (State::Leaving, State::Gone) if is_about_us => {}
+        // Put out meanwhile: it owns up to it, and may then ask anew.
+        (State::Active | State::Leaving, State::Gone) if roster.is_expelled(roster.own()) => {}
         _ => return Err(NextError::Transition { from, to }),
     }
     let mut next = successor(roster, now_ms)?;
     if to == State::Asking {
         // It comes anew: what it voted for and proved before is of another life.
-        next = Record { vote: None, invitation: None, acknowledgements: Vec::new(), ..next };
+        next = Record { vote: None, eviction: None, invitation: None, acknowledgements: Vec::new(), ..next };
     }
     Ok(Some(Record { state: to, ..next }))
 }
@@ -176,7 +209,8 @@ pub fn cluster_id(roster: &Roster, id: &str, now_ms: u64) -> Result<Option<Recor
     Ok(Some(next))
 }
 
-/// Says where and how this member's nodes are now. A joiner asks anew with it; what a member is trusted by stays as it is.
+/// Says where and how this member's nodes are now. A joiner asks anew with it; what a member is trusted by stays as it is,
+/// but for its authorities while all have opened the change of them.
 ///
 /// # Errors
 ///
@@ -187,7 +221,15 @@ pub fn presence(roster: &Roster, presence: Presence, now_ms: u64) -> Result<Opti
         return Ok(None);
     }
     let is_in_pool = roster.is_in_pool(roster.own());
-    if is_in_pool && (held.authorities != presence.authorities || held.locality != presence.locality) {
+    let rotating =
+        roster.open_change().filter(|change| change.kind == Kind::RotateCa && change.subject == *roster.own());
+    // Only who has opened it as well takes in a record with other authorities.
+    let is_rotating = rotating.is_some_and(|change| {
+        roster.voters(change).into_iter().all(|voter| roster.phase(voter, change) == Some(Phase::Open))
+            && roster.may_change_authorities(&held.authorities, &presence.authorities)
+    });
+    let is_other = held.authorities != presence.authorities;
+    if is_in_pool && ((is_other && !is_rotating) || held.locality != presence.locality) {
         return Err(NextError::Unvoted);
     }
     if !is_in_pool && roster.changes().iter().any(|change| change.subject == *roster.own()) {
@@ -196,14 +238,21 @@ pub fn presence(roster: &Roster, presence: Presence, now_ms: u64) -> Result<Opti
     Ok(Some(Record { presence, ..successor(roster, now_ms)? }))
 }
 
-/// Takes another organisation key. To be signed with the former (or the recovery key) and the new one.
+/// Takes another organisation key. To be signed with the former (or the recovery key) and the new one; with the new one alone
+/// where the others are to [vouch] for it.
+///
+/// This is also the way out of a fork of this member, but then not with the former key: whoever else has it could do the same.
 ///
 /// # Errors
 ///
-/// [`NextError::Frozen`].
+/// [`NextError::Frozen`] while another member's fork is not resolved.
 pub fn rotate_key(roster: &Roster, key: PublicKey, now_ms: u64) -> Result<Option<Record>, NextError> {
+    let own = roster.own();
     if roster.own_record().record().key == key {
         return Ok(None);
     }
-    Ok(Some(Record { key, ..successor(roster, now_ms)? }))
+    let next = successor_despite(roster, own, now_ms)?;
+    // Past whatever anybody has seen under the former key.
+    let sequence = next.sequence.max(roster.largest_seen(own) + 1);
+    Ok(Some(Record { key, sequence, ..next }))
 }

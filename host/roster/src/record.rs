@@ -6,7 +6,7 @@ use hangar_plan::strategy::member::MemberState;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Vote;
-use crate::digest::{InvitationDigest, RecordDigest};
+use crate::digest::{InvitationDigest, KeyFingerprint, RecordDigest};
 use crate::envelope::Envelope;
 use crate::key::{OrganisationKey, PublicKey};
 use crate::name::{MemberId, PoolName};
@@ -52,6 +52,15 @@ pub struct Record {
     pub acknowledgements: Vec<Acknowledgement>,
     /// Its one vote, if it has cast one that is not settled.
     pub vote: Option<Vote>,
+    /// Its vote on putting out a member that does not answer. Apart from the other, which such a member blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eviction: Option<Vote>,
+    /// Members that it has put out, by the record that was theirs then; until they ask anew.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evicted: BTreeMap<MemberId, Seen>,
+    /// Keys that it vouches for, compared out of band, of members that have lost theirs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vouches: BTreeMap<MemberId, KeyFingerprint>,
     /// The record of each other member that it had seen when it wrote this one.
     pub seen: BTreeMap<MemberId, Seen>,
     /// How the pool began; in the founder's record only.
@@ -82,6 +91,16 @@ pub struct Genesis {
     pub at_ms: u64,
     /// Identity of the pool's database cluster, once it is known.
     pub cluster_id: Option<String>,
+    /// Milliseconds that a member may leave the proposal to evict it unanswered, by the clock of whoever waits.
+    #[serde(default = "default_silence_ms")]
+    pub silence_ms: u64,
+}
+
+/// Three days: longer than a weekend.
+pub(crate) const SILENCE_MS: u64 = 3 * 24 * 3_600_000;
+
+fn default_silence_ms() -> u64 {
+    SILENCE_MS
 }
 
 /// Where a member says it stands. Others believe it only as far as votes bear it out.
@@ -98,6 +117,13 @@ pub enum State {
     Leaving,
     /// Out, or no longer wants in.
     Gone,
+}
+
+impl State {
+    /// On the way in, or out: votes are for others.
+    pub(crate) fn is_outside(self) -> bool {
+        matches!(self, Self::Asking | Self::Joining | Self::Gone)
+    }
 }
 
 impl From<State> for MemberState {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::change::ChangeId;
 use crate::digest::{InvitationDigest, KeyFingerprint};
 use crate::finding::Finding;
 use crate::name::{MemberId, PoolName};
@@ -9,6 +10,7 @@ use crate::record::{Genesis, Record, Seen, SignedRecord, State};
 
 mod accept;
 mod enter;
+mod renewal;
 pub(crate) mod stored;
 mod take_in;
 mod view;
@@ -29,13 +31,20 @@ pub struct Roster {
     /// Keys of members whose record is not held yet, as the invitation says.
     pinned: BTreeMap<MemberId, KeyFingerprint>,
     /// Members whose joining was open here, the founder, and those of the invitation.
-    admitted: BTreeSet<MemberId>,
+    pub(crate) admitted: BTreeSet<MemberId>,
     /// Keys of joiners that the operator has named.
     invited: BTreeSet<KeyFingerprint>,
     /// The invitation by which this member came in, and whose it is.
     entered: Option<(InvitationDigest, MemberId)>,
     /// What proves that one key has signed two histories.
-    forks: Vec<Finding>,
+    pub(crate) forks: Vec<Finding>,
+    /// When this member first saw each eviction that is proposed, by its own clock.
+    pub(crate) observed: BTreeMap<ChangeId, u64>,
+    /// Members that were put out and have not asked anew.
+    pub(crate) expelled: BTreeSet<MemberId>,
+    /// Where a member's history begins anew: its key was replaced by its recovery key or by what others vouch for. What
+    /// anybody has seen of it before counts no more.
+    renewed: BTreeMap<MemberId, u64>,
 }
 
 impl Roster {
@@ -54,6 +63,9 @@ impl Roster {
             invited: BTreeSet::new(),
             entered: None,
             forks: Vec::new(),
+            observed: BTreeMap::new(),
+            expelled: BTreeSet::new(),
+            renewed: BTreeMap::new(),
             own: member,
         }
     }
@@ -143,6 +155,11 @@ impl Roster {
     /// Whether a member's joining was open here, or it was in the pool before this member was.
     pub(crate) fn has_admitted(&self, member: &MemberId) -> bool {
         self.admitted.contains(member)
+    }
+
+    /// As above, or was put out since: what was seen of it stays seen.
+    pub(crate) fn has_met(&self, member: &MemberId) -> bool {
+        self.has_admitted(member) || self.own_record().record.seen.contains_key(member)
     }
 
     /// The record of `about` that a member says it has seen.

@@ -3,7 +3,10 @@
 use hangar_sdk::pooling_strategy::{Decision, Error, Facts, Goal, Intent, Roster};
 
 use crate::situation::{Situation, blocked};
-use crate::{create, join, operate};
+use crate::{create, evict, join, leave, operate, rotate};
+
+/// Goal of a member that is asked whether another one is dead; parameter `member`.
+pub(crate) const WITNESS: &str = "witness";
 
 /// Says what to do next.
 ///
@@ -19,9 +22,13 @@ pub fn decide(config: &str, intent: &Intent, roster: &Roster, facts: &Facts) -> 
         Goal::Create => create::decide(&situation),
         Goal::Join => join::decide(&situation),
         Goal::Operate => operate::decide(&situation),
-        Goal::Leave => Err(Error::Unsupported("leave".into())),
-        Goal::RotateLeaves => Err(Error::Unsupported("rotate-leaves".into())),
-        Goal::RotateCa => Err(Error::Unsupported("rotate-ca".into())),
+        Goal::Leave => leave::decide(&situation),
+        Goal::RotateLeaves => rotate::leaves(&situation),
+        Goal::RotateCa => rotate::authority(&situation),
+        Goal::Other((name, parameters)) if name == WITNESS => {
+            let subject = parameters.iter().find(|(name, _)| name == "member").map_or("", |(_, id)| id.as_str());
+            Ok(evict::witness(&situation, situation.own()?, subject))
+        }
         Goal::Other((name, _)) => Err(Error::Unsupported(name.clone())),
     }
 }

@@ -4,14 +4,19 @@
 //! `decide` picks the procedure of the goal; each procedure is a file of its own.
 
 mod certificates;
+mod cluster;
 mod config;
 mod create;
 mod decide;
+mod evict;
 mod join;
+mod leave;
 mod names;
 mod operate;
 mod outline;
+mod placement;
 mod probes;
+mod rotate;
 mod situation;
 mod status;
 mod steps;

@@ -2,6 +2,7 @@
 
 use hangar_sdk::pooling_strategy::{AcknowledgementKind, Decision, Error, Member, MemberState, Probe};
 
+use crate::cluster::Cluster;
 use crate::probes;
 use crate::situation::{Situation, accepted_by, blocked, has_deployed};
 use crate::steps;
@@ -9,8 +10,16 @@ use crate::steps;
 /// Says what this member owes the roster now.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     let own = situation.own()?;
+    if own.state == MemberState::Leaving {
+        return crate::leave::decide(situation);
+    }
     if own.state != MemberState::Active {
         return Ok(blocked("pool", "this organisation is not in the pool", "`hangar pool join` enters it", None));
+    }
+    if let Some(subject) = put_out(situation)
+        && let Some(decision) = crate::evict::decommissioned(situation, own, subject)
+    {
+        return Ok(decision);
     }
     if let Some(decision) = admit(situation, own)? {
         return Ok(decision);
@@ -18,11 +27,47 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = prove(situation, own) {
         return Ok(decision);
     }
+    if let Some(decision) = crate::rotate::witness(situation, own) {
+        return Ok(decision);
+    }
     Ok(Decision::Done(Vec::new()))
 }
 
+/// The member that all have agreed to put out.
+fn put_out<'a>(situation: &Situation<'a>) -> Option<&'a Member> {
+    let open = situation.roster.open.as_ref().filter(|change| change.kind == "evict")?;
+    situation.member(&open.subject).filter(|member| !member.is_self)
+}
+
+/// Before a bundle leaves somebody out: the cluster counts no node of it any more. A joiner that was given up may have started
+/// all the same, and a record that says `gone` proves nothing.
+fn counted_still(
+    situation: &Situation<'_>,
+    own: &Member,
+    bundle: &[String],
+    published: &[&String],
+) -> Option<Decision> {
+    let shrinks = published.iter().any(|fingerprint| !bundle.contains(fingerprint));
+    if !shrinks {
+        return None;
+    }
+    let trusted: Vec<&str> = crate::situation::trusted(situation.roster).map(|member| member.id.as_str()).collect();
+    let strangers = situation.roster.members.iter().filter(|member| !trusted.contains(&member.id.as_str()));
+    let strangers: Vec<&Member> = strangers.filter(|member| !member.is_self).collect();
+    if strangers.is_empty() {
+        return None;
+    }
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Some(look),
+    };
+    let actor = situation.peers().map(|peer| peer.id.as_str()).chain([own.id.as_str()]).min();
+    let actor = actor.unwrap_or(&own.id);
+    strangers.into_iter().find_map(|stranger| crate::evict::taken_out(situation, &cluster, stranger, actor, own))
+}
+
 /// The bundle, the source ranges and the join list follow the roster; every node has loaded the bundle.
-fn admit(situation: &Situation<'_>, own: &Member) -> Result<Option<Decision>, Error> {
+pub(crate) fn admit(situation: &Situation<'_>, own: &Member) -> Result<Option<Decision>, Error> {
     let bundle = situation.bundle();
     let mut published: Vec<&String> = Vec::new();
     for acknowledgement in &own.acknowledgements {
@@ -35,6 +80,9 @@ fn admit(situation: &Situation<'_>, own: &Member) -> Result<Option<Decision>, Er
     let applied = situation.facts.done.iter().any(|done| *done == format!("apply-release/{key}"));
     if published_all && published.len() == bundle.len() && applied {
         return Ok(None);
+    }
+    if let Some(decision) = counted_still(situation, own, &bundle, &published) {
+        return Ok(Some(decision));
     }
     let mut steps = steps::put_secrets(situation, "trust")?;
     let release = steps::apply_release(situation, "trust", &key, |_| {}, &steps)?;

@@ -2,7 +2,11 @@
 
 use hangar_sdk::pooling_strategy::{Error, Goal, Intent, Phase, Roster};
 
+use crate::decide::WITNESS;
+use crate::evict::SEEN_DEAD;
+use crate::leave::LEAVING_NODES;
 use crate::names::Names;
+use crate::rotate::PRESENTS;
 use crate::situation::trusted;
 
 /// Says what the procedure for the goal will do at most.
@@ -33,8 +37,23 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
         ]);
         vec![
             phase("trust", "let in the members of the roster", trust.collect(), own()),
-            phase("proof", "prove that new members accept us", vec!["acknowledge accepted-by".into()], own()),
+            phase(
+                "proof",
+                "prove that new members accept us, and that new authorities are in use",
+                vec!["acknowledge accepted-by".into(), format!("acknowledge {PRESENTS}")],
+                own(),
+            ),
+            phase(
+                "evict",
+                "take the nodes of who is put out out of the cluster",
+                vec!["verb decommission".into()],
+                peers(),
+            ),
         ]
+    };
+    let renewed = || {
+        let allowed = secrets.iter().cloned().chain([format!("reload {}", names.workload())]);
+        phase("certificates", "issue new leaves and let every node load them", allowed.collect(), own())
     };
     let mut phases = match &intent.goal {
         Goal::Create => vec![
@@ -65,9 +84,26 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             ),
         ],
         Goal::Operate => daily(),
-        Goal::Leave => return Err(Error::Unsupported("leave".into())),
-        Goal::RotateLeaves => return Err(Error::Unsupported("rotate-leaves".into())),
-        Goal::RotateCa => return Err(Error::Unsupported("rotate-ca".into())),
+        Goal::Leave => vec![phase(
+            "leave",
+            "stop the API, take our nodes out of the cluster, and publish that we are gone",
+            vec![
+                "apply-release".into(),
+                format!("acknowledge {LEAVING_NODES}"),
+                "set-state leaving".into(),
+                "verb decommission".into(),
+                "set-state gone".into(),
+            ],
+            peers(),
+        )],
+        Goal::RotateLeaves => vec![renewed()],
+        Goal::RotateCa => daily().into_iter().chain([renewed()]).collect(),
+        Goal::Other((name, _)) if name == WITNESS => vec![phase(
+            "evict",
+            "look whether the member is dead, and publish what was seen",
+            vec![format!("acknowledge {SEEN_DEAD}")],
+            own(),
+        )],
         Goal::Other((name, _)) => return Err(Error::Unsupported(name.clone())),
     };
     if matches!(intent.goal, Goal::Create | Goal::Join) {

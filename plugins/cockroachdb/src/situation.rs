@@ -56,6 +56,41 @@ impl<'a> Situation<'a> {
         self.roster.members.iter().filter(|member| !member.is_self && member.state == MemberState::Active)
     }
 
+    pub(crate) fn member(&self, id: &str) -> Option<&'a Member> {
+        self.roster.members.iter().find(|member| member.id == id)
+    }
+
+    /// Whether the open change is of this kind and about this member.
+    pub(crate) fn is_open(&self, kind: &str, subject: &str) -> bool {
+        self.roster.open.as_ref().is_some_and(|change| change.kind == kind && change.subject == subject)
+    }
+
+    /// What the host says of the pool beyond the roster.
+    pub(crate) fn fact(&self, name: &str) -> Option<&'a str> {
+        self.intent.pool.facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn has(&self, (name, value): (&str, &str)) -> bool {
+        self.fact(name) == Some(value)
+    }
+
+    /// The values of a member's acknowledgement of this name.
+    pub(crate) fn said(&self, member: &'a Member, name: &str) -> Option<&'a [String]> {
+        member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
+            AcknowledgementKind::Other((said, values)) if said == name => Some(values.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// Authorities that a member says all its nodes have loaded.
+    pub(crate) fn deployed_by(&self, member: &'a Member) -> &'a [String] {
+        let deployed = member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
+            AcknowledgementKind::Deployed(fingerprints) => Some(fingerprints.as_slice()),
+            _ => None,
+        });
+        deployed.unwrap_or_default()
+    }
+
     /// Authorities this instance must trust, own first, then by member.
     pub(crate) fn bundle(&self) -> Vec<String> {
         let (own, others): (Vec<_>, Vec<_>) = trusted(self.roster).partition(|member| member.is_self);
@@ -121,12 +156,16 @@ impl<'a> Situation<'a> {
 
 /// Members whose authorities are, or must be, in every bundle.
 pub(crate) fn trusted(roster: &Roster) -> impl Iterator<Item = &Member> {
-    let subject = roster.open.as_ref().filter(|change| change.kind == "join").map(|change| change.subject.as_str());
-    roster.members.iter().filter(move |member| match member.state {
-        MemberState::Active | MemberState::Joining | MemberState::Leaving => true,
-        // A change that all have voted for opens the door; asking alone does not.
-        MemberState::Asking => member.is_self || subject == Some(member.id.as_str()),
-        MemberState::Gone => false,
+    let subject_of =
+        |kind: &str| roster.open.as_ref().filter(|change| change.kind == kind).map(|change| change.subject.as_str());
+    let (subject, put_out) = (subject_of("join"), subject_of("evict"));
+    roster.members.iter().filter(move |member| put_out != Some(member.id.as_str())).filter(move |member| {
+        match member.state {
+            MemberState::Active | MemberState::Joining | MemberState::Leaving => true,
+            // A change that all have voted for opens the door; asking alone does not.
+            MemberState::Asking => member.is_self || subject == Some(member.id.as_str()),
+            MemberState::Gone => false,
+        }
     })
 }
 

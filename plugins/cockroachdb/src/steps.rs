@@ -12,6 +12,8 @@ use crate::values;
 const STEP_MS: u32 = 60_000;
 /// Images are pulled and volumes bound in this time.
 const ROLLOUT_MS: u32 = 10 * 60_000;
+/// Replicas are copied over the network in this time.
+const DECOMMISSION_MS: u32 = 60 * 60_000;
 
 /// Puts both Secrets with this instance's leaves and the bundle of the members it must trust.
 pub(crate) fn put_secrets(situation: &Situation<'_>, phase: &str) -> Result<Vec<Step>, Error> {
@@ -96,6 +98,26 @@ pub(crate) fn init(situation: &Situation<'_>) -> Step {
         verify: Some(serving),
         deadline_ms: 2 * STEP_MS,
         phase: "found".into(),
+    }
+}
+
+/// Takes nodes out of the cluster in one call, so that no replica moves twice. The database checks first whether what remains
+/// can hold every range, and changes nothing where it cannot; said twice it is done once.
+pub(crate) fn decommission(situation: &Situation<'_>, ids: &[String], server: &str, phase: &str) -> Step {
+    let mut arguments = ids.to_vec();
+    arguments.push(format!("--host={server}"));
+    if let Some(name) = &situation.config.cluster_name {
+        arguments.push(format!("--cluster-name={name}"));
+    }
+    Step {
+        key: format!("decommission/{}", digest(ids)),
+        title: format!("take nodes {} out of the cluster, once their replicas are elsewhere", ids.join(", ")),
+        requires: Vec::new(),
+        already_done: None,
+        action: Action::Verb(Verb { name: "decommission".into(), arguments }),
+        verify: None,
+        deadline_ms: DECOMMISSION_MS,
+        phase: phase.into(),
     }
 }
 

@@ -73,6 +73,13 @@ impl Run {
         Ok(self)
     }
 
+    /// Returns every value of this kind that `--json` printed, in order.
+    #[must_use]
+    pub fn values(&self, kind: &str) -> Vec<Value> {
+        let objects = self.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        objects.filter(|object| object["kind"] == kind).map(|mut object| object["value"].take()).collect()
+    }
+
     /// Returns the value of this kind that `--json` printed.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub struct Roster {
 pub enum Carrier {
     /// `folder:PATH`: a folder that every member sees.
     Folder(PathBuf),
-    /// `file:PATH`: a file that is handed around. Not served yet.
+    /// `file:PATH`: a file that is handed around, or that all write to in turn.
     File(PathBuf),
     /// `oci://host/path`: a registry, one tag a member. Not served yet.
     Oci(Repository),

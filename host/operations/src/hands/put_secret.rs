@@ -11,6 +11,8 @@ use hangar_plan::strategy::certificate::Profile;
 use super::{ClusterHands, outside};
 use crate::clock::now_ms;
 
+const HOUR_MS: u64 = 3_600_000;
+
 impl ClusterHands {
     /// Puts the files by compare-and-swap. A leaf that is there and good stays: issuing is not repeated.
     pub(super) async fn put_secret(&self, wanted: &PutSecret) -> Result<(), StepError> {
@@ -29,7 +31,7 @@ impl ClusterHands {
                         continue;
                     }
                     if !issued.contains_key(profile.id.as_str()) {
-                        let leaf = self.authority.issue(profile, &self.policy.reserved_names, now_ms());
+                        let leaf = self.leaves_by().issue(profile, &self.policy.reserved_names, now_ms());
                         issued.insert(&profile.id, leaf.map_err(StepError::refused)?);
                     }
                     let leaf = &issued[profile.id.as_str()];
@@ -84,7 +86,12 @@ impl ClusterHands {
         let (Ok(leaf), Ok(key)) = (Certificate::from_pem(&leaf), Key::from_pem(&KeyPem::from(key))) else {
             return false;
         };
-        let own: Bundle = std::iter::once(self.authority.certificate().clone()).collect();
+        // A leaf is dated back for clocks that are late, and ends to the second after its lifetime.
+        let issued_ms = leaf.not_after_ms().saturating_sub(u64::from(profile.lifetime_hours) * HOUR_MS);
+        if self.renew_before > 0 && !(self.renew_before..=now_ms()).contains(&issued_ms) {
+            return false;
+        }
+        let own: Bundle = std::iter::once(self.leaves_by().certificate().clone()).collect();
         check::leaf(&leaf, Some(&key), profile, &own, &self.policy.reserved_names, now_ms()).is_empty()
     }
 }

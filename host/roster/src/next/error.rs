@@ -1,6 +1,6 @@
 //! Why a record cannot be made now.
 
-use crate::change::{ChangeId, Kind};
+use crate::change::{Change, ChangeId, Kind};
 use crate::digest::CaFingerprint;
 use crate::finding::Finding;
 use crate::invitation::InvitationError;
@@ -41,6 +41,27 @@ pub enum NextError {
         /// Who proposed it.
         proposer: MemberId,
     },
+    /// No member proposes to put this one out.
+    #[error("no member proposes to put `{member}` out")]
+    NoEviction {
+        /// Who stays.
+        member: MemberId,
+    },
+    /// It was asked whether it lives, and it answered.
+    #[error("`{member}` has answered: it is not silent")]
+    Answered {
+        /// Who has.
+        member: MemberId,
+    },
+    /// In a pool of two there is no majority.
+    #[error("the pool has two members, so putting `{member}` out is decided by us alone")]
+    Alone {
+        /// The other one.
+        member: MemberId,
+    },
+    /// A member that goes leaves.
+    #[error("nobody puts itself out")]
+    Ourselves,
     /// No member proposes this change (any more).
     #[error("no member proposes the change {id}")]
     NotProposed {
@@ -144,6 +165,11 @@ pub enum NextError {
 }
 
 impl NextError {
+    pub(crate) fn under_way(change: &Change) -> Self {
+        let (kind, subject, proposer) = (change.kind, change.subject.clone(), change.proposer.clone());
+        Self::UnderWay { kind, subject, proposer }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn cure(&self) -> Option<String> {
@@ -155,6 +181,15 @@ impl NextError {
                 "one change at a time: wait until it is closed (`hangar pool status --wait`), or its proposer withdraws it".to_owned()
             }
             Self::NotProposed { .. } => "look at what is proposed: `hangar pool status`".to_owned(),
+            Self::NoEviction { member } | Self::Answered { member } => {
+                format!("talk to `{member}`; `hangar pool evict {member}` asks it again whether it lives")
+            }
+            Self::Alone { .. } => {
+                "be sure that it is gone and not only out of reach: if its nodes run on, both sides go on as one pool that has \
+                 split, and its data since is lost; then pass --alone"
+                    .to_owned()
+            }
+            Self::Ourselves => "`hangar pool leave`".to_owned(),
             Self::Expired { .. } => "its proposer proposes it again: `hangar pool invite`".to_owned(),
             Self::NoRecord { member } => format!("ask `{member}` for its record, or look whether the carrier shows it"),
             Self::OtherRecord { member } => {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::change::{Kind, Phase};
+use crate::digest::CaFingerprint;
 use crate::invitation::InvitationError;
 use crate::name::MemberId;
 use crate::record::acknowledgement::Proof;
@@ -15,6 +16,8 @@ pub enum Missing {
     Invitation(InvitationError),
     /// No vote on this member is open.
     Change,
+    /// A member is being put out; everything else waits.
+    Eviction(MemberId),
     /// The member has not opened the change.
     Open(MemberId),
     /// The member has not said that it has deployed our authorities.
@@ -29,7 +32,7 @@ impl Missing {
     pub fn whose(&self) -> Option<&MemberId> {
         match self {
             Self::Open(member) | Self::Deployed(member) => Some(member),
-            Self::Invitation(_) | Self::Change | Self::AcceptedBy(_) => None,
+            Self::Invitation(_) | Self::Change | Self::Eviction(_) | Self::AcceptedBy(_) => None,
         }
     }
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Missing {
         match self {
             Self::Invitation(err) => err.fmt(f),
             Self::Change => f.write_str("no open change lets us in"),
+            Self::Eviction(member) => write!(f, "`{member}` is being put out of the pool"),
             Self::Open(member) => write!(f, "`{member}` has not accepted and opened the change"),
             Self::Deployed(member) => write!(f, "`{member}` has not deployed our certificate authority"),
             Self::AcceptedBy(member) => write!(f, "nodes of `{member}` were not seen to accept our leaf"),
@@ -52,6 +56,10 @@ impl Roster {
     #[must_use]
     pub fn missing_to_start(&self) -> Vec<Missing> {
         let mut missing: Vec<_> = self.check_entered().err().map(Missing::Invitation).into_iter().collect();
+        if let Some(eviction) = self.open_eviction() {
+            missing.push(Missing::Eviction(eviction.subject.clone()));
+            return missing;
+        }
         let own = self.open_change().filter(|change| change.kind == Kind::Join && change.subject == *self.own());
         let Some(change) = own else {
             missing.push(Missing::Change);
@@ -73,6 +81,13 @@ impl Roster {
             }
         }
         missing
+    }
+
+    /// Whether a member says that all its nodes have loaded this authority.
+    #[must_use]
+    pub fn has_deployed(&self, member: &MemberId, authority: &CaFingerprint) -> bool {
+        self.proofs(member)
+            .any(|proof| matches!(proof, Proof::Deployed { authorities } if authorities.contains(authority)))
     }
 
     pub(crate) fn proofs(&self, member: &MemberId) -> impl Iterator<Item = &Proof> {

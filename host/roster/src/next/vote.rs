@@ -74,8 +74,7 @@ impl Draft {
     fn propose(self, roster: &Roster, now_ms: u64) -> Result<Option<Record>, NextError> {
         check_free(roster)?;
         if let Some(other) = roster.changes().into_iter().find(|change| roster.is_alive(change)) {
-            let (kind, subject, proposer) = (other.kind, other.subject.clone(), other.proposer.clone());
-            return Err(NextError::UnderWay { kind, subject, proposer });
+            return Err(NextError::under_way(other));
         }
         let mut next = successor(roster, now_ms)?;
         let (proposer, proposed_at) = (roster.own().clone(), next.sequence);
@@ -102,8 +101,7 @@ pub fn accept(roster: &Roster, id: ChangeId, now_ms: u64) -> Result<Option<Recor
     let change = alive.iter().find(|change| change.id == id).ok_or(NextError::NotProposed { id })?;
     // The smallest goes first: a vote for a larger one would only have to be taken back.
     if let Some(other) = alive.iter().find(|other| other.id < id) {
-        let (kind, subject, proposer) = (other.kind, other.subject.clone(), other.proposer.clone());
-        return Err(NextError::UnderWay { kind, subject, proposer });
+        return Err(NextError::under_way(other));
     }
     check_votable(roster, change, now_ms)?;
     let change = (*change).clone();
@@ -136,91 +134,106 @@ pub fn withdraw(roster: &Roster, now_ms: u64) -> Result<Option<Record>, NextErro
     match vote.phase {
         _ if change.proposer != *roster.own() => Err(NextError::NotProposed { id: change.id }),
         Phase::Withdrawn => Ok(None),
-        Phase::Voted if roster.standing(&change) != Standing::Open => {
+        Phase::Voted if !matches!(roster.standing(&change), Standing::Open | Standing::Abandoned) => {
             Ok(Some(with_vote(successor(roster, now_ms)?, change, Phase::Withdrawn)))
         }
         _ => Err(NextError::UnderWay { kind: change.kind, subject: change.subject, proposer: change.proposer }),
     }
 }
 
-/// Says that the open change is carried out. The caller's strategy has seen to this member's own part.
+/// Says that the open change is carried out, or taken back where all have abandoned it. The caller's strategy has seen to this
+/// member's own part. An open eviction is closed first.
 ///
 /// # Errors
 ///
 /// [`NextError::NotOpen`], [`NextError::NotCarriedOut`], [`NextError::StillDeployed`] for a subject that is gone.
 pub fn close(roster: &Roster, now_ms: u64) -> Result<Option<Record>, NextError> {
+    if let Some(record) = super::evict::close(roster, now_ms)? {
+        return Ok(Some(record));
+    }
     let vote = own_vote(roster).ok_or(NextError::NotOpen)?;
     let change = vote.change.clone();
-    match vote.phase {
-        Phase::Done => return Ok(None),
-        Phase::Open => {}
+    let done = match vote.phase {
+        Phase::Done | Phase::Dropped => return Ok(None),
+        Phase::Open => Phase::Done,
+        Phase::Abandoned if is_done_elsewhere(roster, &change) => Phase::Done,
+        Phase::Abandoned if is_abandoned_by_all(roster, &change) => Phase::Dropped,
+        Phase::Abandoned => {
+            return Err(NextError::NotCarriedOut { kind: change.kind, subject: change.subject });
+        }
         Phase::Voted | Phase::Withdrawn => return Err(NextError::NotOpen),
-    }
-    if !roster.is_carried_out(&change) {
+    };
+    if done == Phase::Done && !roster.is_carried_out(&change) {
         return Err(NextError::NotCarriedOut { kind: change.kind, subject: change.subject });
     }
-    let subject = roster.record(&change.subject).filter(|record| record.state == State::Gone);
-    let former = subject.map(|record| record.presence.fingerprints()).unwrap_or_default();
-    let is_deployed = |proof: &Proof| matches!(proof, Proof::Deployed { authorities } if former.iter().any(|one| authorities.contains(one)));
-    if roster.proofs(roster.own()).any(is_deployed) {
-        return Err(NextError::StillDeployed { member: change.subject });
+    let is_out = done == Phase::Dropped || roster.state(&change.subject) == Some(State::Gone);
+    if is_out {
+        check_taken_back(roster, &change.subject)?;
     }
-    Ok(Some(with_vote(successor(roster, now_ms)?, change, Phase::Done)))
+    Ok(Some(with_vote(successor(roster, now_ms)?, change, done)))
 }
 
-/// What the rules of voting make due now, without anybody's decision: to open, to withdraw or to follow a withdrawal, to empty
-/// the slot, or to say that a withdrawal was seen. Called until it returns nothing.
+/// No authority of the member is deployed here any more.
+pub(super) fn check_taken_back(roster: &Roster, member: &MemberId) -> Result<(), NextError> {
+    let former = roster.record(member).map(|record| record.presence.fingerprints()).unwrap_or_default();
+    let is_deployed = |proof: &Proof| matches!(proof, Proof::Deployed { authorities } if former.iter().any(|one| authorities.contains(one)));
+    if roster.proofs(roster.own()).any(is_deployed) {
+        return Err(NextError::StillDeployed { member: member.clone() });
+    }
+    Ok(())
+}
+
+/// Whoever has said `done` had not abandoned it, so not all ever will.
+fn is_done_elsewhere(roster: &Roster, change: &Change) -> bool {
+    roster.voters(change).into_iter().any(|voter| roster.phase(voter, change) == Some(Phase::Done))
+}
+
+/// Whether this member is to take back what it has done for a change.
+pub(crate) fn is_given_up(roster: &Roster, change: &Change) -> bool {
+    matches!(roster.phase(roster.own(), change), Some(Phase::Abandoned | Phase::Dropped))
+        && !is_done_elsewhere(roster, change)
+        && is_abandoned_by_all(roster, change)
+}
+
+pub(super) fn is_abandoned_by_all(roster: &Roster, change: &Change) -> bool {
+    let is_over = |voter: &MemberId| match roster.phase(voter, change) {
+        Some(phase) => matches!(phase, Phase::Abandoned | Phase::Dropped),
+        // It has dropped it and gone on, which it does only after all have.
+        None => roster.phase(roster.own(), change) == Some(Phase::Dropped),
+    };
+    roster.voters(change).into_iter().all(is_over)
+}
+
+/// Lets the subject of the open change in no more, because its time is over and the joiner was not seen to be in. The others
+/// follow; once all have, each takes its authority back and closes.
 ///
 /// # Errors
 ///
-/// [`NextError::Frozen`].
-pub fn due(roster: &Roster, now_ms: u64) -> Result<Option<Record>, NextError> {
-    if !roster.is_in_pool(roster.own()) {
-        return Ok(None);
-    }
-    let next = successor(roster, now_ms)?;
-    let Some(vote) = own_vote(roster) else {
-        return Ok(owes_sight(roster).then_some(next));
-    };
+/// [`NextError::NotOpen`]; [`NextError::UnderWay`] before its time is over or once the joiner is in.
+pub fn abandon(roster: &Roster, now_ms: u64) -> Result<Option<Record>, NextError> {
+    let vote = own_vote(roster).ok_or(NextError::NotOpen)?;
     let change = vote.change.clone();
-    let step = match vote.phase {
-        Phase::Voted if roster.may_open(&change) => Some(with_vote(next.clone(), change, Phase::Open)),
-        Phase::Voted if is_to_withdraw(roster, &change, now_ms) => {
-            Some(with_vote(next.clone(), change, Phase::Withdrawn))
+    match vote.phase {
+        Phase::Abandoned | Phase::Dropped => Ok(None),
+        Phase::Open if may_abandon(roster, &change, now_ms) => {
+            Ok(Some(with_vote(successor(roster, now_ms)?, change, Phase::Abandoned)))
         }
-        Phase::Withdrawn if roster.may_open(&change) => Some(with_vote(next.clone(), change, Phase::Open)),
-        Phase::Withdrawn if roster.is_settled(&change) => Some(Record { vote: None, ..next.clone() }),
-        Phase::Done if roster.is_closed(&change) => Some(Record { vote: None, ..next.clone() }),
-        _ => None,
-    };
-    Ok(step.or_else(|| owes_sight(roster).then_some(next)))
-}
-
-fn is_to_withdraw(roster: &Roster, change: &Change, now_ms: u64) -> bool {
-    if change.proposer == *roster.own() {
-        return roster.must_withdraw(change, now_ms);
+        Phase::Open => {
+            Err(NextError::UnderWay { kind: change.kind, subject: change.subject, proposer: change.proposer })
+        }
+        Phase::Voted | Phase::Done | Phase::Withdrawn => Err(NextError::NotOpen),
     }
-    roster.standing(change) == Standing::Withdrawn
 }
 
-/// Whether somebody waits to hear that this member has seen a withdrawal.
-fn owes_sight(roster: &Roster) -> bool {
-    let own = roster.own();
-    roster.changes().into_iter().filter(|change| change.proposer != *own).any(|change| {
-        let withdrawn =
-            roster.slot(&change.proposer).filter(|vote| vote.change.id == change.id && vote.phase == Phase::Withdrawn);
-        withdrawn.is_some_and(|vote| {
-            roster.phase(own, change).is_none()
-                && roster.seen_by(own, &change.proposer).is_none_or(|seen| seen.sequence < vote.since)
-        })
-    })
+pub(super) fn may_abandon(roster: &Roster, change: &Change, now_ms: u64) -> bool {
+    change.kind == Kind::Join && now_ms > change.expires_ms && !roster.is_carried_out(change)
 }
 
-fn own_vote(roster: &Roster) -> Option<&Vote> {
+pub(super) fn own_vote(roster: &Roster) -> Option<&Vote> {
     roster.own_record().record().vote.as_ref()
 }
 
-fn with_vote(next: Record, change: Change, phase: Phase) -> Record {
+pub(super) fn with_vote(next: Record, change: Change, phase: Phase) -> Record {
     let since = next.sequence;
     Record { vote: Some(Vote { change, phase, since }), ..next }
 }
@@ -228,6 +241,9 @@ fn with_vote(next: Record, change: Change, phase: Phase) -> Record {
 fn check_free(roster: &Roster) -> Result<(), NextError> {
     if !roster.is_in_pool(roster.own()) {
         return Err(NextError::NotInPool { member: roster.own().clone() });
+    }
+    if let Some(eviction) = roster.open_eviction() {
+        return Err(NextError::under_way(eviction));
     }
     match own_vote(roster) {
         Some(vote) => Err(NextError::VoteGiven { kind: vote.change.kind, subject: vote.change.subject.clone() }),

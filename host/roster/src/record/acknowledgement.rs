@@ -1,5 +1,7 @@
 //! What a member says it has proved.
 
+use std::fmt;
+
 use hangar_plan::strategy::member;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,17 @@ pub enum Proof {
         /// Values.
         values: Vec<String>,
     },
+}
+
+/// What was proved, as a history tells it.
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deployed { authorities } => write!(f, "has loaded {} authorities", authorities.len()),
+            Self::AcceptedBy { peer, authority } => write!(f, "its authority {authority:.12} is accepted by {peer}"),
+            Self::Other { name, values } => write!(f, "{name} {}", values.join(" ")),
+        }
+    }
 }
 
 impl Proof {

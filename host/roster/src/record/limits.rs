@@ -5,6 +5,7 @@
 use super::acknowledgement::Proof;
 use super::{Record, VERSION};
 use crate::authority::AuthorityMark;
+use crate::change::Kind;
 
 /// Bytes of one envelope.
 pub const ENVELOPE_BYTES: usize = 512 * 1024;
@@ -48,16 +49,28 @@ pub(crate) fn check(record: &Record) -> Result<(), String> {
     for pem in &record.presence.authorities {
         AuthorityMark::read(pem).map_err(|reason| format!("an authority is {reason}"))?;
     }
-    if let Some(vote) = &record.vote {
+    votes(record)?;
+    if record.seen.contains_key(&record.member) {
+        return Err("it says it has seen itself".to_owned());
+    }
+    Ok(())
+}
+
+fn votes(record: &Record) -> Result<(), String> {
+    for (slot, is_eviction) in [(&record.vote, false), (&record.eviction, true)] {
+        let Some(vote) = slot else { continue };
         if vote.change.id != vote.change.computed_id() {
             return Err("its vote's change has an id that is not its own".to_owned());
         }
         if vote.since == 0 || vote.since > record.sequence {
             return Err("its vote is from a later record".to_owned());
         }
+        if (vote.change.kind == Kind::Evict) != is_eviction {
+            return Err(format!("its vote for a change `{}` stands in the wrong place", vote.change.kind));
+        }
     }
-    if record.seen.contains_key(&record.member) {
-        return Err("it says it has seen itself".to_owned());
+    if record.eviction.as_ref().is_some_and(|vote| vote.change.subject == record.member) {
+        return Err("it votes to put itself out".to_owned());
     }
     Ok(())
 }
@@ -74,6 +87,8 @@ fn counts(record: &Record) -> Result<(), String> {
         ("flags", presence.flags.len(), FLAGS),
         ("acknowledgements", record.acknowledgements.len(), ACKNOWLEDGEMENTS),
         ("records seen", record.seen.len(), MEMBERS),
+        ("members put out", record.evicted.len(), MEMBERS),
+        ("keys vouched for", record.vouches.len(), MEMBERS),
     ] {
         if n > most {
             return Err(format!("{n} {what}, and at most {most} are read"));

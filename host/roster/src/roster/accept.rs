@@ -14,8 +14,10 @@ impl Roster {
     /// the same member that came with it.
     pub(super) fn accept(&mut self, signed: &SignedRecord, newest: u64) -> Vec<Problem> {
         let record = &signed.record;
+        let is_renewed = self.renews(signed);
         let remarks = match self.records.get(&record.member) {
             Some(held) if held.digest == signed.digest => return Vec::new(),
+            Some(held) if is_renewed && record.sequence > held.record.sequence => Vec::new(),
             Some(held) => match self.follows(signed, held, newest) {
                 Ok(remarks) => remarks,
                 Err(problem) => return vec![problem],
@@ -25,14 +27,24 @@ impl Roster {
         if let Err(problem) = self.is_borne_out(record) {
             return vec![problem];
         }
+        let begins = is_renewed.then(|| (record.member.clone(), record.sequence));
         self.hold(signed.clone());
+        if let Some((member, sequence)) = begins {
+            self.begin_anew(member, sequence);
+        }
         remarks
     }
 
     /// Takes this member's own next record. The caller has made it by [`crate::next`] and signed it.
     pub fn publish(&mut self, signed: SignedRecord) {
         debug_assert_eq!(signed.record.member, self.own, "nobody writes for anybody else");
+        let is_other_key = signed.record.key != self.own_record().record.key;
+        let sequence = signed.record.sequence;
         self.hold(signed);
+        if is_other_key {
+            // Whether the others take it so is for them; our own former history is over.
+            self.begin_anew(self.own.clone(), sequence);
+        }
         self.admit();
     }
 
@@ -43,6 +55,9 @@ impl Roster {
             // Whoever is out comes in again only by a vote.
             self.admitted.remove(&member);
         }
+        if matches!(signed.record.state, State::Gone | State::Asking) {
+            self.expelled.remove(&member);
+        }
         if let Some(former) = self.records.insert(member.clone(), signed) {
             let past = self.past.entry(member).or_default();
             past.push(former.seen());
@@ -51,13 +66,19 @@ impl Roster {
         }
     }
 
-    /// Admits the subject of each joining that a voter has opened.
+    /// Admits the subject of each joining that a voter has opened, and lets go whom the pool has put out or given up.
     pub(super) fn admit(&mut self) {
         let joins = self.changes().into_iter().filter(|change| change.kind == Kind::Join);
         let open = joins.filter(|change| self.standing(change) == Standing::Open);
         let is_gone = |member: &MemberId| self.record(member).is_some_and(|record| record.state == State::Gone);
         let subjects: Vec<_> = open.map(|change| change.subject.clone()).filter(|subject| !is_gone(subject)).collect();
         self.admitted.extend(subjects);
+        let own = self.own.clone();
+        let dropped = self.changes().into_iter().find(|change| self.phase(&own, change) == Some(Phase::Dropped));
+        if let Some(subject) = dropped.map(|change| change.subject.clone()) {
+            self.admitted.remove(&subject);
+        }
+        self.expel();
     }
 
     /// Holds a record against the member's former one.
@@ -77,7 +98,10 @@ impl Roster {
             return Err(Problem::Forked { sequence: then });
         }
         seen_grows(&signed.record, &held.record)?;
-        state_follows(&signed.record, &held.record)?;
+        // Whoever was put out is gone for us already, whether or not it has said so.
+        if !(self.is_expelled(&signed.record.member) && signed.record.state.is_outside()) {
+            state_follows(&signed.record, &held.record)?;
+        }
         Ok(remarks)
     }
 

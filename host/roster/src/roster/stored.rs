@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::ChangeId;
 use crate::digest::{InvitationDigest, KeyFingerprint, RecordDigest};
 use crate::envelope::Envelope;
 use crate::finding::{Finding, Problem};
@@ -52,6 +53,12 @@ struct Stored {
     invited: BTreeSet<KeyFingerprint>,
     entered: Option<(InvitationDigest, MemberId)>,
     forks: Vec<Fork>,
+    #[serde(default)]
+    observed: BTreeMap<ChangeId, u64>,
+    #[serde(default)]
+    expelled: BTreeSet<MemberId>,
+    #[serde(default)]
+    renewed: BTreeMap<MemberId, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,6 +95,9 @@ impl Roster {
             invited: self.invited.clone(),
             entered: self.entered.clone(),
             forks: self.forks.iter().filter_map(Fork::of).collect(),
+            observed: self.observed.clone(),
+            expelled: self.expelled.clone(),
+            renewed: self.renewed.clone(),
         };
         serde_json::to_vec_pretty(&stored).expect("names and digests are always JSON")
     }
@@ -119,6 +129,9 @@ impl Roster {
             invited: stored.invited,
             entered: stored.entered,
             forks: stored.forks.into_iter().map(Fork::finding).collect(),
+            observed: stored.observed,
+            expelled: stored.expelled,
+            renewed: stored.renewed,
         })
     }
 }

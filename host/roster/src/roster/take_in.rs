@@ -76,6 +76,7 @@ impl Roster {
             Finding::new(&arrival.source, None, Problem::UnknownKey { key })
         }));
         self.hear_witnesses(&mut found);
+        self.expel();
         let forks = found.iter().filter(|finding| self.freezes(finding) && !self.forks.contains(finding));
         let forks: Vec<_> = forks.cloned().collect();
         self.forks.extend(forks);
@@ -107,6 +108,9 @@ impl Roster {
             let is_held = RecordDigest::of(envelope.payload()) == held.digest;
             return if is_held { Reading::Held } else { self.read_known(envelope, held, key) };
         }
+        if let Some((key, member)) = envelope.signers().find_map(|key| Some((key, vouched.renewed.get(&key)?))) {
+            return self.read_new(envelope, key, Some(member));
+        }
         let signer = envelope.signers().next().expect("an envelope has a signature");
         if let Some(member) = vouched.pinned.get(&signer) {
             return self.read_new(envelope, signer, Some(member));
@@ -122,6 +126,7 @@ impl Roster {
         if !signer.filter(|own| own.fingerprint() == key).any(|own| envelope.is_signed_by(&own)) {
             return Reading::Refused(member, Problem::Forged { key });
         }
+        let is_recovery = held.record.recovery_key.is_some_and(|recovery| envelope.is_signed_by(&recovery));
         match self.parse(envelope) {
             Err(problem) => Reading::Refused(member, problem),
             Ok(record) if record.member != held.record.member => {
@@ -130,9 +135,16 @@ impl Roster {
             Ok(record) if record.key.fingerprint() != key && !envelope.is_signed_by(&record.key) => {
                 Reading::Refused(member, Problem::KeyChanged)
             }
+            // Whoever has the former key has it twice, so it does not say which one is next.
+            Ok(record) if record.key != held.record.key && self.is_forked(&held.record.member) && !is_recovery => {
+                Reading::Refused(member, Problem::KeyChanged)
+            }
             Ok(record) if record.recovery_key != held.record.recovery_key => {
-                let is_signed = held.record.recovery_key.is_some_and(|former| envelope.is_signed_by(&former));
-                if is_signed { signed(envelope, record) } else { Reading::Refused(member, Problem::RecoveryKeyChanged) }
+                if is_recovery {
+                    signed(envelope, record)
+                } else {
+                    Reading::Refused(member, Problem::RecoveryKeyChanged)
+                }
             }
             Ok(record) => signed(envelope, record),
         }
@@ -168,6 +180,8 @@ struct Vouched {
     held: BTreeMap<KeyFingerprint, MemberId>,
     /// Keys of members whose record is not held yet.
     pinned: BTreeMap<KeyFingerprint, MemberId>,
+    /// Keys that enough members vouch for, of members that lost theirs.
+    renewed: BTreeMap<KeyFingerprint, MemberId>,
     /// Records of joiners, by exactly their bytes.
     voted_on: BTreeSet<RecordDigest>,
 }
@@ -182,6 +196,7 @@ impl Vouched {
         Self {
             held: held.collect(),
             pinned: roster.pinned.iter().map(|(member, key)| (*key, member.clone())).collect(),
+            renewed: roster.vouched_for(),
             voted_on: roster.changes().iter().map(|change| change.record).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use hangar_plan::strategy::member;
 
-use crate::change::{Change, Phase, Standing};
+use crate::change::{Change, Kind, Phase, Standing};
 use crate::name::MemberId;
 use crate::record::{Record, State};
 use crate::roster::Roster;
@@ -27,15 +27,29 @@ impl Roster {
                 id: change.id.to_string(),
                 kind: change.kind.to_string(),
                 subject: change.subject.to_string(),
-                authority: None,
+                authority: self.newest_authority(change),
             }),
         }
+    }
+
+    /// The authority that its subject goes over to.
+    fn newest_authority(&self, change: &Change) -> Option<String> {
+        let presence = &self.record(&change.subject).filter(|_| change.kind == Kind::RotateCa)?.presence;
+        presence.fingerprints().last().map(ToString::to_string)
     }
 
     /// Where a member stands as votes bear it out.
     #[must_use]
     pub fn state(&self, member: &MemberId) -> Option<State> {
         let record = self.record(member)?;
+        if self.is_expelled(member) {
+            return Some(State::Gone);
+        }
+        // All have given it up: what was done for it is taken back.
+        let vote = self.slot(&self.own).filter(|vote| vote.change.subject == *member);
+        if vote.is_some_and(|vote| crate::next::is_given_up(self, &vote.change)) {
+            return Some(State::Asking);
+        }
         match record.state {
             State::Joining | State::Active | State::Leaving if !self.admitted.contains(member) => Some(State::Asking),
             // Once its change is open a joiner may be told so before it says so itself.
@@ -45,8 +59,13 @@ impl Roster {
     }
 
     /// The change this member is to do its part in: its own vote says open, or it is the joiner and a voter has opened it.
+    ///
+    /// An open eviction comes first: everything else waits for it.
     #[must_use]
     pub fn open_change(&self) -> Option<&Change> {
+        if let Some(eviction) = self.open_eviction() {
+            return Some(eviction);
+        }
         if let Some(vote) = self.slot(&self.own).filter(|_| self.is_in_pool(&self.own)) {
             return matches!(vote.phase, Phase::Open | Phase::Done).then_some(&vote.change);
         }

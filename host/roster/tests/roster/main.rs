@@ -1,8 +1,11 @@
 //! The roster as several organisations use it, and as somebody attacks it.
 
+mod abandoned;
 mod adversary;
+mod eviction;
 mod gates;
 mod keys;
+mod model;
 mod organisation;
 mod pooling;
 mod protocol;

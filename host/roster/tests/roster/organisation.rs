@@ -181,10 +181,9 @@ pub(crate) fn exchange(all: &mut [Organisation]) {
     for round in 0.. {
         assert!(round < 50, "never at rest");
         let latest: Vec<_> = all.iter().map(|one| one.latest().clone()).collect();
+        let files: Vec<_> = latest.iter().map(SignedRecord::to_bytes).collect();
         for one in all.iter_mut() {
-            for record in &latest {
-                drop(one.take_in(record));
-            }
+            drop(one.roster.take_in(files.iter().map(|bytes| ("carrier", bytes.as_slice()))));
             one.do_its_part();
         }
         if all.iter().zip(&latest).all(|(one, before)| one.latest() == before) {

@@ -2,4 +2,7 @@
 
 mod founding;
 mod joining;
+mod random;
+mod refusals;
+mod sim;
 mod site;

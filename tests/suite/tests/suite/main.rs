@@ -8,6 +8,7 @@ mod aks;
 #[cfg(feature = "real-aws")]
 mod aws;
 mod azure;
+mod changes;
 mod cluster;
 mod existing;
 mod init;

@@ -86,10 +86,11 @@ async fn join(
 }
 
 /// Accepts once somebody proposes.
-async fn accept(member: &Workspace, joiner: &str) -> Result<()> {
+pub(crate) async fn accept(member: &Workspace, joiner: &str) -> Result<()> {
     wait_for("a proposal to accept", async || {
         let run = member.run(&["pool", "accept", joiner]).await?;
-        Ok(if run.stderr.contains("no member proposes") { None } else { Some(run) })
+        let is_early = run.stderr.contains("no member proposes") || run.stdout.contains("It was so already");
+        Ok((!is_early).then_some(run))
     })
     .await?
     .done()?;

@@ -1,0 +1,75 @@
+//! What a run wants of the pool.
+
+use hangar_plan::strategy::intent::Goal as StrategyGoal;
+use hangar_pool::Until;
+
+/// What a run wants of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Goal {
+    Create,
+    Join,
+    /// A member's daily state.
+    Operate,
+    /// As above, until our vote is settled.
+    Settle,
+    /// Out of the pool; `consent` to a pool that survives less.
+    Leave {
+        consent: bool,
+    },
+    /// Look whether a member is dead, and say so.
+    Witness {
+        member: String,
+    },
+    /// Over to the authority with this fingerprint.
+    RotateCa {
+        authority: String,
+    },
+    /// Leaves that are older than this are replaced.
+    RotateCerts {
+        before_ms: u64,
+    },
+}
+
+impl Goal {
+    pub(crate) fn of_strategy(&self) -> StrategyGoal {
+        match self {
+            Self::Create => StrategyGoal::Create,
+            Self::Join => StrategyGoal::Join,
+            Self::Operate | Self::Settle => StrategyGoal::Operate,
+            Self::Leave { .. } => StrategyGoal::Leave,
+            Self::Witness { member } => {
+                StrategyGoal::Other(("witness".into(), vec![("member".into(), member.clone())]))
+            }
+            Self::RotateCa { .. } => StrategyGoal::RotateCa,
+            Self::RotateCerts { .. } => StrategyGoal::RotateLeaves,
+        }
+    }
+
+    /// What the strategy is told beyond the goal.
+    pub(crate) fn facts(&self) -> Vec<(String, String)> {
+        let fact = |name: &str, value: String| vec![(name.to_owned(), value)];
+        match self {
+            Self::Leave { consent: true } => fact("consent", "tolerance".into()),
+            Self::RotateCa { authority } => fact("authority", authority.clone()),
+            Self::RotateCerts { before_ms } => fact("renew-before", before_ms.to_string()),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Join => "join",
+            Self::Operate | Self::Settle => "operate",
+            Self::Leave { .. } => "leave",
+            Self::Witness { .. } => "witness",
+            Self::RotateCa { .. } => "rotate-ca",
+            Self::RotateCerts { .. } => "rotate-certs",
+        }
+    }
+
+    /// Whether our vote must be settled as well.
+    pub(crate) fn until(&self) -> Until {
+        if matches!(self, Self::Settle | Self::RotateCa { .. }) { Until::Closed } else { Until::Goal }
+    }
+}

@@ -1,0 +1,168 @@
+//! `pool rotate-key | export | import | history`, and vouching for a key.
+
+use std::path::Path;
+
+use hangar_plan::strategy::decision::Finding;
+use hangar_pool::Archive;
+use hangar_roster::history::{self, History};
+use hangar_roster::{OrganisationKey, next};
+
+use crate::clock::now_ms;
+use crate::failure::{Cause, Failure};
+use crate::organisation;
+use crate::pool_commands::{Identity, fingerprint};
+use crate::pooling::{Membership, findings, record};
+use crate::up::{Outcome, Session};
+
+/// What a new organisation key is signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange<'a> {
+    /// The key it replaces.
+    Former,
+    /// The recovery key in this file; for a key that is lost or stolen.
+    Recovery(&'a Path),
+    /// Nothing: most of the other members are to vouch for it.
+    Vouched,
+}
+
+impl Session {
+    /// Replaces the organisation key.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_rotate_key(&self, how: KeyChange<'_>) -> Result<Identity, Failure> {
+        let (_engine, _, vault) = self.begin("pool rotate-key").await?;
+        let former = organisation::read_key(&vault).await?;
+        let membership = match (how, &former) {
+            // Without a key nothing is signed but the one record, and that by the next key.
+            (KeyChange::Vouched | KeyChange::Recovery(_), None) => {
+                Membership::open_with(&self.site, organisation::make_next_key(&vault).await?)?
+            }
+            _ => self.membership(&vault).await?,
+        };
+        let membership = membership.ok_or_else(|| Failure::refused("this instance is in no pool"))?;
+        let next = organisation::make_next_key(&vault).await?;
+        membership.own.refresh().map_err(record)?;
+        let signed = match (how, &former) {
+            (KeyChange::Former, Some(former)) => membership.own.rotate_key(&[former, &next], &next, now_ms()),
+            (KeyChange::Former, None) => {
+                return Err(Failure::person("the organisation key is lost").hint_is(
+                    "with the recovery key: --recovery FILE; without: --vouched, and the others vouch for it",
+                ));
+            }
+            (KeyChange::Recovery(path), _) => {
+                let recovery = recovery_key(path)?;
+                let named = membership.own.roster().own_record().record().recovery_key;
+                if named != Some(recovery.public()) {
+                    return Err(Failure::refused(format!(
+                        "`{}` is not the recovery key of our record",
+                        path.display()
+                    )));
+                }
+                membership.own.rotate_key(&[&recovery, &next], &next, now_ms())
+            }
+            (KeyChange::Vouched, _) => membership.own.rotate_key(&[&next], &next, now_ms()),
+        };
+        signed.map_err(record)?;
+        organisation::take_next_key(&vault).await?;
+        Ok(Identity::of(&membership.own))
+    }
+
+    /// Vouches for the new key of a member that lost its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_vouch(&self, member: &str, key: &str) -> Result<Outcome, Failure> {
+        let key = fingerprint(key)?;
+        let member =
+            member.parse().map_err(|err| Failure::of(Cause::Refused, format!("`{member}` is no member"), err))?;
+        let (_engine, _, vault) = self.begin("pool accept").await?;
+        let membership = self.active_member(&vault).await?;
+        membership.own.refresh().map_err(record)?;
+        let changed = membership.own.step(|roster| next::vouch(roster, &member, key, now_ms())).map_err(record)?;
+        membership.own.refresh().map_err(record)?;
+        Ok(if changed { Outcome::Done } else { Outcome::Unchanged })
+    }
+
+    /// Writes every record that was ever held, and the invitation for us if there is one, into one file.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_export(&self, path: &Path) -> Result<usize, Failure> {
+        let membership = self.held().await?;
+        let mut archive = membership.own.history().map_err(record)?;
+        let roster = membership.own.roster();
+        let latest =
+            roster.records().map(|signed| (format!("{}.record.json", signed.record().member), signed.to_bytes()));
+        archive.files.extend(latest);
+        let n_records = archive.files.len();
+        hangar_durable::write(path, &archive.to_bytes())
+            .map_err(|err| Failure::of(Cause::Outside, format!("cannot write `{}`", path.display()), err))?;
+        Ok(n_records)
+    }
+
+    /// Takes in the records of a file that came by another way than the carrier.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_import(&self, path: &Path) -> Result<Vec<Finding>, Failure> {
+        let membership = self.held().await?;
+        if !path.is_file() {
+            return Err(Failure::refused(format!("there is no file `{}`", path.display())));
+        }
+        let archive = Archive::read(path)
+            .map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))?;
+        // Records older than those held are no news; only what is newest of each member is looked at.
+        let latest: Vec<_> = archive.files.into_iter().filter(|(name, _)| name.ends_with(".record.json")).collect();
+        let found = membership.own.take_in(&latest).map_err(record)?;
+        membership.own.duties(now_ms()).map_err(record)?;
+        Ok(findings(&found))
+    }
+
+    /// Verifies every record that was ever held here, or those of a file, and tells what each of them changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where they cannot be read; what is not in order is a finding.
+    pub async fn pool_history(&self, path: Option<&Path>) -> Result<History, Failure> {
+        let archive = match path {
+            Some(path) => Archive::read(path)
+                .map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))?,
+            None => self.held().await?.own.history().map_err(record)?,
+        };
+        Ok(history::verify(archive.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))))
+    }
+
+    /// Our place in the pool, for what needs neither cluster nor strategy.
+    async fn held(&self) -> Result<Membership, Failure> {
+        let (_engine, _, vault) = self.begin("pool records").await?;
+        self.membership(&vault).await?.ok_or_else(|| {
+            Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
+        })
+    }
+}
+
+/// Makes a recovery key and writes it into a new file that its owner alone can read; returns its public half.
+pub(crate) fn make_recovery_key(path: &Path) -> Result<hangar_roster::PublicKey, Failure> {
+    let failed =
+        |err| Failure::of(Cause::Refused, format!("cannot write the recovery key to `{}`", path.display()), err);
+    if path.exists() {
+        return Ok(recovery_key(path)?.public());
+    }
+    let key: OrganisationKey = organisation::random_key()?;
+    hangar_durable::write_private(path, key.to_secret_text().as_bytes()).map_err(failed)?;
+    Ok(key.public())
+}
+
+fn recovery_key(path: &Path) -> Result<OrganisationKey, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|err| {
+        Failure::of(Cause::Refused, format!("cannot read the recovery key `{}`", path.display()), err)
+    })?;
+    let text = zeroize::Zeroizing::new(text);
+    OrganisationKey::from_secret_text(&text)
+        .ok_or_else(|| Failure::refused(format!("`{}` holds no recovery key", path.display())))
+}

@@ -1,0 +1,99 @@
+//! The database's own word on its nodes, as one own gateway knows them.
+
+use hangar_sdk::pooling_strategy::{Decision, Member, Observation, Probe};
+
+use crate::probes::{self, NODES_SQL, RANGES_SQL};
+use crate::situation::Situation;
+
+/// One node of the database cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Its number.
+    pub(crate) id: String,
+    /// Where others reach it; unknown once it is forgotten.
+    pub(crate) address: Option<String>,
+    pub(crate) is_live: bool,
+    /// `active`, `decommissioning` or `decommissioned`.
+    pub(crate) membership: String,
+}
+
+impl Known {
+    /// Whether it counts as a node of the cluster.
+    pub(crate) fn is_in(&self) -> bool {
+        self.membership != "decommissioned"
+    }
+
+    fn is_of(&self, member: &Member) -> bool {
+        let address = self.address.as_deref();
+        member.nodes.iter().any(|node| address == Some(&format!("{}:{}", node.host, node.port)))
+    }
+}
+
+/// What a gateway says of nodes and ranges.
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Known>,
+    /// Ranges with fewer replicas than wanted, and without a majority.
+    pub(crate) underreplicated: u64,
+    pub(crate) unavailable: u64,
+}
+
+impl Cluster {
+    /// As the first own node says; or the look, or the wait, that tells.
+    pub(crate) fn seen(situation: &Situation<'_>) -> Result<Self, Decision> {
+        let questions = questions(situation);
+        let unseen = situation.unseen(&questions);
+        if !unseen.is_empty() {
+            return Err(Decision::Look(unseen));
+        }
+        let read = || -> Option<Self> {
+            let Some(Observation::Rows(nodes)) = situation.seen(&questions[0]) else { return None };
+            let Some(Observation::Rows(ranges)) = situation.seen(&questions[1]) else { return None };
+            let count = |column: usize| ranges.rows.first()?.get(column)?.as_deref()?.split('.').next()?.parse().ok();
+            Some(Self {
+                nodes: nodes.rows.iter().filter_map(|row| known(row)).collect(),
+                underreplicated: count(0)?,
+                unavailable: count(1)?,
+            })
+        };
+        read().ok_or_else(|| situation.wait(questions.clone(), "an own node to answer about the cluster"))
+    }
+
+    /// Nodes of a member that the cluster still counts.
+    pub(crate) fn of(&self, member: &Member) -> Vec<&Known> {
+        self.nodes.iter().filter(|node| node.is_in() && node.is_of(member)).collect()
+    }
+
+    /// What stands against touching any node now, in words.
+    pub(crate) fn trouble(&self, apart: &[&Member]) -> Option<String> {
+        if self.unavailable > 0 {
+            return Some(format!("{} ranges have lost their majority", self.unavailable));
+        }
+        if self.underreplicated > 0 {
+            return Some(format!("{} ranges lack replicas", self.underreplicated));
+        }
+        let others = || self.nodes.iter().filter(|node| node.is_in() && !apart.iter().any(|member| node.is_of(member)));
+        if let Some(dead) = others().find(|node| !node.is_live) {
+            return Some(format!("node {} is not live", dead.id));
+        }
+        let leaving = others().find(|node| node.membership != "active");
+        leaving.map(|node| format!("node {} is {}", node.id, node.membership))
+    }
+}
+
+pub(crate) fn questions(situation: &Situation<'_>) -> Vec<Probe> {
+    let ordinal = situation.ordinals().next().unwrap_or_default();
+    vec![
+        probes::sql(&situation.names, ordinal, "nodes", NODES_SQL),
+        probes::sql(&situation.names, ordinal, "ranges", RANGES_SQL),
+    ]
+}
+
+fn known(row: &[Option<String>]) -> Option<Known> {
+    let cell = |column: usize| row.get(column).and_then(Option::as_deref);
+    Some(Known {
+        id: cell(0)?.to_owned(),
+        address: cell(1).map(ToOwned::to_owned),
+        is_live: cell(4) == Some("true"),
+        membership: cell(5).unwrap_or("active").to_owned(),
+    })
+}

@@ -1,0 +1,98 @@
+//! Leaving: this organisation's nodes go out of the cluster, and only then its authority out of the bundles.
+
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Awaiting, Decision, Error, Finding, Member, MemberState, Severity,
+};
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::placement::{self, CONSENT, Tolerance};
+use crate::situation::{Situation, blocked};
+use crate::steps;
+
+/// Name of the acknowledgement that holds the numbers of the nodes that go: after they are out nobody tells us any more.
+pub(crate) const LEAVING_NODES: &str = "leaving-nodes";
+
+/// Says what comes next on the way out of the pool.
+pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
+    let own = situation.own()?;
+    match own.state {
+        MemberState::Active => before(situation, own),
+        MemberState::Leaving => Ok(out(situation, own)),
+        MemberState::Gone => Ok(Decision::Done(vec![Finding {
+            severity: Severity::Note,
+            subject: format!("member:{}", own.id),
+            message: "this organisation is out; its pods still run and nobody talks to them".into(),
+            cure: Some("`hangar down` takes the instance down".into()),
+            whose: None,
+        }])),
+        MemberState::Asking | MemberState::Joining => {
+            Ok(blocked("pool", "this organisation is not in the pool", "nothing is left to leave", None))
+        }
+    }
+}
+
+/// Everything that must be true before the first node is touched.
+fn before(situation: &Situation<'_>, own: &Member) -> Result<Decision, Error> {
+    let peers: Vec<&Member> = situation.peers().collect();
+    if peers.is_empty() {
+        return Ok(blocked(
+            "pool",
+            "nobody else is in the pool",
+            "`hangar down` takes the instance and its data",
+            None,
+        ));
+    }
+    let now = Tolerance::of(peers.iter().copied().chain([own]));
+    if let Some(refusal) =
+        placement::refuses(now, Tolerance::of(peers.iter().copied()), &own.id, situation.has(CONSENT))
+    {
+        return Ok(refusal);
+    }
+    if !situation.is_open("leave", &own.id) {
+        let members = peers.iter().map(|member| member.id.clone()).collect();
+        let what = format!("accept the leave of {}", own.id);
+        return Ok(Decision::Awaiting(Awaiting { members, what, probes: Vec::new() }));
+    }
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Ok(look),
+    };
+    if let Some(trouble) = cluster.trouble(&[]) {
+        let questions = crate::cluster::questions(situation);
+        return Ok(situation.wait(questions, format!("a healthy cluster before anything goes: {trouble}")));
+    }
+    let mut ids: Vec<String> = cluster.of(own).into_iter().map(|node| node.id.clone()).collect();
+    if ids.len() != own.nodes.len() {
+        let message = format!("the cluster counts {} nodes of ours, and our record {}", ids.len(), own.nodes.len());
+        return Ok(blocked(format!("member:{}", own.id), message, "`hangar up`, then `hangar pool status`", None));
+    }
+    ids.sort_unstable();
+    let kept = steps::acknowledge(AcknowledgementKind::Other((LEAVING_NODES.into(), ids)), "leave");
+    // No request is answered by an instance whose nodes are going.
+    let quiet = |values: &mut serde_json::Value| values["coreService"] = json!({"enabled": false});
+    let quiet = steps::apply_release(situation, "leave", "leave", quiet, &[])?;
+    let mut leaving = steps::set_state(MemberState::Leaving, "leave");
+    leaving.requires = vec![kept.key.clone(), quiet.key.clone()];
+    Ok(Decision::Steps(vec![kept, quiet, leaving]))
+}
+
+/// All own nodes in one call, served by another member's node, then we are gone.
+fn out(situation: &Situation<'_>, own: &Member) -> Decision {
+    let ids = situation.said(own, LEAVING_NODES).unwrap_or_default();
+    let Some(server) = situation.peers().find_map(|member| member.nodes.first()) else {
+        return blocked(
+            "pool",
+            "no other member has a node that could see ours out",
+            "talk to the other members",
+            None,
+        );
+    };
+    if ids.is_empty() {
+        return blocked("pool", "our record does not name the nodes that go", "`hangar pool leave` again", None);
+    }
+    let decommission = steps::decommission(situation, ids, &format!("{}:{}", server.host, server.port), "leave");
+    let mut gone = steps::set_state(MemberState::Gone, "leave");
+    gone.requires.push(decommission.key.clone());
+    Decision::Steps(vec![decommission, gone])
+}

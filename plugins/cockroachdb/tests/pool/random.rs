@@ -1,0 +1,152 @@
+//! Whole procedures in a pool of random size, at random paces, with random crashes.
+
+use hangar_sdk::pooling_strategy::{Goal, MemberState};
+use proptest::prelude::*;
+
+use crate::sim::{World, authority};
+use crate::site::NOW_MS;
+
+/// Who acts, how many of its steps take effect, and whether its process is gone then.
+type Event = (usize, usize, bool);
+
+fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
+    prop::collection::vec((0..6_usize, 0..6_usize, prop::bool::weighted(0.2)), 0..most)
+}
+
+fn shake(world: &mut World, events: &[Event]) {
+    let ids: Vec<String> = world.organisations.keys().cloned().collect();
+    for (who, n_steps, crashes) in events {
+        let id = &ids[who % ids.len()];
+        world.round(id, *n_steps);
+        if *crashes {
+            world.crash(id);
+        }
+    }
+}
+
+/// Faults end: everybody goes round until all are done.
+fn calm(world: &mut World, subject: &str) {
+    let ids: Vec<String> = world.organisations.keys().cloned().collect();
+    for _ in 0..60 {
+        for id in &ids {
+            world.round(id, usize::MAX);
+        }
+        let waits =
+            world.is_open() || ids.iter().any(|id| world.organisations[id].alive && !world.organisations[id].ended);
+        if !waits {
+            return;
+        }
+    }
+    let blocked: Vec<_> =
+        world.organisations.iter().filter_map(|(id, one)| Some((id, one.blocked.as_ref()?))).collect();
+    panic!("{subject} never comes to its end: {blocked:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_founding_initialises_once_and_ends(events in events(60)) {
+        let mut world = World::founding();
+        shake(&mut world, &events);
+        calm(&mut world, "founding");
+        prop_assert_eq!(world.n_inits, 1);
+    }
+
+    #[test]
+    fn a_join_ends_with_a_member_that_never_initialised(n in 1..5_usize, before in events(30), after in events(60)) {
+        let mut world = World::at_rest(n);
+        world.add("uss9", MemberState::Asking, Goal::Join);
+        shake(&mut world, &before);
+        prop_assert_eq!(world.nodes_in("uss9"), 0);
+        world.open("join", "uss9");
+        shake(&mut world, &after);
+        calm(&mut world, "join");
+        prop_assert_eq!(world.nodes_in("uss9"), 3);
+        prop_assert_eq!(world.member("uss9").state, MemberState::Active);
+        prop_assert_eq!(world.n_inits, 0);
+    }
+
+    #[test]
+    fn a_leave_ends_with_every_node_out_and_no_node_refused(n in 2..6_usize, events in events(80)) {
+        let mut world = World::at_rest(n);
+        world.set_goal("uss1", Goal::Leave, &[("consent", "tolerance")]);
+        world.open("leave", "uss1");
+        shake(&mut world, &events);
+        calm(&mut world, "leave");
+        prop_assert_eq!(world.nodes_in("uss1"), 0);
+        prop_assert_eq!(world.member("uss1").state, MemberState::Gone);
+    }
+
+    #[test]
+    fn a_rotation_ends_with_the_new_authority_alone_and_no_node_refused(n in 1..6_usize, events in events(120)) {
+        let mut world = World::at_rest(n);
+        let new = authority("uss0", 2).fingerprint;
+        world.set_goal("uss0", Goal::RotateCa, &[("authority", new.as_str())]);
+        world.open("rotate-ca", "uss0");
+        shake(&mut world, &events);
+        calm(&mut world, "rotate-ca");
+        let left: Vec<_> = world.member("uss0").authorities.iter().map(|one| one.fingerprint.clone()).collect();
+        prop_assert_eq!(left, vec![new]);
+    }
+
+    #[test]
+    fn leaves_are_renewed_once_and_loaded_by_every_node(n in 1..4_usize, events in events(40)) {
+        let mut world = World::at_rest(n);
+        let before = NOW_MS + 1;
+        world.set_goal("uss0", Goal::RotateLeaves, &[("renew-before", before.to_string().as_str())]);
+        shake(&mut world, &events);
+        calm(&mut world, "rotate-certs");
+        prop_assert!(world.organisations["uss0"].shown_issued_ms >= before);
+    }
+
+    #[test]
+    fn a_dead_member_is_taken_out_by_the_others(n in 3..6_usize, events in events(80)) {
+        let mut world = World::at_rest(n);
+        world.organisations.get_mut("uss2").expect("the third").alive = false;
+        let witness = || Goal::Other(("witness".into(), vec![("member".into(), "uss2".into())]));
+        for id in ["uss0", "uss1"] {
+            world.set_goal(id, witness(), &[]);
+            world.round(id, usize::MAX);
+            world.set_goal(id, Goal::Operate, &[]);
+        }
+        world.open("evict", "uss2");
+        shake(&mut world, &events);
+        calm(&mut world, "evict");
+        prop_assert_eq!(world.nodes_in("uss2"), 0);
+        prop_assert!(world.n_decommissions >= 1);
+    }
+}
+
+/// Every organisation does one thing after another in some order; whatever the order, nobody initialises twice.
+#[test]
+fn init_happens_at_most_once_in_many_interleavings() {
+    let mut seed: u64 = 0x2545_F491_4F6C_DD1D;
+    let mut next = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let n_interleavings = 2_000;
+    for _ in 0..n_interleavings {
+        let mut world = World::founding();
+        world.add("uss8", MemberState::Asking, Goal::Join);
+        world.add("uss9", MemberState::Asking, Goal::Join);
+        for _ in 0..25 {
+            let n = next();
+            let id = ["uss0", "uss8", "uss9"][usize::try_from(n % 3).expect("small")];
+            world.round(id, usize::try_from((n >> 8) % 4).expect("small"));
+            if (n >> 16) % 4 == 0 {
+                world.crash(id);
+            }
+            if (n >> 20) % 8 == 0 && !world.is_open() {
+                let joiner = if world.member("uss8").state == MemberState::Asking { "uss8" } else { "uss9" };
+                if world.member(joiner).state == MemberState::Asking {
+                    world.open("join", joiner);
+                }
+            }
+        }
+        assert!(world.n_inits <= 1);
+    }
+}

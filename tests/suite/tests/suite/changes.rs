@@ -1,0 +1,70 @@
+//! What a founded pool goes through: new certificates, a new authority, records in one file.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::pool::live_nodes;
+use crate::pooled::{accept, pooled};
+
+/// Fingerprints of the authorities of a member, as another one lists them.
+fn authorities(list: &[Value], member: &str) -> Vec<String> {
+    let place = format!("member {member}");
+    let of = list.iter().filter(|one| one["place"] == place.as_str());
+    of.filter_map(|one| one["fingerprint"].as_str().map(ToOwned::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
+    let pooled = pooled().await?;
+    let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
+    let before = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
+    let rotate = async { second.run(&["pool", "rotate-ca", "--yes"]).await?.done() };
+    tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
+    let after = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
+    assert_eq!((before.len(), after.len()), (1, 1));
+    assert_ne!(before, after);
+    for member in &pooled.members {
+        let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        assert_eq!(live_nodes(&status), 9, "{status:#}");
+        assert_eq!(status["open"], Value::Null);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaves_are_renewed_and_every_node_stays() -> Result<()> {
+    let pooled = pooled().await?;
+    let member = &pooled.members[0];
+    let leaf = |list: Vec<Value>| {
+        let node = list.into_iter().find(|one| one["place"].as_str().is_some_and(|place| place.ends_with("node.crt")));
+        node.and_then(|one| one["fingerprint"].as_str().map(ToOwned::to_owned)).context("the node's leaf")
+    };
+    let before = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
+    member.run(&["cert", "renew", "--yes"]).await?.done()?;
+    let after = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
+    assert_ne!(before, after);
+    let status = pooled.members[1].run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+    assert_eq!(live_nodes(&status), 9, "{status:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_is_kept_and_verified_from_one_file() -> Result<()> {
+    let pooled = pooled().await?;
+    let file = pooled.stage.root.join("records.jsonl").display().to_string();
+    pooled.members[0].run(&["pool", "export", &file]).await?.done()?;
+    let told = pooled.members[1].run(&["pool", "history", "--file", &file]).await?.done()?.stdout;
+    assert!(told.contains("founds the pool") && told.contains("opens the join of uss3"), "{told}");
+    pooled.members[2].run(&["pool", "import", &file]).await?.done()?;
+    pooled.members[2].run(&["pool", "verify"]).await?.done()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leave_that_costs_tolerance_is_refused_without_consent() -> Result<()> {
+    let pooled = pooled().await?;
+    let run = pooled.members[2].run(&["pool", "leave", "--yes"]).await?.exits(4)?;
+    assert!(run.stderr.contains("2 organisations would remain"), "{}", run.stderr);
+    assert!(run.stderr.contains("--lose-tolerance"), "{}", run.stderr);
+    Ok(())
+}
