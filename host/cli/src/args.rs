@@ -44,6 +44,10 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(commands::init::InitArgs),
+    /// Look for what is missing: tools, credentials, what the cloud allows
+    ///
+    /// Changes nothing and takes no lock. Every finding has its cure; the exit code tells whether any stands in the way.
+    Doctor,
     /// Show what `up` would do
     ///
     /// Plans the infrastructure with terraform, and looks at the cluster and the pool. Changes nothing outside the
@@ -51,6 +55,16 @@ enum Command {
     Plan,
     Up(commands::up::UpArgs),
     Down(commands::up::DownArgs),
+    /// Show what was changed outside
+    ///
+    /// Looks and changes nothing, not even terraform's state. What a block `drift "ADDRESS"` of the workspace file covers is
+    /// answered for by its owner until its last day; anything else ends with code 4.
+    Drift,
+    /// Break the lock of terraform's state, if it is provably ours
+    ///
+    /// A lock is broken only if it was taken by a tool that this workspace has started and that was killed. Any other is
+    /// explained: who holds it, for what and since when. `plan` and `up` do the same by themselves.
+    Unlock,
     /// Show what stands
     Status,
     /// Found, join and look at a pool
@@ -108,9 +122,12 @@ async fn dispatch(cli: Cli, output: Output, environment: Arc<Environment>) -> Re
     let global = cli.global;
     match cli.command {
         Command::Init(args) => commands::init::run(&global, args, output, environment).await,
+        Command::Doctor => commands::doctor::run(&global, output, environment).await,
         Command::Plan => commands::up::plan(&global, output, environment).await,
         Command::Up(args) => commands::up::run(&global, args, output, environment).await,
         Command::Down(args) => commands::up::down(&global, args, output, environment).await,
+        Command::Drift => commands::state::drift(&global, output, environment).await,
+        Command::Unlock => commands::state::unlock(&global, output, environment).await,
         Command::Status => commands::pool::status(&global, output, environment).await,
         Command::Pool(command) => commands::pool::run(&global, command, output, environment).await,
         Command::Cert(command) => commands::cert::run(&global, command, output, environment).await,

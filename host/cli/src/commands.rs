@@ -1,8 +1,10 @@
 //! One file a command.
 
 pub(crate) mod cert;
+pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod plugin;
 pub(crate) mod pool;
 pub(crate) mod session;
+pub(crate) mod state;
 pub(crate) mod up;

@@ -30,7 +30,7 @@ pub(crate) struct BlockKind {
 }
 
 /// All kinds of top-level block.
-pub(crate) const BLOCKS: [BlockKind; 11] = [
+pub(crate) const BLOCKS: [BlockKind; 13] = [
     BlockKind { name: "instance", label: Some("instance"), several: false },
     BlockKind { name: "plugin", label: Some("plugin"), several: true },
     BlockKind { name: "infra", label: Some("plugin"), several: false },
@@ -42,6 +42,8 @@ pub(crate) const BLOCKS: [BlockKind; 11] = [
     BlockKind { name: "cluster", label: None, several: false },
     BlockKind { name: "terraform", label: None, several: false },
     BlockKind { name: "tools", label: None, several: false },
+    BlockKind { name: "state", label: Some("backend"), several: false },
+    BlockKind { name: "drift", label: Some("address"), several: true },
 ];
 
 /// The only top-level key that is no block.

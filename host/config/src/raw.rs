@@ -39,6 +39,24 @@ pub(crate) struct RawFile {
     pub(crate) terraform: Option<RawTerraform>,
     /// Where tools are, if not on the path.
     pub(crate) tools: Option<RawTools>,
+    /// Where terraform's state lies, if not in the workspace: the kind of backend (`s3`, `gcs`, `azurerm`, `http`), and that
+    /// backend's own settings, which hold no secret. `credential` names a slot whose value the backend signs in with.
+    pub(crate) state: Option<BTreeMap<String, Map<String, Value>>>,
+    /// Changes made outside that are as they should be, by resource address; one that ends with `*` covers what begins so.
+    pub(crate) drift: Option<BTreeMap<String, RawDrift>>,
+}
+
+/// A change made outside that somebody answers for, until a day.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Drift")]
+pub(crate) struct RawDrift {
+    /// Who answers for it.
+    pub(crate) owner: String,
+    /// Last day on which it is allowed, such as `2026-12-31`.
+    pub(crate) until: String,
+    /// Why it is as it should be.
+    pub(crate) reason: String,
 }
 
 /// One DSS instance.

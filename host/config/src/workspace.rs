@@ -24,18 +24,22 @@ mod block;
 mod check;
 mod cluster;
 mod credential;
+mod drift;
 mod instance;
 mod plugin;
 mod pool;
 mod services;
+mod state;
 mod tools;
 
 pub use block::PluginBlock;
 pub use cluster::Cluster;
+pub use drift::AllowedDrift;
 pub use instance::{Authorization, DEFAULT_AGENT_IMAGE, DEFAULT_DATABASE_IMAGE, Instance};
 pub use plugin::Plugin;
 pub use pool::{Carrier, Pool, Roster};
 pub use services::{Chart, Services};
+pub use state::RemoteState;
 pub use tools::{Terraform, Tools};
 
 /// The one version of the file that this host reads.
@@ -68,6 +72,10 @@ pub struct Workspace {
     pub terraform: Terraform,
     /// Where tools are.
     pub tools: Tools,
+    /// Where terraform's state lies; none for a file in the workspace.
+    pub state: Option<RemoteState>,
+    /// Changes made outside that are as they should be.
+    pub drift: Vec<AllowedDrift>,
 }
 
 impl Workspace {
@@ -137,6 +145,8 @@ struct Parts {
     credentials: BTreeMap<SlotName, Credential>,
     terraform: Terraform,
     tools: Tools,
+    state: Option<RemoteState>,
+    drift: Vec<AllowedDrift>,
 }
 
 impl Parts {
@@ -152,6 +162,8 @@ impl Parts {
         let cluster = cluster::read(check);
         let credentials = credential::read(check);
         let (terraform, tools) = tools::read(check);
+        let state = state::read(check);
+        let drift = drift::read(check);
         check_use(check);
         check_pool(check);
         Some(Self {
@@ -166,12 +178,13 @@ impl Parts {
             credentials,
             terraform,
             tools,
+            state,
+            drift,
         })
     }
 
     fn workspace(self, source: Source, folder: &Path) -> Workspace {
-        let Self { instance, plugins, infra, secrets, pool, roster, services, cluster, credentials, terraform, tools } =
-            self;
+        let Self { instance, plugins, infra, secrets, pool, roster, services, .. } = self;
         let folder = folder.to_owned();
         let pool = pool.zip(roster);
         Workspace {
@@ -183,10 +196,12 @@ impl Parts {
             secrets,
             pool,
             services,
-            cluster,
-            credentials,
-            terraform,
-            tools,
+            cluster: self.cluster,
+            credentials: self.credentials,
+            terraform: self.terraform,
+            tools: self.tools,
+            state: self.state,
+            drift: self.drift,
         }
     }
 }

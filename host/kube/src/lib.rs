@@ -19,6 +19,7 @@ pub mod restart;
 pub mod rollout;
 pub mod secrets;
 pub mod service;
+pub mod volumes;
 pub mod workload;
 
 pub use access::{Access, Credential};

@@ -7,30 +7,39 @@ use hangar_config::CredentialValue;
 use hangar_engine::{Engine, Journal, Leftover};
 use hangar_plan::grant::Kind;
 use hangar_plan::hint::Hint as _;
-use hangar_plan::infrastructure::{Infrastructure, Instance, ToolDiagnostic};
+use hangar_plan::infrastructure::{CostHint, Infrastructure, Instance, ToolDiagnostic};
 use hangar_plan::plan::{self, Part, ResourceChange};
 use hangar_plan::step::StepKey;
 use hangar_runtime::oauth::{Wanted, google};
 use hangar_runtime::{InfraProvider, Runtime};
 use hangar_terraform::{
-    Driver, Environment, Outputs, Planning, Stack, StackName, StackPlan, Terraform, TerraformError,
+    Action, Change, Driver, Environment, Outputs, Planning, Stack, StackName, StackPlan, Terraform, TerraformError,
 };
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::effect;
 use crate::failure::{Cause, Failure};
 use crate::oauth;
 use crate::site::Site;
 use crate::slots::Slots;
+use crate::state_lock;
 use crate::watch::Watch;
 
 /// Name of the one stack of an instance.
 const STACK: &str = "infrastructure";
 /// Where the journal keeps what stands.
-const SCOPE: &str = "host";
+pub(crate) const SCOPE: &str = "host";
 const KEY: &str = "infrastructure";
 /// Name of the step that applies the stack.
 pub(crate) const APPLY: &str = "infrastructure/apply";
+
+/// What a provider says of the module that it has rendered.
+pub(crate) struct Module {
+    /// Addresses of resources that hold data or that partners were told.
+    pub(crate) precious: Vec<String>,
+    pub(crate) cost: Option<CostHint>,
+}
 
 /// The provider of a workspace, ready to be asked.
 #[derive(Clone)]
@@ -73,28 +82,34 @@ impl Site {
     }
 
     /// Lays the rendered module down and puts terraform to work on it.
-    pub(crate) async fn driver(&self, provider: &Provider) -> Result<(Arc<Driver>, Vec<String>), Failure> {
+    pub(crate) async fn driver(&self, provider: &Provider) -> Result<(Arc<Driver>, Module), Failure> {
         let rendered = provider.provider.render(&provider.config, &provider.instance).await.map_err(failed)?;
         let scratch = self.paths.cache.join("tools-asked");
         let terraform = self.terraform(&scratch).await.map_err(tool)?;
         let state = self.paths.state();
         let name = StackName::new(STACK).map_err(tool)?;
-        let stack =
-            Stack::new(name, state.join("stacks").join(STACK), state.join("terraform").join("infrastructure.tfstate"));
+        let stack = Stack::new(name, state.join("stacks").join(STACK), self.backend(&terraform));
         stack.lay_down(&rendered.files).map_err(tool)?;
         let mut environment = Environment::new();
         if let Some(mirror) = &self.workspace.terraform.provider_mirror {
             environment = environment.with_mirror(mirror);
+        }
+        if let Some(cache) = &self.workspace.terraform.plugin_cache {
+            environment = environment.with_plugin_cache(cache);
+        }
+        for (name, value) in self.backend_credentials().await? {
+            environment = environment.with_credential(name, value);
         }
         for slot in &rendered.credentials {
             for (name, value) in self.variables_of(slot).await? {
                 environment = environment.with_credential(name, value);
             }
         }
-        Ok((Arc::new(Driver::new(terraform, stack, environment)), rendered.precious))
+        let module = Module { precious: rendered.precious, cost: rendered.cost };
+        Ok((Arc::new(Driver::new(terraform, stack, environment)), module))
     }
 
-    async fn terraform(&self, scratch: &Path) -> Result<Terraform, TerraformError> {
+    pub(crate) async fn terraform(&self, scratch: &Path) -> Result<Terraform, TerraformError> {
         let named = self.workspace.tools.terraform.as_ref().or(self.environment.terraform.as_ref());
         match named {
             Some(binary) => Terraform::at(binary, scratch).await,
@@ -110,13 +125,15 @@ impl Site {
         folders
     }
 
-    /// A slot as terraform's providers read it from the environment.
-    async fn variables_of(&self, slot: &str) -> Result<Vec<(&'static str, SecretString)>, Failure> {
-        let slots =
-            Slots { credentials: self.workspace.credentials.clone(), environment: Arc::clone(&self.environment) };
+    pub(crate) fn slots(&self) -> Slots {
+        Slots { credentials: self.workspace.credentials.clone(), environment: Arc::clone(&self.environment) }
+    }
+
+    /// A slot as terraform's providers and its backend read it from the environment.
+    pub(crate) async fn variables_of(&self, slot: &str) -> Result<Vec<(&'static str, SecretString)>, Failure> {
+        let slots = self.slots();
         let missing = |err| Failure::of(Cause::Refused, "terraform needs a credential that is not there", err);
-        let value = slots.read(slot).map_err(missing)?;
-        Ok(match value {
+        Ok(match slots.read(slot).map_err(missing)? {
             CredentialValue::Aws { access_key_id, secret_access_key, session_token } => {
                 let mut variables = vec![
                     ("AWS_ACCESS_KEY_ID", SecretString::from(access_key_id)),
@@ -158,10 +175,19 @@ pub(crate) async fn plan(
     driver.recover(&folder.join("recover")).await?;
     let apply = StepKey::new(APPLY).expect("the name of a step");
     let lost = match engine.last_attempt(&apply).await? {
-        Some(attempt) => driver.lost_by(&attempt, watch).await?,
+        Some(attempt) => driver.lost_by(&attempt, &folder.join("lost"), watch).await?,
         None => Vec::new(),
     };
-    driver.plan_taking_back(planning, lost, &folder.join("plan"), watch).await
+    match driver.plan_taking_back(planning, lost.clone(), &folder.join("plan"), watch).await {
+        Err(TerraformError::Locked { lock, stack }) => {
+            if !state_lock::break_if_ours(engine, driver, &lock, &folder.join("unlock")).await? {
+                return Err(TerraformError::Locked { lock, stack });
+            }
+            (watch.waiting)(&format!("broke the lock of {lock}: a killed run of this workspace had left it"));
+            driver.plan_taking_back(planning, lost, &folder.join("plan-again"), watch).await
+        }
+        planned => planned,
+    }
 }
 
 /// Remembers that all is gone, so that nothing of an earlier run is taken back.
@@ -199,19 +225,26 @@ pub(crate) async fn explained(err: TerraformError, provider: &Provider) -> Failu
 }
 
 /// The plan as a part of what is shown.
-pub(crate) fn part(plan: &StackPlan, provider: &str) -> Part {
+pub(crate) fn part(plan: &StackPlan, provider: &str, module: &Module) -> Part {
+    let guarded = plan.removals_of(&module.precious);
+    let is_guarded = |change: &Change| guarded.iter().any(|guarded| guarded.address == change.address);
     let changes = plan.changes.iter().map(|change| ResourceChange {
         address: change.address.clone(),
-        action: change.action.to_string(),
+        action: if change.import_id.is_some() { Action::Import } else { change.action.clone() }.to_string(),
+        effect: effect::of(change, is_guarded(change)),
+        guarded: !plan.destroy && is_guarded(change),
         reason: change.reason.clone().or_else(|| {
             change.import_id.as_ref().map(|id| format!("made before a crash, taken back by its id `{id}`"))
         }),
     });
-    Part::Infrastructure(plan::Infrastructure {
-        stack: STACK.into(),
-        provider: provider.into(),
-        changes: changes.collect(),
-    })
+    // Terraform tells them as it comes to them; equal plans are equal.
+    let mut changes: Vec<ResourceChange> = changes.collect();
+    changes.sort_by(|one, other| (one.effect, &one.address).cmp(&(other.effect, &other.address)));
+    let cost = module.cost.as_ref().filter(|_| !plan.destroy && plan.has_changes()).map(|cost| {
+        let (whole, hundredths) = (cost.monthly_hundredths / 100, cost.monthly_hundredths % 100);
+        format!("about {whole}.{hundredths:02} {} a month ({})", cost.currency, cost.source)
+    });
+    Part::Infrastructure(plan::Infrastructure { stack: STACK.into(), provider: provider.into(), changes, cost })
 }
 
 /// What stands, by the outputs; kept in the journal, so that other commands need not ask terraform.
@@ -246,7 +279,7 @@ pub(crate) async fn forget(journal: &Journal) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unkept(err: hangar_engine::JournalError) -> Failure {
+pub(crate) fn unkept(err: hangar_engine::JournalError) -> Failure {
     let hint = err.hint();
     Failure::of(Cause::Outside, "cannot use the journal", err).hint_maybe(hint)
 }

@@ -4,11 +4,16 @@
 //! what a tool prints: the drivers do. `host/cli` puts words to it, and a deployment manager can use it as it is.
 
 mod adapters;
+mod add_ons;
 mod adoption;
+mod backend;
 mod block;
 mod certificates;
 mod clock;
 mod cluster;
+mod doctor;
+mod drift;
+mod effect;
 mod failure;
 mod goal;
 mod hands;
@@ -29,6 +34,7 @@ mod scratch;
 mod services;
 mod site;
 mod slots;
+mod state_lock;
 mod tools;
 mod up;
 mod values;
@@ -37,6 +43,8 @@ mod watch;
 
 pub use block::Findings;
 pub use certificates::CertificateEntry;
+pub use doctor::{Diagnosis, Health};
+pub use drift::{Allowance, Drift, Drifted};
 pub use failure::{Cause, Failure};
 pub use hangar_roster::history::History;
 pub use plugins::{COMPILE_COMMAND, Fetched, stored};
@@ -44,4 +52,5 @@ pub use pool_commands::Identity;
 pub use pool_records::KeyChange;
 pub use pool_status::{MemberStatus, NodeStatus, PoolStatus};
 pub use site::{Refused, Site};
+pub use state_lock::Unlocked;
 pub use up::{Approve, Outcome, Session};

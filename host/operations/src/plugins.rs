@@ -16,7 +16,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Cause, Failure};
 use crate::site::Site;
-use crate::slots::Slots;
 
 /// Name of the hidden command that compiles a plugin in a process of its own.
 pub const COMPILE_COMMAND: &str = "compile-plugin";
@@ -194,14 +193,12 @@ impl Site {
 
     /// What plugins are lent.
     fn services(&self) -> Services {
-        let slots =
-            Slots { credentials: self.workspace.credentials.clone(), environment: Arc::clone(&self.environment) };
         let sealed = SealedFile::new(
             self.paths.state().join("sealed").join("secrets.age"),
             self.paths.config.join("sealed-file.key"),
         );
         Services {
-            credentials: Arc::new(slots),
+            credentials: Arc::new(self.slots()),
             sealed_file: Some(Arc::new(sealed)),
             redactor: self.redactor.clone(),
             ..Services::default()

@@ -24,7 +24,7 @@ use crate::hands::ClusterHands;
 use crate::infrastructure;
 use crate::organisation;
 use crate::site::Site;
-use crate::up::{Session, kube, work};
+use crate::up::{Session, work};
 use crate::values::base_values;
 use crate::vault::Vault;
 
@@ -226,31 +226,12 @@ impl Session {
         access: &Access,
     ) -> Result<crate::services::Services, Failure> {
         let workspace = &self.site.workspace;
-        let helm = self.site.helm().await?;
-        let namespace = workspace.instance.namespace.to_string();
-        let (kubeconfig, token) = hangar_kube::kubeconfig::split(access, "hangar", &namespace);
-        let access = hangar_helm::ClusterAccess { kubeconfig, token };
-        let failed = |err: hangar_helm::HelmError| {
-            let hint = err.hint();
-            Failure::of(Cause::Refused, "cannot use the services' chart", err).hint_maybe(hint)
-        };
         let release = hangar_helm::ReleaseName::new(workspace.instance.release.as_str())
             .map_err(|err| Failure::of(Cause::Refused, "the release cannot have this name", err))?;
-        let chart = self.site.chart().await?;
-        let kube_version = cluster.version().await.map_err(kube)?;
-        let marks = hangar_helm::Marks { lineage: engine.journal().lineage().to_owned(), actor: "hangar".into() };
-        Ok(crate::services::Services {
-            releases: hangar_helm::Releases::new(helm, cluster.client().clone(), access),
-            cluster: cluster.clone(),
-            release,
-            namespace,
-            chart: hangar_helm::Chart::open(chart).map_err(failed)?,
-            layers: base_values(workspace, stands)?,
-            marks,
-            kube_version,
-            cache: self.site.paths.cache.join("rendered"),
-            adopt: self.adopt,
-        })
+        let (namespace, chart) = (workspace.instance.namespace.as_str(), self.site.chart().await?);
+        let layers = base_values(workspace, stands)?;
+        let services = self.release(engine, cluster, access, release, namespace, chart, layers).await?;
+        Ok(crate::services::Services { adopt: self.adopt, ..services })
     }
 
     /// Goes round until the goal is reached.

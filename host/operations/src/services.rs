@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hangar_engine::{StepContext, StepError};
+use hangar_engine::{Engine, StepContext, StepError};
 use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Values};
-use hangar_kube::Cluster;
 use hangar_kube::rollout::{self, Level, Target};
+use hangar_kube::{Access, Cluster};
 use hangar_plan::hint::Hint as _;
 use hangar_plan::plan;
 use hangar_plan::strategy::observation::Observation;
 use serde_json::Value;
 
+use crate::failure::{Cause, Failure};
 use crate::hands::outside;
+use crate::up::{Session, kube};
 
 /// For Helm itself; readiness has its own.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -93,10 +95,9 @@ impl Services {
     }
 
     /// Takes the release away; one that is not there is away. Volumes stay until their namespace goes.
-    pub(crate) async fn uninstall(&self, folder: &Path) -> Result<(), crate::failure::Failure> {
-        hangar_durable::private_dir(folder).map_err(|err| {
-            crate::failure::Failure::of(crate::failure::Cause::Outside, "cannot make a folder for helm", err)
-        })?;
+    pub(crate) async fn uninstall(&self, folder: &Path) -> Result<(), Failure> {
+        hangar_durable::private_dir(folder)
+            .map_err(|err| Failure::of(Cause::Outside, "cannot make a folder for helm", err))?;
         let gone = self.releases.uninstall(&self.namespace, &self.release, folder, DEADLINE).await;
         gone.map(drop).map_err(|err| failed(err).into())
     }
@@ -119,6 +120,43 @@ impl Services {
     fn values(&self, overlay: &str) -> Result<Values, StepError> {
         let overlay: Value = serde_json::from_str(overlay).map_err(StepError::refused)?;
         Values::layered(self.layers.iter().cloned().chain([overlay])).map_err(failed)
+    }
+}
+
+impl Session {
+    /// A release on this cluster, as layers of values want it.
+    #[expect(clippy::too_many_arguments, reason = "a release is as many things")]
+    pub(crate) async fn release(
+        &self,
+        engine: &Engine,
+        cluster: &Cluster,
+        access: &Access,
+        release: ReleaseName,
+        namespace: &str,
+        chart: PathBuf,
+        layers: Vec<Value>,
+    ) -> Result<Services, Failure> {
+        let helm = self.site.helm().await?;
+        let (kubeconfig, token) = hangar_kube::kubeconfig::split(access, "hangar", namespace);
+        let access = hangar_helm::ClusterAccess { kubeconfig, token };
+        let chart = Chart::open(chart).map_err(|err| {
+            let hint = err.hint();
+            Failure::of(Cause::Refused, format!("cannot use the chart of release `{release}`"), err).hint_maybe(hint)
+        })?;
+        let kube_version = cluster.version().await.map_err(kube)?;
+        let marks = Marks { lineage: engine.journal().lineage().to_owned(), actor: "hangar".into() };
+        Ok(Services {
+            releases: Releases::new(helm, cluster.client().clone(), access),
+            cluster: cluster.clone(),
+            release,
+            namespace: namespace.to_owned(),
+            chart,
+            layers,
+            marks,
+            kube_version,
+            cache: self.site.paths.cache.join("rendered"),
+            adopt: false,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hangar_engine::{Engine, Progress, Steps, Work};
 use hangar_kube::Cluster;
@@ -17,17 +18,21 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::adapters::PluginStore;
+use crate::add_ons;
 use crate::cluster;
 use crate::failure::{Cause, Failure};
-use crate::infrastructure::{self, Provider};
+use crate::infrastructure::{self, Module, Provider};
 use crate::instance_steps::{MakeKeys, MakeNamespace};
 use crate::organisation;
 use crate::pooling::{Membership, Pooling};
 use crate::scratch::Scratch;
 use crate::site::Site;
-use crate::slots::Slots;
+use crate::state_lock;
 use crate::vault::Vault;
 use crate::watch::Watch;
+
+/// A namespace waits for the cloud to remove its load balancers.
+const NAMESPACE_END: Duration = Duration::from_secs(5 * 60);
 
 /// Shown the plan, says whether to go on.
 pub type Approve = Box<dyn Fn(&Plan) -> Result<bool, Failure> + Send + Sync>;
@@ -46,6 +51,8 @@ pub struct Session {
     pub approve: Approve,
     /// Whether what others made of the services may be taken over.
     pub adopt: bool,
+    /// Addresses of resources that hold data or are known to partners, and that may be replaced or removed all the same.
+    pub allow_replace: Vec<String>,
 }
 
 /// What a run came to.
@@ -65,9 +72,18 @@ pub(crate) struct Prepared {
     pub(crate) provider: Provider,
     driver: Arc<Driver>,
     stack_plan: StackPlan,
-    precious: Vec<String>,
+    module: Module,
     /// Holds the saved plan, which is applied from there.
     _scratch: Scratch,
+}
+
+/// A stack that can be looked at, held against other runs of this workspace.
+pub(crate) struct OpenStack {
+    pub(crate) engine: Engine,
+    pub(crate) provider: Provider,
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) module: Module,
+    pub(crate) scratch: Scratch,
 }
 
 impl Session {
@@ -93,10 +109,10 @@ impl Session {
         let prepared = self.prepare("up", Planning::Apply, &runtime).await?;
         let vault = self.vault(&runtime).await?;
         let plan = self.plan_of(&prepared, &vault, &runtime).await?;
+        self.refuse_precious(&prepared)?;
         if !plan.is_empty() && !(self.approve)(&plan)? {
             return Ok(Outcome::Declined);
         }
-        self.refuse_precious(&prepared)?;
         let mut changed = self.lay_down(&prepared, &plan, &vault, &runtime).await?;
         changed |= self.take_over(&prepared, &plan, &vault).await?;
         self.operate(&prepared.engine, &vault, &runtime).await?;
@@ -121,14 +137,17 @@ impl Session {
             .hint_is("leave the pool first: `hangar pool leave`"));
         }
         let mut plan = Plan::new(self.site.workspace.instance.name.to_string());
-        plan.parts.push(infrastructure::part(&prepared.stack_plan, &prepared.provider.name));
+        plan.parts.push(infrastructure::part(&prepared.stack_plan, &prepared.provider.name, &prepared.module));
         if !plan.is_empty() && !(self.approve)(&plan)? {
             return Ok(Outcome::Declined);
         }
         let stands = infrastructure::stands(prepared.engine.journal()).await?;
-        if let Some(stands) = &stands {
-            self.uninstall(&prepared, stands).await?;
-        }
+        let kept = match &stands {
+            Some(stands) => self.uninstall(&prepared, stands).await?,
+            None => Vec::new(),
+        };
+        // From here on the cluster may be gone: a run that goes on after a kill must not ask it.
+        infrastructure::forget(prepared.engine.journal()).await?;
         let operation = prepared.engine.begin(work("down", &plan)).await?;
         let approved = Approved::Plan(Box::new(prepared.stack_plan.clone()));
         let steps = Steps::new().with(
@@ -139,22 +158,45 @@ impl Session {
         operation.run(steps).await?;
         operation.finish().await?;
         infrastructure::settle(&prepared.engine, &prepared.driver).await?;
-        infrastructure::forget(prepared.engine.journal()).await?;
+        state_lock::keep_lineage(&prepared.engine, None).await?;
+        self.prove_gone(&prepared, &kept).await?;
         Ok(if stands.is_none() && plan.is_empty() { Outcome::Unchanged } else { Outcome::Done })
     }
 
-    async fn prepare(&self, command: &str, planning: Planning, runtime: &Runtime) -> Result<Prepared, Failure> {
+    /// Looks once more: the state knows nothing, and no disk was kept. What the cluster had made in the cloud (load
+    /// balancers, disks) was seen to go before the cluster went.
+    async fn prove_gone(&self, prepared: &Prepared, kept: &[String]) -> Result<(), Failure> {
+        let scratch = self.site.scratch("proof")?;
+        let left = prepared.driver.resources(scratch.path()).await.map_err(infrastructure::tool)?;
+        let left: Vec<String> = left.into_iter().chain(kept.iter().map(|volume| format!("volume {volume}"))).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::person(format!("not all is gone: {}", left.join(", ")))
+            .hint_is("volumes with the policy `Retain` stay on purpose: remove their disks by hand; for the rest run `hangar down` again"))
+    }
+
+    /// Takes the workspace's lock and makes terraform ready, once no tool of an earlier run lives.
+    pub(crate) async fn open_stack(&self, command: &str, runtime: &Runtime) -> Result<OpenStack, Failure> {
         let engine = self.site.engine(command, Arc::clone(&self.progress))?;
         infrastructure::outlive(&engine, &*self.waiting).await?;
         // A tool that lived until now may have kept the last sweep from what it wrote.
         self.site.sweep_scratch()?;
         let provider = self.site.provider(runtime).await?;
-        let (driver, precious) = self.site.driver(&provider).await?;
-        let scratch = self.site.scratch("plan")?;
+        let (driver, module) = self.site.driver(&provider).await?;
+        let scratch = self.site.scratch(command)?;
+        Ok(OpenStack { engine, provider, driver, module, scratch })
+    }
+
+    async fn prepare(&self, command: &str, planning: Planning, runtime: &Runtime) -> Result<Prepared, Failure> {
+        let OpenStack { engine, provider, driver, module, scratch } = self.open_stack(command, runtime).await?;
         (self.waiting)("terraform plans");
         let watch = Watch { cancel: &self.site.cancel, waiting: &*self.waiting };
         match infrastructure::plan(&engine, &driver, planning, scratch.path(), &watch).await {
-            Ok(stack_plan) => Ok(Prepared { engine, provider, driver, stack_plan, precious, _scratch: scratch }),
+            Ok(stack_plan) => {
+                state_lock::check_lineage(&engine, &stack_plan).await?;
+                Ok(Prepared { engine, provider, driver, stack_plan, module, _scratch: scratch })
+            }
             Err(err) => Err(infrastructure::explained(err, &provider).await),
         }
     }
@@ -163,7 +205,7 @@ impl Session {
     async fn plan_of(&self, prepared: &Prepared, vault: &Arc<Vault>, runtime: &Runtime) -> Result<Plan, Failure> {
         let workspace = &self.site.workspace;
         let mut plan = Plan::new(workspace.instance.name.to_string());
-        plan.parts.push(infrastructure::part(&prepared.stack_plan, &prepared.provider.name));
+        plan.parts.push(infrastructure::part(&prepared.stack_plan, &prepared.provider.name, &prepared.module));
         let mut made = Vec::new();
         if organisation::read_key(vault).await?.is_none() {
             made.push("organisation key (Ed25519), sealed".to_owned());
@@ -178,7 +220,14 @@ impl Session {
         match stands.filter(|_| !prepared.stack_plan.has_changes()) {
             None => {
                 let step = infrastructure::APPLY.to_owned();
-                plan.parts.push(Part::KnownAfter(KnownAfter { what: "address of the Kubernetes API".into(), step }));
+                let later = |what: String| Part::KnownAfter(KnownAfter { what, step: step.clone() });
+                plan.parts.push(later("address of the Kubernetes API".into()));
+                let instance = &workspace.instance;
+                // Partners are told these names; what they lead to is known later.
+                let nodes = (0..instance.n_nodes).map(|node| format!("`{node}.{}`", instance.db_suffix));
+                let names: Vec<String> = nodes.chain([format!("`{}`", instance.hostname)]).collect();
+                plan.parts.push(later(format!("addresses of {}", names.join(", "))));
+                plan.parts.push(later("add-ons of the cluster".into()));
                 plan.parts.push(Part::Namespace(plan::Namespace { name: namespace }));
             }
             Some(stands) => {
@@ -186,6 +235,8 @@ impl Session {
                 if !hangar_kube::namespace::is_ready(&cluster, &namespace).await.map_err(kube)? {
                     plan.parts.push(Part::Namespace(plan::Namespace { name: namespace }));
                 }
+                let add_ons = self.add_ons(&prepared.engine, &prepared.provider, &stands).await?;
+                plan.parts.extend(add_ons::parts(&add_ons).await?);
                 plan.parts.extend(self.pool_parts(&prepared.engine, vault, runtime).await?);
                 plan.parts.extend(self.adoption_part(prepared, vault, &stands).await?);
             }
@@ -195,13 +246,21 @@ impl Session {
 
     /// What would replace an address that partners were told, or what holds data, is not done in passing.
     fn refuse_precious(&self, prepared: &Prepared) -> Result<(), Failure> {
-        let removals = prepared.stack_plan.removals_of(&prepared.precious);
-        let Some(first) = removals.first() else { return Ok(()) };
-        Err(Failure::person(format!(
-            "the plan would {} `{}`, which holds data or is known to partners",
-            first.action, first.address
-        ))
-        .hint_is("change the workspace so that it stays, or take the instance down"))
+        let removals = prepared.stack_plan.removals_of(&prepared.module.precious);
+        for allowed in &self.allow_replace {
+            if !removals.iter().any(|removal| removal.address == *allowed) {
+                (self.waiting)(&format!("--allow-replace `{allowed}` is not needed: the plan leaves it"));
+            }
+        }
+        let refused: Vec<_> =
+            removals.iter().filter(|removal| !self.allow_replace.contains(&removal.address)).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let what: Vec<_> = refused.iter().map(|change| format!("{} `{}`", change.action, change.address)).collect();
+        let flags: Vec<_> = refused.iter().map(|change| format!("--allow-replace '{}'", change.address)).collect();
+        Err(Failure::person(format!("the plan would {}, which hold data or are known to partners", what.join(", ")))
+            .hint_is(format!("change the workspace so that they stay, or say that it is meant: `{}`", flags.join(" "))))
     }
 
     /// Terraform, keys, namespace.
@@ -219,9 +278,14 @@ impl Session {
             let step = ApplyStep::new(Arc::clone(&prepared.driver), approved);
             changed += operation.run(Steps::new().with(key(infrastructure::APPLY)?, [], step)).await?.n_changed();
         }
+        let scratch = self.site.scratch("state")?;
+        let state = prepared.driver.mark(scratch.path()).await.map_err(infrastructure::tool)?;
+        state_lock::keep_lineage(&prepared.engine, state.as_ref().map(|state| state.lineage.as_str())).await?;
         let outputs = self.outputs(prepared).await?;
         let stands = infrastructure::interpret(prepared.engine.journal(), &prepared.provider, &outputs).await?;
         let cluster = self.cluster(&prepared.provider, &stands).await?;
+        let add_ons = self.add_ons(&prepared.engine, &prepared.provider, &stands).await?;
+        changed += operation.run(add_ons::steps(add_ons)?).await?.n_changed();
         let workspace = &self.site.workspace;
         let pool = match self.pooling(runtime, &stands).await? {
             Some(pooling) => Some((pooling.pool_name(), pooling.certificates().await?)),
@@ -254,18 +318,20 @@ impl Session {
         self.drive(engine, vault, runtime, membership, crate::goal::Goal::Operate).await
     }
 
-    async fn uninstall(&self, prepared: &Prepared, stands: &Infrastructure) -> Result<(), Failure> {
+    /// Returns the volumes that stay by their own policy.
+    async fn uninstall(&self, prepared: &Prepared, stands: &Infrastructure) -> Result<Vec<String>, Failure> {
         let (access, cluster) = self.connection(&prepared.provider, stands).await?;
         (self.waiting)("the release of the services is uninstalled");
         let services = self.services(&prepared.engine, stands, &cluster, &access).await?;
         services.uninstall(&self.site.paths.state().join("uninstall")).await?;
-        hangar_kube::namespace::delete(
-            &cluster,
-            self.site.workspace.instance.namespace.as_str(),
-            std::time::Duration::from_secs(120),
-        )
-        .await
-        .map_err(kube)
+        let namespace = self.site.workspace.instance.namespace.as_str();
+        // Load balancers go with their Services, which a namespace outlives; disks go after it.
+        hangar_kube::namespace::delete(&cluster, namespace, NAMESPACE_END).await.map_err(kube)?;
+        (self.waiting)("the disks of the database are removed");
+        let kept = add_ons::outlive_volumes(&cluster, namespace).await?;
+        let add_ons = self.add_ons(&prepared.engine, &prepared.provider, stands).await?;
+        self.remove_add_ons(add_ons).await?;
+        Ok(kept)
     }
 
     pub(crate) async fn access(
@@ -274,10 +340,7 @@ impl Session {
         stands: &Infrastructure,
     ) -> Result<hangar_kube::Access, Failure> {
         let recipe = provider.provider.cluster_token(&provider.config, stands).await.map_err(infrastructure::failed)?;
-        let slots = Slots {
-            credentials: self.site.workspace.credentials.clone(),
-            environment: Arc::clone(&self.site.environment),
-        };
+        let slots = self.site.slots();
         let access = cluster::access(&stands.api, self.site.workspace.cluster.as_ref(), &recipe, &slots).await?;
         let secret = match &access.credential {
             hangar_kube::Credential::Token(token) => token,

@@ -48,12 +48,42 @@ pub struct Infrastructure {
     pub stack: String,
     /// Plugin that rendered it.
     pub provider: String,
-    /// Changes, by address.
+    /// Changes, by what they mean and then by address.
     pub changes: Vec<ResourceChange>,
+    /// What it is likely to cost, in words; none where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<String>,
+}
+
+/// What a change means to an operator, the gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Data, or an address that partners were told, goes away.
+    AtRisk,
+    /// An address or a name that partners must be told.
+    Told,
+    /// A node, or what nodes stand in, is replaced or removed.
+    Nodes,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+impl Effect {
+    /// As a heading.
+    fn title(self) -> &'static str {
+        match self {
+            Self::AtRisk => "data or known addresses at risk",
+            Self::Told => "addresses and names that partners must be told",
+            Self::Nodes => "nodes replaced or removed",
+            Self::Other => "everything else",
+        }
+    }
 }
 
 /// What happens to one resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ResourceChange {
     /// Resource address.
@@ -62,6 +92,12 @@ pub struct ResourceChange {
     pub action: String,
     /// Why, where terraform says.
     pub reason: Option<String>,
+    /// What it means to an operator.
+    #[serde(default)]
+    pub effect: Effect,
+    /// Whether it is done only if asked for by its address.
+    #[serde(default)]
+    pub guarded: bool,
 }
 
 /// Keys and certificates that will be made.
@@ -164,11 +200,19 @@ impl fmt::Display for Part {
         match self {
             Self::Infrastructure(part) => {
                 writeln!(f, "  infrastructure by `{}`: {} resources change", part.provider, part.changes.len())?;
+                let mut effect = None;
+                // A heading over everything says nothing.
+                let has_groups = part.changes.iter().any(|change| change.effect != Effect::Other);
                 for change in &part.changes {
+                    if has_groups && effect != Some(change.effect) {
+                        writeln!(f, "   {}:", change.effect.title())?;
+                        effect = Some(change.effect);
+                    }
                     let reason = change.reason.as_deref().map(|reason| format!("  ({reason})")).unwrap_or_default();
-                    writeln!(f, "    {} {}{reason}", sign(&change.action), change.address)?;
+                    let guarded = if change.guarded { "  needs --allow-replace" } else { "" };
+                    writeln!(f, "    {} {}{reason}{guarded}", sign(&change.action), change.address)?;
                 }
-                Ok(())
+                part.cost.iter().try_for_each(|cost| writeln!(f, "   cost: {cost}"))
             }
             Self::Keys(part) => {
                 writeln!(f, "  into secret store `{}`:", part.store)?;
@@ -222,7 +266,10 @@ mod tests {
                 address: "terraform_data.node[0]".into(),
                 action: "create".into(),
                 reason: None,
+                effect: Effect::Other,
+                guarded: false,
             }],
+            cost: None,
         }));
         plan.parts.push(Part::Namespace(Namespace { name: "dss".into() }));
         plan.parts
@@ -236,6 +283,33 @@ mod tests {
             plan().to_string(),
             "Plan for instance `uss1`:\n\n  infrastructure by `local`: 1 resources change\n    + create \
              terraform_data.node[0]\n\n  + namespace `dss`\n\n  API endpoint: known after infrastructure/apply\n"
+        );
+    }
+
+    #[test]
+    fn changes_stand_under_what_they_mean() {
+        let change = |address: &str, action: &str, effect, guarded| ResourceChange {
+            address: address.into(),
+            action: action.into(),
+            reason: None,
+            effect,
+            guarded,
+        };
+        let part = Part::Infrastructure(Infrastructure {
+            stack: "infrastructure".into(),
+            provider: "aws".into(),
+            changes: vec![
+                change("aws_eip.node[0]", "replace", Effect::AtRisk, true),
+                change("aws_eip.node[1]", "create", Effect::Told, false),
+                change("aws_vpc.this", "update", Effect::Other, false),
+            ],
+            cost: Some("about 312.00 USD a month".into()),
+        });
+        assert_eq!(
+            part.to_string(),
+            "  infrastructure by `aws`: 3 resources change\n   data or known addresses at risk:\n    -/+ replace \
+             aws_eip.node[0]  needs --allow-replace\n   addresses and names that partners must be told:\n    + create \
+             aws_eip.node[1]\n   everything else:\n    ~ update aws_vpc.this\n   cost: about 312.00 USD a month\n"
         );
     }
 

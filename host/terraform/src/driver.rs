@@ -1,9 +1,11 @@
 //! One tool at work on one stack.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use hangar_exec::{Command, Exit, OnHostDeath};
+use hangar_engine::ChildEntry;
+use hangar_exec::{Command, Exit, Found, OnHostDeath, Output, Spool};
 use serde_json::{Map, Value};
 
 use crate::applied::Applied;
@@ -12,6 +14,7 @@ use crate::environment::Environment;
 use crate::error::TerraformError;
 use crate::forgotten::{Forgotten, forgotten};
 use crate::init::{self, Initialised};
+use crate::lock::StateLock;
 use crate::observer::Observer;
 use crate::plan::{Change, StackPlan, Summary, digest};
 use crate::recover;
@@ -20,8 +23,8 @@ use crate::stack::{LOCK_FILE, Stack};
 use crate::state;
 use crate::stream::{Diagnostic, Outputs};
 
-/// Reading outputs starts no provider.
-const OUTPUT_DEADLINE: Duration = Duration::from_secs(120);
+/// Reading or writing a state starts no provider.
+const ASK_DEADLINE: Duration = Duration::from_secs(120);
 
 /// What both tools call a plan whose state has moved on.
 const STALE: &str = "Saved plan is stale";
@@ -139,7 +142,7 @@ impl Driver {
         observer: &dyn Observer,
     ) -> Result<StackPlan, TerraformError> {
         hangar_durable::private_dir(folder)?;
-        let state = state::mark(self.stack.state_file())?;
+        let state = self.mark(folder).await?;
         let file = folder.join(PLAN_FILE);
         let mut args = vec!["-out".into(), file.clone().into_os_string()];
         args.extend((planning == Planning::Destroy).then(|| "-destroy".into()));
@@ -193,7 +196,7 @@ impl Driver {
         if !ran.exit.is_success() {
             return Err(self.not_applied(ran, plan, &run));
         }
-        let applied = self.applied(ran.told)?;
+        let applied = self.applied(ran.told, folder).await?;
         self.tidy(plan)?;
         Ok(applied)
     }
@@ -211,9 +214,7 @@ impl Driver {
     /// [`TerraformError::Silent`] if the tool does not give them.
     pub async fn outputs(&self, folder: &Path) -> Result<Outputs, TerraformError> {
         let binary = self.terraform.binary();
-        let command = self.command(folder)?.args(["output", "-json", "-no-color"]);
-        let failed = |err| TerraformError::Spawn { binary: binary.to_owned(), err };
-        let output = command.output(folder, OUTPUT_DEADLINE).await.map_err(failed)?;
+        let output = self.ask(["output", "-json", "-no-color"], folder).await?;
         let members: Option<Map<String, Value>> =
             serde_json::from_slice(&output.stdout).ok().filter(|_| output.exit.is_success());
         match members {
@@ -226,16 +227,50 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`TerraformError::Read`] with what the tool said.
+    /// [`TerraformError::Tool`] with what the tool said.
     pub async fn unlock(&self, id: &str, folder: &Path) -> Result<(), TerraformError> {
-        let command = self.command(folder)?.args(["force-unlock", "-force"]).arg(id);
-        let failed = |err| TerraformError::Spawn { binary: self.terraform.binary().to_owned(), err };
-        let output = command.output(folder, OUTPUT_DEADLINE).await.map_err(failed)?;
+        let output = self.ask(["force-unlock", "-force", id], folder).await?;
         if output.exit.is_success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(TerraformError::read(self.stack.state_file(), std::io::Error::other(said)))
+        Err(TerraformError::Tool { what: "break the lock", said: state::said(&output.stderr) })
+    }
+
+    /// Who holds the state lock now; none if nobody does. Reads the state and asks no provider for anything that stands.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan), but for the lock.
+    pub async fn lock(&self, folder: &Path, observer: &dyn Observer) -> Result<Option<StateLock>, TerraformError> {
+        match self.plan_with(vec!["-refresh=false".into()], folder, observer).await {
+            Ok(_) => Ok(None),
+            Err(TerraformError::Locked { lock, .. }) => Ok(Some(*lock)),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// Breaks a lock that was surely taken by a tool of ours that was killed, by the record of those that were started; says
+    /// whether it did. Any other is left alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`unlock`](Self::unlock).
+    pub async fn unlock_if_ours(
+        &self,
+        lock: &StateLock,
+        children: &[ChildEntry],
+        folder: &Path,
+    ) -> Result<bool, TerraformError> {
+        let was_killed = |child: &ChildEntry| {
+            let found = hangar_exec::find(&Spool::new(&child.spool));
+            matches!(found, Ok(Found::Ended(exit)) if !matches!(exit, Exit::Code(_)))
+        };
+        let is_ours =
+            children.iter().any(|child| lock.is_of_dead(&child.process, child.started_ms) && was_killed(child));
+        if is_ours {
+            self.unlock(&lock.id, folder).await?;
+        }
+        Ok(is_ours)
     }
 
     /// Waits for an apply that an earlier life has started in `folder`, and tells what became of it; none if it had not
@@ -250,20 +285,31 @@ impl Driver {
     }
 
     /// What an earlier apply came to, if it surely did all of its plan.
-    pub(crate) fn whole(&self, earlier: Earlier) -> Result<Option<Applied>, TerraformError> {
+    pub(crate) async fn whole(&self, earlier: Earlier, folder: &Path) -> Result<Option<Applied>, TerraformError> {
         // The tool sums up only after the state is saved, so the summary stands for an exit status that nobody saw.
         let has_summed_up = earlier.told.applied_summary.is_some() && !earlier.told.has_errors();
         let is_whole = earlier.exit.is_success() || (earlier.exit == Exit::Unknown && has_summed_up);
-        if is_whole && has_summed_up { self.applied(earlier.told).map(Some) } else { Ok(None) }
+        if is_whole && has_summed_up { self.applied(earlier.told, folder).await.map(Some) } else { Ok(None) }
     }
 
-    pub(crate) async fn forgotten(&self, earlier: &Earlier) -> Result<Vec<Forgotten>, TerraformError> {
-        forgotten(&self.stack, &earlier.told)
+    pub(crate) async fn forgotten(&self, earlier: &Earlier, folder: &Path) -> Result<Vec<Forgotten>, TerraformError> {
+        Ok(forgotten(self.state(folder).await?.as_ref(), &earlier.told))
     }
 
     /// Prepares a short run that says nothing worth following.
     pub(crate) fn command(&self, folder: &Path) -> Result<Command, TerraformError> {
         Ok(self.environment.command(self.terraform.binary(), folder)?.dir(self.stack.dir()))
+    }
+
+    /// Asks something small, whose answer is not kept: it may hold secrets.
+    pub(crate) async fn ask<A: Into<OsString>>(
+        &self,
+        args: impl IntoIterator<Item = A>,
+        folder: &Path,
+    ) -> Result<Output, TerraformError> {
+        hangar_durable::private_dir(folder)?;
+        let failed = |err| TerraformError::Spawn { binary: self.terraform.binary().to_owned(), err };
+        self.command(folder)?.args(args).output(folder, ASK_DEADLINE).await.map_err(failed)
     }
 
     fn command_of(&self, verb: Verb, folder: &Path) -> Result<Command, TerraformError> {
@@ -276,7 +322,7 @@ impl Driver {
 
     async fn plan_with(
         &self,
-        args: Vec<std::ffi::OsString>,
+        args: Vec<OsString>,
         folder: &Path,
         observer: &dyn Observer,
     ) -> Result<(Exit, Told), TerraformError> {
@@ -314,8 +360,8 @@ impl Driver {
         TerraformError::Apply { stack, diagnostics, exit: ran.exit, n_done, n_planned }
     }
 
-    fn applied(&self, told: Told) -> Result<Applied, TerraformError> {
-        let state = state::mark(self.stack.state_file())?;
+    async fn applied(&self, told: Told, folder: &Path) -> Result<Applied, TerraformError> {
+        let state = self.mark(folder).await?;
         let summary: Summary = told.applied_summary.unwrap_or_default();
         Ok(Applied { outputs: told.outputs.unwrap_or_default(), summary, state })
     }

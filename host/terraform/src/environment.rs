@@ -6,7 +6,7 @@ use hangar_exec::Command;
 use secrecy::SecretString;
 
 use crate::error::TerraformError;
-use crate::stack::quoted;
+use crate::hcl::quoted;
 
 /// Enough for what a provider may call; the operator's own is not passed on.
 const PATH: &str = "/usr/bin:/bin";
@@ -17,6 +17,7 @@ pub struct Environment {
     credentials: Vec<(String, SecretString)>,
     variables: Vec<(String, String)>,
     mirror: Option<PathBuf>,
+    plugin_cache: Option<PathBuf>,
 }
 
 impl Environment {
@@ -47,6 +48,13 @@ impl Environment {
         self
     }
 
+    /// Keeps downloaded providers in this folder, for other stacks too.
+    #[must_use]
+    pub fn with_plugin_cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.plugin_cache = Some(folder.into());
+        self
+    }
+
     pub(crate) fn mirror(&self) -> Option<&Path> {
         self.mirror.as_deref()
     }
@@ -55,6 +63,10 @@ impl Environment {
     pub(crate) fn command(&self, binary: &Path, folder: &Path) -> Result<Command, TerraformError> {
         let (home, config) = (folder.join("home"), folder.join("cli.tfrc"));
         hangar_durable::private_dir(&home)?;
+        if let Some(cache) = &self.plugin_cache {
+            // The tools refuse one that is not there.
+            hangar_durable::private_dir(cache)?;
+        }
         hangar_durable::write_private(&config, self.config().as_bytes())?;
         let mut command = Command::new(binary)
             .env("HOME", home)
@@ -78,7 +90,12 @@ impl Environment {
             let folder = quoted(&folder.to_string_lossy());
             format!("provider_installation {{\n  filesystem_mirror {{\n    path = {folder}\n  }}\n}}\n")
         });
-        format!("disable_checkpoint = true\n{}", mirror.unwrap_or_default())
+        let cache = self.plugin_cache.as_ref().map(|folder| {
+            let folder = quoted(&folder.to_string_lossy());
+            // The lock file has the hashes of this platform at least; without the second line the cache is not used.
+            format!("plugin_cache_dir = {folder}\nplugin_cache_may_break_dependency_lock_file = true\n")
+        });
+        format!("disable_checkpoint = true\n{}{}", cache.unwrap_or_default(), mirror.unwrap_or_default())
     }
 }
 
@@ -95,6 +112,15 @@ mod tests {
             path = "/opt/mirror"
           }
         }
+        "#);
+    }
+
+    #[test]
+    fn downloaded_providers_are_kept_where_the_operator_says() {
+        insta::assert_snapshot!(Environment::new().with_plugin_cache("/var/cache/tf").config(), @r#"
+        disable_checkpoint = true
+        plugin_cache_dir = "/var/cache/tf"
+        plugin_cache_may_break_dependency_lock_file = true
         "#);
     }
 

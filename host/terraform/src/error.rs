@@ -9,6 +9,7 @@ use hangar_exec::{ExecError, Exit};
 use hangar_plan::hint::Hint;
 use semver::Version;
 
+use crate::cure;
 use crate::forgotten::Forgotten;
 use crate::lock::StateLock;
 use crate::plan::Change;
@@ -121,6 +122,14 @@ pub enum TerraformError {
         /// What was expected.
         what: &'static str,
     },
+    /// The tool could not do something small, and said why in text.
+    #[error("terraform cannot {what}: {said}")]
+    Tool {
+        /// What it was asked.
+        what: &'static str,
+        /// What it said first.
+        said: String,
+    },
     /// A state was left behind that is not this stack's.
     #[error("`{}` is the state of another stack than `{stack}`", path.display())]
     ForeignState {
@@ -184,7 +193,7 @@ impl TerraformError {
             Self::Spawn { .. } | Self::Apply { .. } | Self::Locked { .. } | Self::Stale { .. } | Self::Read { .. } => {
                 FailureKind::Outside
             }
-            Self::Write(_) | Self::Journal(_) | Self::Silent { .. } => FailureKind::Outside,
+            Self::Write(_) | Self::Journal(_) | Self::Silent { .. } | Self::Tool { .. } => FailureKind::Outside,
             Self::Beyond { .. } | Self::ForeignState { .. } | Self::Lost { .. } | Self::PlanFile { .. } => {
                 FailureKind::Person
             }
@@ -208,10 +217,15 @@ impl Hint for TerraformError {
             Self::Locked { stack, lock } => {
                 Some(format!("wait for {lock}; if that run is dead, `hangar unlock {stack}`"))
             }
-            Self::Apply { .. } => Some(
+            Self::Init { diagnostics, .. } | Self::Plan { diagnostics, .. } => {
+                Some(cure::of(diagnostics).unwrap_or_else(|| {
+                    "mend what the message says and run the same command again: nothing was changed".to_owned()
+                }))
+            }
+            Self::Apply { diagnostics, .. } => Some(cure::of(diagnostics).unwrap_or_else(|| {
                 "look at the first message, mend its cause and run the same command again: what is done stays done"
-                    .to_owned(),
-            ),
+                    .to_owned()
+            })),
             Self::Stale { .. } | Self::PlanFile { .. } => {
                 Some("run the same command again to see a new plan".to_owned())
             }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TerraformError;
+use crate::hcl::quoted;
 use crate::run::Told;
-use crate::stack::{IMPORT_FILE, Stack, quoted};
+use crate::stack::{IMPORT_FILE, Stack};
 use crate::state::State;
 use crate::stream::Action;
 
@@ -20,14 +21,14 @@ pub struct Forgotten {
 }
 
 /// Compares what a run said it had made with what the state knows.
-pub(crate) fn forgotten(stack: &Stack, told: &Told) -> Result<Vec<Forgotten>, TerraformError> {
-    let known = State::read(stack.state_file())?.map(|state| state.addresses()).unwrap_or_default();
+pub(crate) fn forgotten(state: Option<&State>, told: &Told) -> Vec<Forgotten> {
+    let known = state.map(State::addresses).unwrap_or_default();
     let made = told.completed.iter().filter(|resource| resource.action == Some(Action::Create));
     let lost = made.filter(|resource| !known.contains(&resource.address)).filter_map(|resource| {
         let id = resource.id.clone()?;
         Some(Forgotten { address: resource.address.clone(), id })
     });
-    Ok(lost.collect())
+    lost.collect()
 }
 
 /// Writes import blocks for lost resources, or takes those of an earlier recovery away.

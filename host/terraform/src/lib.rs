@@ -14,11 +14,14 @@
 #![warn(missing_docs)]
 
 mod applied;
+mod backend;
 mod binary;
+mod cure;
 mod driver;
 mod environment;
 mod error;
 mod forgotten;
+mod hcl;
 mod init;
 mod lock;
 mod observer;
@@ -34,6 +37,7 @@ mod stream;
 mod take_back;
 
 pub use applied::Applied;
+pub use backend::{Backend, Remote};
 pub use binary::{Flavour, Terraform};
 pub use driver::{Driver, Planning};
 pub use environment::Environment;

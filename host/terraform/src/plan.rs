@@ -107,12 +107,12 @@ impl StackPlan {
         self.changes.iter().filter(is_more).cloned().collect()
     }
 
-    /// Changes to these addresses that would remove what is there. A plugin names addresses whose resources hold data, or
+    /// Changes to these addresses that would remove what is there; an address without an index stands for all of them. A plugin names addresses whose resources hold data, or
     /// that partners were told.
     #[must_use]
     pub fn removals_of<'plan>(&'plan self, precious: &[String]) -> Vec<&'plan Change> {
         let is_removal = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace | Action::Forget);
-        self.changes.iter().filter(|change| precious.contains(&change.address)).filter(is_removal).collect()
+        self.changes.iter().filter(|change| is_among(precious, &change.address)).filter(is_removal).collect()
     }
 
     /// Whether the plan file is still the one that was shown.
@@ -123,6 +123,13 @@ impl StackPlan {
             Err(err) => Err(TerraformError::read(&self.file, err)),
         }
     }
+}
+
+fn is_among(addresses: &[String], address: &str) -> bool {
+    let is_it = |named: &String| {
+        address.strip_prefix(named.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+    };
+    addresses.iter().any(is_it)
 }
 
 fn is_covered(change: &Change, approved: &Change) -> bool {
@@ -198,5 +205,8 @@ mod tests {
         let removals = plan.removals_of(&["db".to_owned(), "ip".to_owned()]);
         assert_eq!(removals.len(), 1);
         assert_eq!(removals[0].address, "db");
+        let indexed = super::tests::plan(&[("db[0]", Action::Replace), ("dba", Action::Delete)]);
+        let removals = indexed.removals_of(&["db".to_owned()]);
+        assert_eq!(removals.iter().map(|change| change.address.as_str()).collect::<Vec<_>>(), ["db[0]"]);
     }
 }

@@ -123,7 +123,7 @@ impl Told {
 }
 
 /// A line of text without the frame and the label that the tools draw.
-fn plain(line: &str) -> String {
+pub(crate) fn plain(line: &str) -> String {
     line.trim_matches(|letter: char| letter.is_whitespace() || "╷│╵|".contains(letter))
         .trim_start_matches("Error: ")
         .to_owned()

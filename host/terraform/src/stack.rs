@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use hangar_durable::failpoint;
 use serde::{Deserialize, Serialize};
 
+use crate::backend::Backend;
 use crate::error::TerraformError;
 
 /// The backend, which is the host's and no plugin's.
@@ -70,19 +71,19 @@ impl From<StackName> for String {
 
 /// A root module in a folder, and where its state lies.
 ///
-/// The folder is a plain module: `terraform` run by hand in it finds the same backend, by a path relative to the folder,
-/// and does the same.
+/// The folder is a plain module: `terraform` run by hand in it finds the same backend, a local one by a path relative to the
+/// folder, and does the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
     name: StackName,
     dir: PathBuf,
-    state: PathBuf,
+    backend: Backend,
 }
 
 impl Stack {
-    /// Names a stack: the folder of its module, and the file of its state, both absolute.
-    pub fn new(name: StackName, dir: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
-        Self { name, dir: dir.into(), state: state.into() }
+    /// Names a stack: the folder of its module, and where its state lies; paths are absolute.
+    pub fn new(name: StackName, dir: impl Into<PathBuf>, backend: Backend) -> Self {
+        Self { name, dir: dir.into(), backend }
     }
 
     /// Its name.
@@ -97,10 +98,18 @@ impl Stack {
         &self.dir
     }
 
-    /// File of its state.
+    /// Where its state lies.
     #[must_use]
-    pub fn state_file(&self) -> &Path {
-        &self.state
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Where its state lies, for messages.
+    pub(crate) fn state_name(&self) -> PathBuf {
+        match &self.backend {
+            Backend::Local(file) => file.clone(),
+            Backend::Remote(remote) => PathBuf::from(format!("backend {}", remote.kind)),
+        }
     }
 
     /// Writes the files of the module, with the host's backend beside them, and removes those of an earlier call that are
@@ -115,8 +124,10 @@ impl Stack {
             self.check(path)?;
         }
         hangar_durable::private_dir(&self.dir)?;
-        hangar_durable::private_dir(self.state.parent().unwrap_or(Path::new("/")))?;
-        let backend = (BACKEND_FILE.to_owned(), self.backend().into_bytes());
+        if let Some(file) = self.backend.file() {
+            hangar_durable::private_dir(file.parent().unwrap_or(Path::new("/")))?;
+        }
+        let backend = (BACKEND_FILE.to_owned(), self.backend.to_hcl(&self.dir).into_bytes());
         let wanted: BTreeSet<String> = files.iter().chain([&backend]).map(|(path, _)| path.clone()).collect();
         let former = self.laid_down()?;
         // Named before they are written, so that a kill between leaves no file that nobody would remove.
@@ -173,38 +184,6 @@ impl Stack {
         let list = serde_json::to_vec(paths).expect("a list of texts has a JSON form");
         Ok(hangar_durable::write(&self.dir.join(MANIFEST), &list)?)
     }
-
-    fn backend(&self) -> String {
-        let path = quoted(&relative(&self.dir, &self.state).to_string_lossy());
-        format!(
-            "# Written by hangar; any change is overwritten.\nterraform {{\n  backend \"local\" {{\n    path = {path}\n  }}\n}}\n"
-        )
-    }
-}
-
-/// The way from a folder to a file, both absolute.
-fn relative(from: &Path, to: &Path) -> PathBuf {
-    let shared = from.components().zip(to.components()).take_while(|(one, other)| one == other).count();
-    let up = from.components().skip(shared).map(|_| Component::ParentDir);
-    up.chain(to.components().skip(shared)).collect()
-}
-
-/// A text as a string of HCL.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    // These begin templates; doubled signs stand for themselves.
-    quoted.replace("${", "$${").replace("%{", "%%{")
 }
 
 #[cfg(test)]
@@ -213,25 +192,12 @@ mod tests {
     use super::*;
 
     fn stack(dir: &Path) -> Stack {
-        Stack::new(StackName::new("infra").unwrap(), dir.join("infra"), dir.join("state/infra/terraform.tfstate"))
+        let state = Backend::Local(dir.join("state/infra/terraform.tfstate"));
+        Stack::new(StackName::new("infra").unwrap(), dir.join("infra"), state)
     }
 
     fn files(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
         list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
-    }
-
-    #[test]
-    fn the_backend_is_found_from_the_module() {
-        let dir = tempfile::tempdir().unwrap();
-        stack(dir.path()).lay_down(&[]).unwrap();
-        insta::assert_snapshot!(fs::read_to_string(dir.path().join("infra/hangar_backend.tf")).unwrap(), @r#"
-        # Written by hangar; any change is overwritten.
-        terraform {
-          backend "local" {
-            path = "../state/infra/terraform.tfstate"
-          }
-        }
-        "#);
     }
 
     #[test]
@@ -275,12 +241,6 @@ mod tests {
             assert!(matches!(refused, TerraformError::FileName { .. }), "{path}");
         }
         assert!(!dir.path().join("infra").exists());
-    }
-
-    #[test]
-    fn strings_of_hcl_hold_what_they_are_given() {
-        assert_eq!(quoted(r#"a"b\c"#), r#""a\"b\\c""#);
-        assert_eq!(quoted("${x} %{y} 5$"), r#""$${x} %%{y} 5$""#);
     }
 
     #[test]

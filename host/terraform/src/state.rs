@@ -8,7 +8,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::backend::Backend;
+use crate::driver::Driver;
 use crate::error::TerraformError;
+use crate::run::plain;
 
 /// Which state it is and how often it has changed. Equal marks, equal states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,9 +81,50 @@ impl StateResource {
     }
 }
 
-/// The mark of a state file; none where there is no state yet.
-pub(crate) fn mark(path: &Path) -> Result<Option<StateMark>, TerraformError> {
-    Ok(State::read(path)?.map(|state| state.mark()))
+impl Driver {
+    /// The state: of its file, or as the tool pulls it from its backend. Never written down: it may hold secrets.
+    pub(crate) async fn state(&self, folder: &Path) -> Result<Option<State>, TerraformError> {
+        let name = match self.stack().backend() {
+            Backend::Local(file) => return State::read(file),
+            Backend::Remote(_) => self.stack().state_name(),
+        };
+        let pulled = self.ask(["state", "pull"], folder).await?;
+        if !pulled.exit.is_success() {
+            return Err(TerraformError::Tool { what: "read its state", said: said(&pulled.stderr) });
+        }
+        // Where nothing was ever applied there is nothing, or an empty line.
+        if pulled.stdout.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        let state: State =
+            serde_json::from_slice(&pulled.stdout).map_err(|err| TerraformError::read(name, err.into()))?;
+        // As is a state without a name.
+        Ok(Some(state).filter(|state| !state.lineage.is_empty()))
+    }
+
+    /// Addresses of the managed resources that the state knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`mark`](Self::mark).
+    pub async fn resources(&self, folder: &Path) -> Result<BTreeSet<String>, TerraformError> {
+        Ok(self.state(folder).await?.map(|state| state.addresses()).unwrap_or_default())
+    }
+
+    /// Which state it is; none where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TerraformError::Read`] or [`TerraformError::Tool`] if it cannot be read.
+    pub async fn mark(&self, folder: &Path) -> Result<Option<StateMark>, TerraformError> {
+        Ok(self.state(folder).await?.map(|state| state.mark()))
+    }
+}
+
+/// The first thing that a tool says in text, without its frame.
+pub(crate) fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines().map(plain).find(|line| !line.is_empty()).unwrap_or_else(|| "nothing".to_owned())
 }
 
 #[cfg(test)]
@@ -108,10 +152,10 @@ mod tests {
     fn an_empty_file_is_no_state() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terraform.tfstate");
-        assert_eq!(mark(&path).unwrap(), None);
+        assert!(State::read(&path).unwrap().is_none());
         fs::write(&path, b"").unwrap();
-        assert_eq!(mark(&path).unwrap(), None);
+        assert!(State::read(&path).unwrap().is_none());
         fs::write(&path, b"{").unwrap();
-        assert!(mark(&path).is_err());
+        assert!(State::read(&path).is_err());
     }
 }

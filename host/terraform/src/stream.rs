@@ -17,3 +17,4 @@ pub use outputs::Outputs;
 pub use parse::Parser;
 
 pub(crate) use outputs::without_sensitive;
+pub(crate) use words::since;

@@ -24,12 +24,19 @@ impl Driver {
     /// # Errors
     ///
     /// [`TerraformError::Read`] if its stream or the state cannot be read.
-    pub async fn lost_by(&self, attempt: &Attempt, observer: &dyn Observer) -> Result<Vec<Forgotten>, TerraformError> {
+    pub async fn lost_by(
+        &self,
+        attempt: &Attempt,
+        folder: &Path,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Forgotten>, TerraformError> {
         if attempt.ended == Some(Ended::Well) || attempt.folder.join(SETTLED).exists() {
             return Ok(Vec::new());
         }
         match self.settle(&attempt.folder, observer).await? {
-            Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => self.forgotten(&earlier).await,
+            Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => {
+                self.forgotten(&earlier, folder).await
+            }
             _ => Ok(Vec::new()),
         }
     }

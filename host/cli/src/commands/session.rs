@@ -49,14 +49,8 @@ pub(crate) fn open(
             })
         })
     };
-    let session = Session {
-        site,
-        program,
-        progress: Arc::clone(&lines) as Arc<dyn hangar_engine::Progress>,
-        waiting,
-        approve,
-        adopt: false,
-    };
+    let progress = Arc::clone(&lines) as Arc<dyn hangar_engine::Progress>;
+    let session = Session { site, program, progress, waiting, approve, adopt: false, allow_replace: Vec::new() };
     Ok((session, lines))
 }
 

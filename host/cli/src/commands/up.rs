@@ -29,6 +29,9 @@ pub(crate) struct UpArgs {
     /// release. The plan names each of them. No volume is replaced; where one would be, it is refused.
     #[arg(long)]
     adopt: bool,
+    /// Let this resource be replaced or removed, though it holds data or partners know it; may be given again
+    #[arg(long, value_name = "ADDRESS")]
+    allow_replace: Vec<String>,
 }
 
 /// Take the instance down
@@ -61,6 +64,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let (mut session, lines) = open(global, consent(args.yes, args.dry_run), output, environment)?;
     session.adopt = args.adopt;
+    session.allow_replace = args.allow_replace;
     let outcome = session.up().await;
     lines.finish();
     let name = session.site.workspace.instance.name.to_string();
@@ -87,7 +91,9 @@ pub(crate) async fn down(
     let name = session.site.workspace.instance.name.to_string();
     let words = match outcome? {
         Outcome::Unchanged => format!("Nothing of instance `{name}` stood."),
-        Outcome::Done => format!("Instance `{name}` is gone; its keys stay in the secret store."),
+        Outcome::Done => format!(
+            "Instance `{name}` is gone: no release, no volume, no resource is left. Its keys stay in the secret store."
+        ),
         Outcome::Declined => "Nothing was changed.".to_owned(),
     };
     output.answer("down", &words, &json!({"instance": name, "text": words}));

@@ -156,3 +156,16 @@ terraform {
 tools {
   helm = "/opt/helm"
 }
+
+state "s3" {
+  credential = "aws"
+  bucket     = "uss1-terraform-state"
+  key        = "uss1/infrastructure.tfstate"
+  region     = "us-east-1"
+}
+
+drift "module.eks.aws_eks_node_group.this[0]" {
+  owner  = "ana@uss1.example.com"
+  until  = "2026-12-31"
+  reason = "scaled-for-the-exercise"
+}

@@ -38,6 +38,10 @@ fn the_full_example_gives_what_it_says() {
     assert_eq!(roster.carrier, Carrier::Folder("/w/../us-east-roster".into()));
     assert!(matches!(&workspace.services.chart, Chart::Oci(reference) if reference.tag.is_some()));
     assert_eq!(workspace.tools.terraform.as_deref(), Some(Path::new("/opt/tofu")));
+    let state = workspace.state.as_ref().unwrap();
+    assert_eq!((state.kind.as_str(), state.settings.len()), ("s3", 3), "`credential` is the host's");
+    assert_eq!(state.credential.as_ref().map(ToString::to_string).as_deref(), Some("aws"));
+    assert_eq!(workspace.drift[0].until.to_string(), "2026-12-31");
     let vault = &workspace.credentials[&"vault".parse().unwrap()];
     assert_eq!(*vault, Credential::Bearer(SecretFrom::File("/w/vault-token".into())));
     assert_eq!(workspace.blocks().map(|(kind, _)| kind).collect::<Vec<_>>(), ["infra", "secrets", "pool"]);

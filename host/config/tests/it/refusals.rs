@@ -658,3 +658,27 @@ fn a_principal_of_entra_has_one_proof_of_who_it_is() {
     assert!(secret.contains("this is no name of an environment variable"), "{secret}");
     assert!(with("    client_secret = \"s\"").contains("client_secret_env"));
 }
+
+#[test]
+fn a_secret_of_the_state_is_not_written_into_the_file() {
+    let text = format!("{LEAST}state \"s3\" {{\n  bucket     = \"b\"\n  secret_key = \"CANARY\"\n}}\n");
+    let refusal = refusal(&text);
+    assert!(refusal.contains("`secret_key` would put a secret into this file"), "{refusal}");
+    assert!(refusal.contains("credential = \"SLOT\""), "{refusal}");
+}
+
+#[test]
+fn a_backend_that_does_not_lock_is_not_there() {
+    let refusal = refusal(&format!("{LEAST}state \"gcp\" {{\n}}\n"));
+    assert!(refusal.contains("state cannot be kept in `gcp`") && refusal.contains("gcs"), "{refusal}");
+}
+
+#[test]
+fn an_allowance_names_what_it_is_for_and_until_when() {
+    let drift = |address: &str, until: &str| {
+        format!("{LEAST}drift \"{address}\" {{\n  owner  = \"ana\"\n  until  = \"{until}\"\n  reason = \"why\"\n}}\n")
+    };
+    assert!(refusal(&drift("*", "2026-12-31")).contains("an allowance for everything is none"));
+    let refusal = refusal(&drift("a.b", "soon"));
+    assert!(refusal.contains("`soon` is no day") && refusal.contains("2026-12-31"), "{refusal}");
+}

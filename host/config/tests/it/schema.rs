@@ -44,5 +44,5 @@ fn every_key_is_documented_and_none_may_be_null() {
 fn the_blocks_of_the_file_are_those_of_the_schema() {
     let schema = file_schema();
     let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    insta::assert_snapshot!(keys.join(" "), @"version instance plugin infra secrets pool roster services cluster credential terraform tools");
+    insta::assert_snapshot!(keys.join(" "), @"version instance plugin infra secrets pool roster services cluster credential terraform tools state drift");
 }

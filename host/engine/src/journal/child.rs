@@ -71,26 +71,34 @@ impl Journal {
     ///
     /// [`JournalError::Access`].
     pub async fn living_children(&self) -> Result<Vec<ChildEntry>, JournalError> {
-        let recorded: Vec<ChildEntry> = self
-            .read(|connection| {
-                let mut query = connection.prepare_cached("SELECT * FROM children ORDER BY number")?;
-                let rows = query.query_map([], |row| {
-                    Ok(ChildEntry {
-                        operation: OperationId::from_journal(row.get("operation")?),
-                        step: StepKey::new(row.get::<_, String>("step")?).map_err(unreadable)?,
-                        attempt: row.get("attempt")?,
-                        process: ProcessId {
-                            pid: row.get("pid")?,
-                            start_time: from_sql(row.get("start_time")?),
-                            boot_id: row.get("boot_id")?,
-                        },
-                        spool: PathBuf::from(row.get::<_, String>("spool")?),
-                        started_ms: from_sql(row.get("started_ms")?),
-                    })
-                })?;
-                rows.collect()
-            })
-            .await?;
+        let recorded = self.children().await?;
         Ok(recorded.into_iter().filter(|child| child.process.is_alive()).collect())
+    }
+
+    /// Returns every process on record, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Access`].
+    pub async fn children(&self) -> Result<Vec<ChildEntry>, JournalError> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached("SELECT * FROM children ORDER BY number")?;
+            let rows = query.query_map([], |row| {
+                Ok(ChildEntry {
+                    operation: OperationId::from_journal(row.get("operation")?),
+                    step: StepKey::new(row.get::<_, String>("step")?).map_err(unreadable)?,
+                    attempt: row.get("attempt")?,
+                    process: ProcessId {
+                        pid: row.get("pid")?,
+                        start_time: from_sql(row.get("start_time")?),
+                        boot_id: row.get("boot_id")?,
+                    },
+                    spool: PathBuf::from(row.get::<_, String>("spool")?),
+                    started_ms: from_sql(row.get("started_ms")?),
+                })
+            })?;
+            rows.collect()
+        })
+        .await
     }
 }

@@ -16,7 +16,7 @@ use crate::error::TerraformError;
 use crate::forgotten::propose_imports;
 use crate::plan::{StackPlan, Summary};
 use crate::recover::{is_wrecked, recover};
-use crate::state::{self, StateMark};
+use crate::state::StateMark;
 
 /// What an act keeps.
 const KEPT: &str = "applied.json";
@@ -74,26 +74,26 @@ impl ApplyStep {
         cx: &StepContext,
         plan: &StackPlan,
         now: Option<&StateMark>,
+        folder: &Path,
     ) -> Result<Seen<Applied>, TerraformError> {
         let tried = cx.last_attempt().filter(|attempt| attempt.idem == cx.idem());
         if let Some(attempt) = tried
             && let Some(earlier) = self.driver.settle(&attempt.folder, cx).await?
-            && let Some(applied) = self.driver.whole(earlier)?
+            && let Some(applied) = self.driver.whole(earlier, folder).await?
         {
             return Ok(Seen::Done(applied));
         }
         if is_wrecked(self.driver.stack()) || tried.is_none() && plan.has_changes() && plan.state.as_ref() == now {
             return Ok(Seen::NotDone);
         }
-        let folder = cx.probe_folder().map_err(TerraformError::from)?;
-        let fresh = self.driver.plan(Planning::Apply, &folder, cx).await?;
+        let fresh = self.driver.plan(Planning::Apply, folder, cx).await?;
         hangar_durable::remove(&fresh.file).map_err(TerraformError::from)?;
-        Ok(if fresh.has_changes() { Seen::NotDone } else { Seen::Done(self.as_it_stands(&folder).await?) })
+        Ok(if fresh.has_changes() { Seen::NotDone } else { Seen::Done(self.as_it_stands(folder).await?) })
     }
 
     async fn as_it_stands(&self, folder: &Path) -> Result<Applied, TerraformError> {
         let outputs = self.driver.outputs(folder).await?;
-        Ok(Applied { outputs, summary: Summary::default(), state: state::mark(self.driver.stack().state_file())? })
+        Ok(Applied { outputs, summary: Summary::default(), state: self.driver.mark(folder).await? })
     }
 }
 
@@ -117,12 +117,13 @@ impl Step for ApplyStep {
     }
 
     async fn probe(&self, cx: &StepContext) -> Result<Seen<Applied>, StepError> {
-        let now = state::mark(self.driver.stack().state_file())?;
+        let folder = cx.probe_folder().map_err(TerraformError::from)?;
+        let now = self.driver.mark(&folder).await?;
         if let Some(former) = cx.former_output::<Applied>().filter(|former| former.state == now) {
             return Ok(Seen::Done(former));
         }
         let plan = self.approved.plan(cx)?;
-        let seen = self.look(cx, &plan, now.as_ref()).await?;
+        let seen = self.look(cx, &plan, now.as_ref(), &folder).await?;
         if matches!(seen, Seen::Done(_)) {
             // A host that was killed right after an apply has not come to this.
             propose_imports(self.driver.stack(), &[])?;
@@ -154,7 +155,7 @@ pub(super) async fn apply_approved(
     approved: &StackPlan,
 ) -> Result<Option<Applied>, TerraformError> {
     recover(driver, folder).await?;
-    let is_fresh = approved.state == state::mark(driver.stack().state_file())? && approved.has_its_file()?;
+    let is_fresh = approved.state == driver.mark(folder).await? && approved.has_its_file()?;
     let was_tried = cx.last_attempt().is_some_and(|attempt| attempt.idem == cx.idem() || attempt.ended.is_none());
     if is_fresh && !was_tried {
         return driver.apply(approved, folder, cx).await.map(Some);
@@ -177,7 +178,7 @@ async fn plan_again(
 ) -> Result<Option<StackPlan>, TerraformError> {
     let stack = driver.stack();
     let lost = match cx.last_attempt().filter(|_| !approved.destroy) {
-        Some(attempt) => driver.lost_by(attempt, cx).await?,
+        Some(attempt) => driver.lost_by(attempt, folder, cx).await?,
         None => Vec::new(),
     };
     let planning = if approved.destroy { Planning::Destroy } else { Planning::Apply };

@@ -11,7 +11,6 @@ use super::apply::{Approved, DEADLINE, apply_approved};
 use crate::driver::Driver;
 use crate::error::TerraformError;
 use crate::recover::is_wrecked;
-use crate::state::State;
 
 /// Removes everything of a stack, by an approved plan to do so.
 ///
@@ -51,7 +50,8 @@ impl Step for DestroyStep {
     }
 
     async fn probe(&self, cx: &StepContext) -> Result<Seen<()>, StepError> {
-        let state = State::read(self.driver.stack().state_file())?;
+        let folder = cx.probe_folder().map_err(TerraformError::from)?;
+        let state = self.driver.state(&folder).await?;
         let is_empty = !is_wrecked(self.driver.stack()) && state.is_none_or(|state| state.addresses().is_empty());
         if !is_empty {
             return Ok(Seen::NotDone);

@@ -11,7 +11,6 @@ use super::{keep, kept};
 use crate::driver::{Driver, Planning};
 use crate::error::TerraformError;
 use crate::plan::StackPlan;
-use crate::state;
 
 /// What an act keeps.
 const KEPT: &str = "plan.json";
@@ -43,7 +42,8 @@ impl Step for PlanStep {
     }
 
     async fn probe(&self, cx: &StepContext) -> Result<Seen<StackPlan>, StepError> {
-        let now = state::mark(self.driver.stack().state_file())?;
+        let folder = cx.probe_folder().map_err(TerraformError::from)?;
+        let now = self.driver.mark(&folder).await?;
         Ok(match cx.former_output::<StackPlan>() {
             Some(plan) if plan.has_its_file()? && plan.state == now => Seen::Done(plan),
             _ => Seen::NotDone,

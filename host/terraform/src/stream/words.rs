@@ -14,13 +14,13 @@ impl Event {
             Self::Started(resource) => format!("{} `{}`", verbs(resource).doing, resource.address),
             Self::Running(resource) => match resource.elapsed_s {
                 Some(seconds) => {
-                    format!("still {} `{}`, {}", verbs(resource).doing, resource.address, since(seconds))
+                    format!("still {} `{}`, {}", verbs(resource).doing, resource.address, since(whole(seconds)))
                 }
                 None => format!("still {} `{}`", verbs(resource).doing, resource.address),
             },
             Self::Completed(resource) => {
                 let after = resource.elapsed_s.filter(|seconds| *seconds >= 1.0);
-                let after = after.map(|seconds| format!(" in {}", since(seconds))).unwrap_or_default();
+                let after = after.map(|seconds| format!(" in {}", since(whole(seconds)))).unwrap_or_default();
                 format!("{} `{}`{after}", verbs(resource).done, resource.address)
             }
             Self::Errored(resource) => format!("failed {} `{}`", verbs(resource).doing, resource.address),
@@ -47,10 +47,13 @@ fn verbs(resource: &Resource) -> Verbs {
     Verbs { doing, done }
 }
 
-/// A time as people say it: `42s`, `2m10s`, `1h02m`.
-fn since(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default().as_secs();
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
+fn whole(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default().as_secs()
+}
+
+/// A time in seconds as people say it: `42s`, `2m10s`, `1h02m`.
+pub(crate) fn since(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
         (hours, minutes, _) => format!("{hours}h{minutes:02}m"),

@@ -173,3 +173,25 @@ async fn a_hundred_thousand_lines_are_read() {
     // An unoptimised build on a loaded machine; the figure of a release build is measured elsewhere.
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
+
+/// A provider that crashes and a disk that is full are told by terraform in the middle of its stream.
+#[tokio::test]
+async fn a_provider_that_crashes_and_a_full_disk_have_their_cures() {
+    for (summary, detail, cure) in [
+        ("Plugin did not respond", "The plugin encountered an error, and failed to respond", "the provider crashed"),
+        ("Failed to write state", "write x: no space left on device", "free some space"),
+    ] {
+        let script = r#"
+            echo 'VERSION'
+            for arg; do case "$last" in -out) echo plan > "$arg";; esac; last="$arg"; done
+            [ "$1" = plan ] && exit 2
+            echo '{"type":"apply_complete","hook":{"resource":{"addr":"a.b"},"action":"create","id_key":"id","id_value":"1"}}'
+            echo '{"type":"diagnostic","diagnostic":{"severity":"error","summary":"SUMMARY","detail":"DETAIL"}}'
+            exit 1"#;
+        let (site, driver) = double!(script.replace("SUMMARY", summary).replace("DETAIL", detail));
+        let plan = driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap();
+        let failed = driver.apply(&plan, &site.folder(), &Quiet).await.unwrap_err();
+        assert!(failed.to_string().contains("1 of 0 changes are done"), "{failed}");
+        assert!(failed.hint().unwrap().contains(cure), "{:?}", failed.hint());
+    }
+}

@@ -9,6 +9,10 @@ mod points;
 mod real;
 #[cfg(feature = "real-terraform")]
 mod recovery;
+#[cfg(feature = "real-terraform")]
+mod remote;
 mod site;
+#[cfg(feature = "real-terraform")]
+mod state_server;
 #[cfg(feature = "real-terraform")]
 mod steps;

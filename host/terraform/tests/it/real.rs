@@ -193,9 +193,9 @@ async fn drift_is_seen_without_changing_anything() {
     let plan = driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap();
     let applied = driver.apply(&plan, &site.folder(), &Quiet).await.unwrap();
     assert_eq!(driver.drift(&site.folder(), &Quiet).await.unwrap(), []);
-    let state = fs::read(site.stack().state_file()).unwrap();
+    let state = fs::read(site.state_file()).unwrap();
     assert_eq!(driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap().state, applied.state);
-    assert_eq!(fs::read(site.stack().state_file()).unwrap(), state);
+    assert_eq!(fs::read(site.state_file()).unwrap(), state);
 }
 
 pub(crate) const SLOW: &str = r#"
@@ -248,6 +248,6 @@ async fn an_apply_that_is_asked_to_stop_saves_what_it_has_done() {
     let stopped = driver.apply(&plan, &site.folder(), &ears).await.unwrap_err();
     assert!(matches!(stopped, TerraformError::Interrupted), "{stopped}");
     crate::site::wait_until("the state to be saved", || {
-        fs::read_to_string(site.stack().state_file()).is_ok_and(|state| state.contains("\"quick\""))
+        fs::read_to_string(site.state_file()).is_ok_and(|state| state.contains("\"quick\""))
     });
 }

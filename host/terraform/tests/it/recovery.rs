@@ -12,7 +12,7 @@ use crate::steps::{assert_settled, planned, run};
 const TWO: &str = "resource \"terraform_data\" \"a\" {\n  input = 1\n}\nresource \"terraform_data\" \"b\" {\n  input = terraform_data.a.id\n}\n";
 
 fn edit(site: &Site, change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let mut state: Value = serde_json::from_slice(&fs::read(site.stack().state_file()).unwrap()).unwrap();
+    let mut state: Value = serde_json::from_slice(&fs::read(site.state_file()).unwrap()).unwrap();
     change(&mut state);
     serde_json::to_vec(&state).unwrap()
 }
@@ -28,7 +28,7 @@ async fn a_state_that_could_not_be_put_in_place_is_put_there() {
     let newer = edit(&site, |state| state["serial"] = 100.into());
     let older = edit(&site, |state| state["resources"] = Value::Array(Vec::new()));
     fs::write(site.dir.join("infra/errored.tfstate"), newer).unwrap();
-    fs::write(site.stack().state_file(), older).unwrap();
+    fs::write(site.state_file(), older).unwrap();
 
     driver.recover(&site.folder()).await.unwrap();
     driver.recover(&site.folder()).await.unwrap();
@@ -61,7 +61,7 @@ async fn an_emptied_state_is_restored_from_the_copy_before() {
     let driver = Arc::new(site.real().await);
     let plan = planned(&site, &driver, Planning::Apply).await;
     driver.apply(&plan, &site.folder(), &Quiet).await.unwrap();
-    let state = site.stack().state_file().to_owned();
+    let state = site.state_file();
     fs::copy(&state, state.with_file_name("terraform.tfstate.hangar-backup")).unwrap();
     fs::write(&state, b"").unwrap();
     driver.recover(&site.folder()).await.unwrap();
@@ -76,8 +76,8 @@ async fn what_was_made_and_then_forgotten_is_taken_back_by_its_id() {
     let plan = planned(&site, &driver, Planning::Apply).await;
     // The host is killed once all is done and before it is on record, and the state is lost, as with `tofu`.
     crate::crash::killed(&site, &plan, "terraform.apply.after", false);
-    let made: Value = serde_json::from_slice(&fs::read(site.stack().state_file()).unwrap()).unwrap();
-    fs::write(site.stack().state_file(), b"").unwrap();
+    let made: Value = serde_json::from_slice(&fs::read(site.state_file()).unwrap()).unwrap();
+    fs::write(site.state_file(), b"").unwrap();
     let spool = crate::crash::apply_spool(&site);
     // Nor was the tool seen to end.
     let text = fs::read_to_string(spool.join("stdout")).unwrap();
@@ -86,7 +86,7 @@ async fn what_was_made_and_then_forgotten_is_taken_back_by_its_id() {
     fs::remove_file(spool.join("exit.json")).unwrap();
 
     run(&site, &driver, &plan).await.unwrap();
-    let now: Value = serde_json::from_slice(&fs::read(site.stack().state_file()).unwrap()).unwrap();
+    let now: Value = serde_json::from_slice(&fs::read(site.state_file()).unwrap()).unwrap();
     let ids = |state: &Value| -> Vec<Value> {
         let resources = state["resources"].as_array().unwrap();
         resources.iter().map(|resource| resource["instances"][0]["attributes"]["id"].clone()).collect()

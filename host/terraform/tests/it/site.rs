@@ -9,10 +9,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hangar_exec::ProcessId;
-use hangar_terraform::{Driver, Environment, Event, Observer, Stack, StackName, Terraform, TerraformError};
+use hangar_terraform::{
+    Backend, Driver, Environment, Event, Observer, Remote, Stack, StackName, Terraform, TerraformError,
+};
 
 /// Far more than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Settings of the backend, where it is not a file.
+const REMOTE: &str = "remote.json";
 
 pub(crate) struct Site {
     pub(crate) dir: PathBuf,
@@ -34,7 +39,23 @@ impl Site {
 
     pub(crate) fn stack(&self) -> Stack {
         let name = StackName::new("infra").unwrap();
-        Stack::new(name, self.dir.join("infra"), self.dir.join("state/infra/terraform.tfstate"))
+        let backend = match fs::read(self.dir.join(REMOTE)) {
+            Ok(settings) => {
+                Backend::Remote(Remote { kind: "s3".to_owned(), settings: serde_json::from_slice(&settings).unwrap() })
+            }
+            Err(_) => Backend::Local(self.state_file()),
+        };
+        Stack::new(name, self.dir.join("infra"), backend)
+    }
+
+    /// Keeps the state behind these settings of the backend `s3`, also for hosts that are started in this folder.
+    #[cfg(feature = "real-terraform")]
+    pub(crate) fn set_remote(&self, settings: &serde_json::Value) {
+        fs::write(self.dir.join(REMOTE), settings.to_string()).unwrap();
+    }
+
+    pub(crate) fn state_file(&self) -> PathBuf {
+        self.dir.join("state/infra/terraform.tfstate")
     }
 
     pub(crate) fn lay_down(&self, module: &str) {
@@ -66,7 +87,11 @@ impl Site {
                 Terraform::find(&hangar_exec::search_path(&path), &self.cache()).await.unwrap()
             }
         };
-        Driver::new(terraform, self.stack(), Environment::new())
+        // Nobody looks at them.
+        let environment = Environment::new()
+            .with_credential("AWS_ACCESS_KEY_ID", "unlooked-at".to_owned().into())
+            .with_credential("AWS_SECRET_ACCESS_KEY", "unlooked-at".to_owned().into());
+        Driver::new(terraform, self.stack(), environment)
     }
 
     /// A tool that does what a script says, once it has told its version.

@@ -46,9 +46,9 @@ pub(crate) async fn run(site: &Site, driver: &Arc<Driver>, plan: &StackPlan) -> 
 
 /// What is asked once more of everything that was run: nothing is left to do, and nothing is done.
 pub(crate) async fn assert_settled(site: &Site, driver: &Arc<Driver>, plan: &StackPlan) {
-    let before = fs::read(site.stack().state_file()).unwrap();
+    let before = fs::read(site.state_file()).unwrap();
     assert_eq!(run(site, driver, plan).await.unwrap().n_changed(), 0);
-    assert_eq!(fs::read(site.stack().state_file()).unwrap(), before);
+    assert_eq!(fs::read(site.state_file()).unwrap(), before);
     let again = driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap();
     assert!(!again.has_changes());
     fs::remove_file(again.file).unwrap();
@@ -108,7 +108,7 @@ async fn a_failure_half_way_is_mended_and_finished_by_the_next_run() {
     assert!(failed.hint().unwrap().contains("run the same command again"));
     let EngineError::Incomplete { first, .. } = failed else { panic!("{failed}") };
     assert_eq!(first.left, Left::Partial);
-    let state = fs::read_to_string(site.stack().state_file()).unwrap();
+    let state = fs::read_to_string(site.state_file()).unwrap();
     let first_id = |state: &str| {
         serde_json::from_str::<serde_json::Value>(state).unwrap()["resources"][0]["instances"][0]["attributes"]["id"]
             .clone()
@@ -117,7 +117,7 @@ async fn a_failure_half_way_is_mended_and_finished_by_the_next_run() {
     fs::write(site.dir.join("open"), "").unwrap();
     assert_eq!(run(&site, &driver, &plan).await.unwrap().n_changed(), 1);
     // What was done has stayed done.
-    assert_eq!(first_id(&fs::read_to_string(site.stack().state_file()).unwrap()), first_id(&state));
+    assert_eq!(first_id(&fs::read_to_string(site.state_file()).unwrap()), first_id(&state));
     assert_settled(&site, &driver, &plan).await;
 }
 
