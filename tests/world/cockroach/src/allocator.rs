@@ -1,17 +1,24 @@
 //! Where replicas and leases should be, and which nodes should vote: pure decisions of the leader of the log.
 
+pub mod check;
+mod load;
+pub mod voters;
+
 use std::collections::BTreeMap;
 
 use crate::state::descriptor::Locality;
 use crate::state::ranges::{Range, RangeChange, needed};
 use crate::state::{ClusterState, NodeId};
+use load::Load;
 
 /// What the allocator knows of one node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Place {
     pub locality: Locality,
     /// Can take replicas and leases.
     pub usable: bool,
+    /// Has no room for another replica.
+    pub full: bool,
     /// Alive now.
     pub live: bool,
     /// Its replicas must go elsewhere: dead for long, or leaving.
@@ -19,20 +26,23 @@ pub struct Place {
 }
 
 /// The cluster as the allocator sees it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Map {
     pub places: BTreeMap<NodeId, Place>,
 }
 
 impl Map {
-    /// The next changes, at most `limit`: first what repairs, then what spreads better, then what balances.
+    /// The next changes: every lease whose holder cannot keep it, and at most `limit` of the rest: first what repairs,
+    /// then what spreads better, then what balances.
     pub fn next_changes(&self, state: &ClusterState, limit: usize) -> Vec<RangeChange> {
-        let mut state = state.clone();
+        let mut ranges = state.ranges.clone();
         let mut changes = Vec::new();
-        while changes.len() < limit {
-            let ranges: Vec<Range> = state.ranges.iter().cloned().collect();
-            let Some(change) = self.next_change(&ranges) else { break };
-            state.ranges.apply(&change);
+        let mut n_others = 0;
+        while n_others < limit {
+            let all: Vec<Range> = ranges.iter().cloned().collect();
+            let Some(change) = self.next_change(&all) else { break };
+            n_others += usize::from(change.lease.is_none());
+            ranges.apply(&change);
             changes.push(change);
         }
         changes
@@ -123,7 +133,8 @@ impl Map {
     }
 
     fn candidates(&self, range: &Range) -> Vec<NodeId> {
-        self.places.keys().copied().filter(|node| self.usable(*node) && !range.holds(*node)).collect()
+        let has_room = |node: &NodeId| self.places.get(node).is_some_and(|place| place.usable && !place.full);
+        self.places.keys().copied().filter(|node| has_room(node) && !range.holds(*node)).collect()
     }
 
     fn best(&self, range: &Range, candidates: &[NodeId], load: &Load) -> Option<NodeId> {
@@ -182,67 +193,13 @@ impl Map {
 /// One kind of change, tried on one range.
 type Step<'a> = &'a dyn Fn(&Range) -> Option<RangeChange>;
 
-/// Replicas and leases per node.
-struct Load {
-    by_node: BTreeMap<NodeId, (i64, i64)>,
-}
-
-impl Load {
-    fn of(ranges: &[Range]) -> Self {
-        let mut by_node: BTreeMap<NodeId, (i64, i64)> = BTreeMap::new();
-        for range in ranges {
-            for replica in &range.replicas {
-                by_node.entry(replica.node).or_default().0 += 1;
-            }
-            by_node.entry(range.lease).or_default().1 += 1;
-        }
-        Self { by_node }
-    }
-
-    fn replicas(&self, node: NodeId) -> i64 {
-        self.by_node.get(&node).map_or(0, |(replicas, _)| *replicas)
-    }
-
-    fn leases(&self, node: NodeId) -> i64 {
-        self.by_node.get(&node).map_or(0, |(_, leases)| *leases)
-    }
-}
-
-/// The next set of voters, one node away from the present one, or `None` to leave it.
-///
-/// Nodes that have left for good stop voting. Voters grow by two at a time, so that an even number, whose quorum is
-/// no better than one less, is only passed through; `ready` are members that have caught up and are alive, and
-/// `alive` tells which voters are.
-pub fn next_voters(
-    voters: &[NodeId],
-    gone: &[NodeId],
-    ready: &[NodeId],
-    alive: impl Fn(NodeId) -> bool,
-) -> Option<Vec<NodeId>> {
-    let without = |leaver: NodeId| voters.iter().copied().filter(|voter| *voter != leaver).collect::<Vec<_>>();
-    if let Some(leaver) = voters.iter().find(|voter| gone.contains(voter)) {
-        return (voters.len() > 1).then(|| without(*leaver));
-    }
-    let mut fresh = ready.iter().copied().filter(|node| !voters.contains(node));
-    let (first, second) = (fresh.next(), fresh.next());
-    let odd = !voters.len().is_multiple_of(2);
-    match (odd, first, second) {
-        (true, Some(first), Some(_)) | (false, Some(first), _) => Some(voters.iter().copied().chain([first]).collect()),
-        (false, None, _) => {
-            let dead = voters.iter().copied().find(|voter| !alive(*voter))?;
-            (voters.len() > 2).then(|| without(dead))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::build_info::Version;
     use crate::state::command::Command;
 
-    fn cluster(zones: &[&str]) -> (ClusterState, Map) {
+    pub(crate) fn cluster(zones: &[&str]) -> (ClusterState, Map) {
         let mut state = ClusterState::founded(uuid::Uuid::nil(), Version { major: 24, minor: 1 });
         let mut map = Map::default();
         for (zone, id) in zones.iter().zip(1..) {
@@ -250,12 +207,12 @@ mod tests {
                 state.apply(Command::AllocateNode);
             }
             let locality = Locality::parse(&format!("zone={zone}")).expect("well formed");
-            map.places.insert(NodeId(id), Place { locality, usable: true, live: true, lost: false });
+            map.places.insert(NodeId(id), Place { locality, usable: true, live: true, ..Place::default() });
         }
         (state, map)
     }
 
-    fn settle(state: &mut ClusterState, map: &Map) -> usize {
+    pub(crate) fn settle(state: &mut ClusterState, map: &Map) -> usize {
         let mut n_changes = 0;
         loop {
             let changes = map.next_changes(state, 1);
@@ -292,20 +249,10 @@ mod tests {
     fn a_lost_node_is_emptied_when_others_have_room() {
         let (mut state, mut map) = cluster(&["a", "b", "c", "d"]);
         settle(&mut state, &map);
-        let lost = Place { usable: false, live: false, lost: true, locality: Locality::default() };
+        let lost = Place { lost: true, ..Place::default() };
         map.places.insert(NodeId(4), lost);
         settle(&mut state, &map);
         assert_eq!(state.ranges.counts(NodeId(4)), (0, 0));
         assert!(state.ranges.iter().all(|range| range.replicas.len() == 3));
-    }
-
-    #[test]
-    fn voters_grow_by_two_and_pass_through_an_even_number() {
-        let ids = |ids: &[i32]| ids.iter().map(|id| NodeId(*id)).collect::<Vec<_>>();
-        let all = |_| true;
-        assert_eq!(next_voters(&ids(&[1]), &[], &ids(&[1, 2]), all), None);
-        assert_eq!(next_voters(&ids(&[1]), &[], &ids(&[1, 2, 3]), all), Some(ids(&[1, 2])));
-        assert_eq!(next_voters(&ids(&[1, 2]), &[], &ids(&[1, 2, 3]), all), Some(ids(&[1, 2, 3])));
-        assert_eq!(next_voters(&ids(&[1, 2, 3]), &ids(&[2]), &ids(&[1, 3]), all), Some(ids(&[1, 3])));
     }
 }

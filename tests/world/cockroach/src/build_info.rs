@@ -50,6 +50,20 @@ impl BuildInfo {
         self.version
     }
 
+    /// The third number of the tag.
+    pub fn patch(&self) -> u32 {
+        self.tag.split(['.', '-']).nth(2).and_then(|patch| patch.parse().ok()).unwrap_or(0)
+    }
+
+    /// The oldest version of a cluster that this release can work in: the one before, or, from 24.3 on, the regular
+    /// one before (innovation releases in between may be skipped).
+    pub fn oldest_cluster(&self) -> Version {
+        const REGULAR: [(i32, i32); 11] =
+            [(21, 2), (22, 1), (22, 2), (23, 1), (23, 2), (24, 1), (24, 3), (25, 2), (25, 4), (26, 2), (27, 1)];
+        let before = REGULAR.iter().map(|(major, minor)| Version { major: *major, minor: *minor });
+        before.take_while(|known| *known < self.version).last().unwrap_or(self.version)
+    }
+
     /// When the binary was built, in the form of the banner.
     pub fn time(&self) -> &'static str {
         BUILD_TIME
@@ -79,6 +93,12 @@ impl BuildInfo {
 }
 
 impl Version {
+    /// Reads `24.1`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.trim().split_once('.')?;
+        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
+
     /// A wire version; every release has patch 0 and internal 0.
     pub fn to_wire(self) -> roachpb::Version {
         roachpb::Version { major: self.major, minor: self.minor, patch: 0, internal: 0 }
@@ -105,6 +125,12 @@ mod tests {
         let build = BuildInfo::parse("v25.2.0-rc.1").expect("well formed");
         assert_eq!((build.tag(), build.version().to_string().as_str()), ("v25.2.0-rc.1", "25.2"));
         assert_eq!(BuildInfo::parse("latest"), None);
+    }
+
+    #[test]
+    fn a_release_works_in_clusters_of_the_regular_release_before_it() {
+        let oldest = |tag| BuildInfo::parse(tag).expect("well formed").oldest_cluster().to_string();
+        assert_eq!(["v24.1.3", "v24.2.0", "v24.3.1", "v25.2.0"].map(oldest), ["23.2", "24.1", "24.1", "24.3"]);
     }
 
     #[test]

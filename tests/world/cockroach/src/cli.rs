@@ -70,12 +70,25 @@ enum Command {
     Init,
     NodeLs,
     NodeStatus,
+    NodeDecommission,
+    NodeRecommission,
+    NodeDrain,
     Sql,
     Version,
 }
 
 impl Command {
-    const ALL: [Self; 6] = [Self::Start, Self::Init, Self::NodeLs, Self::NodeStatus, Self::Sql, Self::Version];
+    const ALL: [Self; 9] = [
+        Self::Start,
+        Self::Init,
+        Self::NodeLs,
+        Self::NodeStatus,
+        Self::NodeDecommission,
+        Self::NodeRecommission,
+        Self::NodeDrain,
+        Self::Sql,
+        Self::Version,
+    ];
 
     fn find(args: &[String]) -> Option<(Self, &[String])> {
         Self::ALL.into_iter().find_map(|command| {
@@ -91,6 +104,9 @@ impl Command {
             Self::Init => "init",
             Self::NodeLs => "node ls",
             Self::NodeStatus => "node status",
+            Self::NodeDecommission => "node decommission",
+            Self::NodeRecommission => "node recommission",
+            Self::NodeDrain => "node drain",
             Self::Sql => "sql",
             Self::Version => "version",
         }
@@ -106,6 +122,9 @@ impl Command {
             Self::Start => start::FLAGS,
             Self::Init => init::FLAGS,
             Self::NodeLs | Self::NodeStatus => node::FLAGS,
+            Self::NodeDecommission => node::decommission::FLAGS,
+            Self::NodeRecommission => node::decommission::RECOMMISSION_FLAGS,
+            Self::NodeDrain => node::drain::FLAGS,
             Self::Sql => sql::FLAGS,
             Self::Version => version::FLAGS,
         }
@@ -122,6 +141,9 @@ impl Command {
             Self::Init => init::run(flags),
             Self::NodeLs => node::ls(flags),
             Self::NodeStatus => node::status(flags),
+            Self::NodeDecommission => node::decommission::run(flags),
+            Self::NodeRecommission => node::decommission::recommission(flags),
+            Self::NodeDrain => node::drain::run(flags),
             Self::Sql => sql::run(flags),
             Self::Version => version::run(flags),
         }

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use time::OffsetDateTime;
 use time::macros::format_description;
 
 static LOG: OnceLock<Log> = OnceLock::new();
@@ -66,6 +65,11 @@ pub fn error(place: &str, message: impl AsRef<str>) {
     write('E', place, message.as_ref());
 }
 
+/// Logs at severity FATAL: the process ends after it.
+pub fn fatal(place: &str, message: impl AsRef<str>) {
+    write('F', place, message.as_ref());
+}
+
 /// Logs at severity ERROR and shows the message on standard error too, as `log.Shout` does.
 pub fn shout(place: &str, message: impl AsRef<str>) {
     let message = message.as_ref();
@@ -81,7 +85,7 @@ pub fn shout(place: &str, message: impl AsRef<str>) {
 fn write(severity: char, place: &str, message: &str) {
     let Some(log) = LOG.get() else { return };
     let format = format_description!("[year repr:last_two][month][day] [hour]:[minute]:[second].[subsecond digits:6]");
-    let now = OffsetDateTime::now_utc().format(&format).expect("the format has only fields of a date and time");
+    let now = crate::clock::now().format(&format).expect("the format has only fields of a date and time");
     let node = match log.node.load(Ordering::Relaxed) {
         0 => "n?".to_owned(),
         id => format!("n{id}"),

@@ -5,13 +5,17 @@ pub mod founding;
 pub mod listen;
 pub mod liveness;
 pub mod membership;
+pub mod replicas;
 pub mod running;
 pub mod shutdown;
 pub mod transport;
+pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tonic::Status;
@@ -22,6 +26,7 @@ use crate::gossip::Gossip;
 use crate::net::HostPort;
 use crate::raft::Raft;
 use crate::rpc::channel::Route;
+use crate::rpc::offsets::Offsets;
 use crate::rpc::peers::Peers;
 use crate::rpc::services::OPEN_WHILE_WAITING;
 use crate::state::descriptor::Descriptor;
@@ -44,6 +49,16 @@ pub enum Phase {
     Draining,
 }
 
+/// Exit code after a log line of severity FATAL.
+pub const FATAL: u8 = 7;
+
+/// Why a process ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    pub text: String,
+    pub code: u8,
+}
+
 /// How a node got its identity; the `status:` line of the banner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -64,7 +79,24 @@ pub struct Node {
     /// Nanoseconds since 1970.
     pub started_at: i64,
     pub phase: watch::Sender<Phase>,
-    pub heartbeat_failures: std::sync::atomic::AtomicU64,
+    /// Why the process must end, once it must.
+    pub fate: watch::Sender<Option<Fate>>,
+    /// Somebody asked for the end of the process, after a drain.
+    pub shutdown: tokio::sync::Notify,
+    /// A number of this process's own: two processes on copies of one store have two.
+    pub process: u64,
+    /// Transactions that are open at this gateway.
+    pub txns: AtomicUsize,
+    pub drains_since: Mutex<Option<Instant>>,
+    /// How far other nodes' clocks are away.
+    pub offsets: Offsets,
+    /// Stores that refused a replica lately, and when.
+    pub refusals: Mutex<BTreeMap<NodeId, Instant>>,
+    /// Ranges whose circuit breaker has answered a client.
+    pub tripped: Mutex<BTreeSet<i64>>,
+    /// What peers say once this node was removed for good.
+    removal: OnceLock<String>,
+    pub heartbeat_failures: AtomicU64,
     identity: OnceLock<Identity>,
     raft: OnceLock<Arc<Raft>>,
     addresses: Mutex<BTreeSet<HostPort>>,
@@ -85,9 +117,18 @@ impl Node {
             store,
             gossip: Gossip::default(),
             peers: Peers::default(),
-            started_at: crate::state::datum::now_nanos(),
+            started_at: crate::clock::now_nanos(),
             phase: watch::Sender::new(Phase::Waiting),
-            heartbeat_failures: std::sync::atomic::AtomicU64::new(0),
+            fate: watch::Sender::new(None),
+            shutdown: tokio::sync::Notify::new(),
+            process: uuid::Uuid::new_v4().as_u64_pair().0,
+            txns: AtomicUsize::new(0),
+            drains_since: Mutex::new(None),
+            offsets: Offsets::default(),
+            refusals: Mutex::default(),
+            tripped: Mutex::default(),
+            removal: OnceLock::new(),
+            heartbeat_failures: AtomicU64::new(0),
             identity: OnceLock::new(),
             raft: OnceLock::new(),
             addresses,
@@ -124,6 +165,54 @@ impl Node {
             }
             forward
         });
+    }
+
+    /// Ends the process, unless it ends already.
+    pub fn end(&self, code: u8, text: String) {
+        self.fate.send_if_modified(|fate| {
+            let first = fate.is_none();
+            fate.get_or_insert(Fate { text, code });
+            first
+        });
+    }
+
+    /// What peers say of this node, once it was removed from the cluster for good.
+    pub fn removal(&self) -> Option<&String> {
+        self.removal.get()
+    }
+
+    /// Takes notice of a peer's refusal. One that says that this node was removed counts for ever: what has not begun
+    /// to serve ends, the rest goes on without being heard.
+    pub fn notice_refusal(&self, refusal: &Status) {
+        if !refusal.message().contains("was permanently removed from the cluster") {
+            return;
+        }
+        if self.removal.set(refusal.message().to_owned()).is_ok() {
+            crate::log::error("server/node.go:700", refusal.message());
+            if let Err(err) = self.store.write_removal(refusal.message()) {
+                crate::log::warning("server/node.go:701", format!("failed to keep the removal: {err}"));
+            }
+        }
+        if self.phase() < Phase::Serving {
+            self.end(1, refusal.message().to_owned());
+        }
+    }
+
+    /// The value of a cluster setting that somebody set.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.state().and_then(|state| state.settings.get(name).cloned())
+    }
+
+    /// A cluster setting that is a duration, at this world's pace.
+    pub fn duration_setting(&self, name: &str, default: Duration) -> Duration {
+        let set = self.setting(name).and_then(|text| crate::timers::parse_duration(&text));
+        self.timers.scale(set.unwrap_or(default))
+    }
+
+    /// How long a request to a range without quorum hangs before the circuit breaker answers it.
+    pub fn breaker(&self) -> Duration {
+        let name = "kv.replica_circuit_breaker.slow_replication_threshold";
+        self.duration_setting(name, Duration::from_secs(60))
     }
 
     /// The version the cluster runs at, as far as this node knows.
@@ -176,7 +265,7 @@ impl Node {
         if phase < Phase::Serving {
             return Err("node is not accepting SQL clients");
         }
-        if !liveness.is_live(crate::state::datum::now_nanos()) || membership != Membership::Active {
+        if !liveness.is_live(crate::clock::now_nanos()) || membership != Membership::Active {
             return Err("node is not healthy");
         }
         Ok(())

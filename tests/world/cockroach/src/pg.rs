@@ -6,6 +6,7 @@ pub mod startup;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::{SinkExt as _, StreamExt as _};
 use pgwire::api::{ClientInfo as _, ErrorHandler as _, NoopHandler, PgWireConnectionState};
@@ -13,12 +14,12 @@ use pgwire::error::{ErrorInfo, PgWireError};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use pgwire::tokio::server::{negotiate_tls, process_error, process_message};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::certs::go_text;
 use crate::log;
-use crate::node::{Node, Phase};
+use crate::node::{Node, Phase, shutdown};
 use crate::sql::Session;
 use crate::sql::error::SqlError;
 
@@ -46,15 +47,16 @@ pub async fn serve(node: Arc<Node>, stream: TcpStream) {
 async fn converse(node: Arc<Node>, stream: TcpStream) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(Arc::clone(&node.certs.current().server.sql));
     let mut phase = node.phase.subscribe();
-    let handler = Arc::new(Handler { node, session: Mutex::new(None) });
+    let handler = Arc::new(Handler { node: Arc::clone(&node), session: Mutex::new(None) });
     let nothing = Arc::new(NoopHandler);
     let Some(mut socket) = negotiate_tls(stream, Some(acceptor)).await? else { return Ok(()) };
     loop {
         let idle = matches!(socket.state(), PgWireConnectionState::ReadyForQuery);
+        let busy = handler.session.lock().await.as_ref().is_some_and(Session::in_transaction);
         let message = tokio::select! {
             message = socket.next() => message,
             // A session in the middle of something finishes it; the drain does not wait longer than it may.
-            () = async { drop(phase.wait_for(|phase| *phase == Phase::Draining).await) }, if idle => {
+            () = dismissed(&node, &mut phase, busy), if idle => {
                 let farewell = fatal(&SqlError::new("57P01", "server is shutting down"));
                 socket.send(PgWireBackendMessage::ErrorResponse(farewell.into())).await?;
                 return socket.close().await;
@@ -82,6 +84,16 @@ async fn converse(node: Arc<Node>, stream: TcpStream) -> io::Result<()> {
             }
             process_error(&mut socket, err, extended).await?;
         }
+    }
+}
+
+/// Returns when the drain is done with a session: at once, or, with an open transaction, when its time is over.
+async fn dismissed(node: &Node, phase: &mut watch::Receiver<Phase>, busy: bool) {
+    // The sender lives in the node.
+    drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
+    if busy {
+        let since = node.drains_since.lock().expect("no holder panics").unwrap_or_else(Instant::now);
+        tokio::time::sleep_until((since + shutdown::txn_limit(node)).into()).await;
     }
 }
 

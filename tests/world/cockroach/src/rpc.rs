@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod identity;
+pub mod offsets;
 pub mod peers;
 pub mod services;
 pub mod status;

@@ -8,7 +8,9 @@ pub mod names;
 pub mod parse;
 pub mod relation;
 pub mod select;
+pub mod setting;
 pub mod show;
+pub mod slot;
 pub mod txn;
 pub mod vars;
 pub mod view;
@@ -21,12 +23,12 @@ use std::time::Instant;
 use sqlparser::ast;
 
 use crate::node::Node;
-use crate::state::command::Command;
 use crate::state::datum::Kind;
 use error::SqlError;
 use expr::Params;
 use parse::Statement;
 use relation::{Field, Relation};
+use slot::Slot;
 use txn::{OpenTxn, Wait};
 use vars::Variables;
 use view::View;
@@ -37,6 +39,8 @@ pub struct Session {
     pub vars: Variables,
     node: Arc<Node>,
     txn: Option<OpenTxn>,
+    /// Held while a transaction is open.
+    slot: Option<Slot>,
 }
 
 /// What a statement answers.
@@ -63,7 +67,7 @@ pub struct Description {
 impl Session {
     /// A session of `vars.user` on this node.
     pub fn new(node: Arc<Node>, vars: Variables) -> Self {
-        Self { vars, node, txn: None }
+        Self { vars, node, txn: None, slot: None }
     }
 
     /// Runs one statement.
@@ -93,10 +97,11 @@ impl Session {
                 if self.txn.is_some() {
                     return Err(SqlError::new("25001", "there is already a transaction in progress"));
                 }
+                self.slot = Some(Slot::take(&self.node)?);
                 self.txn = Some(OpenTxn::default());
                 Answer::Begun
             }
-            ast::Statement::Commit { .. } => match self.txn.take() {
+            ast::Statement::Commit { .. } => match self.close() {
                 None => Answer::Ended("COMMIT"),
                 Some(txn) if txn.failed => Answer::Ended("ROLLBACK"),
                 Some(txn) => {
@@ -108,11 +113,22 @@ impl Session {
                 }
             },
             ast::Statement::Rollback { savepoint: None, .. } => {
-                self.txn = None;
+                drop(self.close());
                 Answer::Ended("ROLLBACK")
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// The open transaction, which is no longer counted.
+    fn close(&mut self) -> Option<OpenTxn> {
+        self.slot = None;
+        self.txn.take()
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.txn.is_some()
     }
 
     async fn run_statement(&mut self, statement: &Statement, params: &Params) -> Result<Answer, SqlError> {
@@ -209,16 +225,8 @@ impl Session {
             view.touch_shared(true);
             Ok(builtin::kv::setting(view, name))
         });
-        let current =
-            current.await?.ok_or_else(|| SqlError::new("42704", format!("unknown cluster setting '{name}'")))?;
-        if name == "version" {
-            return if value == Some(&current) {
-                Ok(done("SET CLUSTER SETTING"))
-            } else {
-                Err(SqlError::unsupported("changing the cluster version"))
-            };
-        }
-        let command = Command::Setting { name: name.to_owned(), value: value.map(str::to_owned) };
+        current.await?.ok_or_else(|| SqlError::new("42704", format!("unknown cluster setting '{name}'")))?;
+        let command = setting::command(&self.node, name, value)?;
         let wait = self.wait();
         txn::propose(&self.node, command, &wait).await?;
         Ok(done("SET CLUSTER SETTING"))
@@ -226,6 +234,7 @@ impl Session {
 
     async fn change(&mut self, statement: &ast::Statement, params: &Params, upsert: bool) -> Result<Answer, SqlError> {
         let wait = self.wait();
+        let _alone = if self.txn.is_none() { Some(Slot::take(&self.node)?) } else { None };
         loop {
             let work = |view: &View| {
                 let effect = write::effect(view, params, statement, upsert)?;
@@ -260,7 +269,7 @@ impl Session {
         let now = Instant::now();
         match self.vars.statement_timeout() {
             Some(limit) => Wait { deadline: now + limit, by_client: true },
-            None => Wait { deadline: now + self.node.timers.breaker(), by_client: false },
+            None => Wait { deadline: now + self.node.breaker(), by_client: false },
         }
     }
 }

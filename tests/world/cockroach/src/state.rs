@@ -43,6 +43,8 @@ impl fmt::Display for NodeId {
 pub struct ClusterState {
     pub cluster_id: Uuid,
     pub active_version: Version,
+    /// When the cluster was founded, in nanoseconds since 1970.
+    pub founded_at: i64,
     pub next_node: i32,
     pub members: BTreeMap<NodeId, Member>,
     pub voters: Vec<NodeId>,
@@ -60,6 +62,7 @@ impl ClusterState {
         Self {
             cluster_id,
             active_version,
+            founded_at: 0,
             next_node: 2,
             members: BTreeMap::from([(first, Member::new(first))]),
             voters: vec![first],
@@ -92,15 +95,23 @@ impl ClusterState {
                 None => Outcome::Refused("node is not a member".to_owned()),
             },
             Command::Heartbeats(heartbeats) => {
+                let mut fenced = Vec::new();
                 for heartbeat in heartbeats {
-                    if let Some(member) = self.members.get_mut(&heartbeat.node) {
-                        member.heartbeat(&heartbeat);
+                    if let Some(member) = self.members.get_mut(&heartbeat.node)
+                        && !member.heartbeat(&heartbeat)
+                    {
+                        fenced.push(heartbeat.process);
                     }
                 }
+                if fenced.is_empty() { Outcome::Done } else { Outcome::Fenced(fenced) }
+            }
+            Command::Version(version) => {
+                self.active_version = self.active_version.max(version);
+                self.settings.remove("cluster.preserve_downgrade_option");
                 Outcome::Done
             }
-            Command::Membership { node, to } => match self.members.get_mut(&node) {
-                Some(member) => member.change(to).map_or_else(Outcome::Refused, |()| Outcome::Done),
+            Command::Membership { node, to, at } => match self.members.get_mut(&node) {
+                Some(member) => member.change(to, at).map_or_else(Outcome::Refused, |()| Outcome::Done),
                 None => Outcome::Refused("node does not exist".to_owned()),
             },
             Command::Setting { name, value } => {

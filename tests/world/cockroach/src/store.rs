@@ -70,6 +70,21 @@ impl Store {
         write(&self.dir.join("identity.json"), identity)
     }
 
+    /// Why this store may not be used any more: its node was removed from the cluster for good.
+    pub fn removal(&self) -> Option<String> {
+        // A tombstone that cannot be read is found out again from the peers.
+        read(&self.dir.join("removed.json")).ok().flatten()
+    }
+
+    /// Keeps that this store's node was removed.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn write_removal(&self, text: &str) -> io::Result<()> {
+        write(&self.dir.join("removed.json"), &text)
+    }
+
     /// Addresses of nodes met before.
     pub fn addresses(&self) -> BTreeSet<HostPort> {
         // A lost list costs nothing but the join list's slower way.

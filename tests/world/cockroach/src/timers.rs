@@ -26,7 +26,12 @@ impl Timers {
 
     /// `millis` of real time, scaled.
     pub fn millis(self, millis: u64) -> Duration {
-        Duration::from_millis(millis).mul_f64(self.scale)
+        self.scale(Duration::from_millis(millis))
+    }
+
+    /// A duration of real time, scaled.
+    pub fn scale(self, real: Duration) -> Duration {
+        real.mul_f64(self.scale)
     }
 
     /// Between two join attempts of an empty node.
@@ -47,11 +52,6 @@ impl Timers {
     /// How long a liveness heartbeat is good for.
     pub fn liveness_duration(self) -> Duration {
         self.millis(6_000)
-    }
-
-    /// After this long without liveness a node counts as dead and its replicas are rebuilt.
-    pub fn until_store_dead(self) -> Duration {
-        self.millis(300_000)
     }
 
     /// Between two pings on a connection. 24.1 pings each second; with one process a node on a small machine,
@@ -95,16 +95,41 @@ impl Timers {
         self.millis(2_000)
     }
 
-    /// How long a request to a range without quorum hangs before the circuit breaker answers it
-    /// (`kv.replica_circuit_breaker.slow_replication_threshold`).
-    pub fn breaker(self) -> Duration {
-        self.millis(60_000)
-    }
-
     /// How long a drain waits for sessions and for the last writes.
     pub fn drain(self) -> Duration {
         self.millis(4_000)
     }
+}
+
+/// A duration as Go and cluster settings write it: `1m30s`, `500ms`, or `00:05:00`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().as_slice() {
+        let whole = hours.parse::<u64>().ok()? * 3_600 + minutes.parse::<u64>().ok()? * 60;
+        return Duration::try_from_secs_f64(whole as f64 + seconds.parse::<f64>().ok()?).ok();
+    }
+    let (mut rest, mut total) = (text, 0.0);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        let units = &rest[digits..];
+        let end = units.find(|letter: char| letter.is_ascii_digit()).unwrap_or(units.len());
+        total += number
+            * match &units[..end] {
+                "ns" => 1e-9,
+                "us" | "µs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3_600.0,
+                _ => return None,
+            };
+        rest = &units[end..];
+    }
+    Duration::try_from_secs_f64(total).ok()
 }
 
 #[cfg(test)]
@@ -116,6 +141,13 @@ mod tests {
         let timers = Timers::scaled(0.1);
         assert_eq!(timers.liveness_duration(), Duration::from_millis(600));
         assert_eq!(timers.network(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn durations_come_in_the_forms_of_go_and_of_intervals() {
+        assert_eq!(parse_duration("1m30.5s"), Some(Duration::from_millis(90_500)));
+        assert_eq!(parse_duration("00:05:00"), Some(Duration::from_secs(300)));
+        assert_eq!((parse_duration("1"), parse_duration("x"), parse_duration("")), (None, None, None));
     }
 
     #[test]

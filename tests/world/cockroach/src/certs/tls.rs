@@ -15,6 +15,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::CertsError;
 use super::loader::{Material, Pair, Slot};
+use crate::clock::NodeClock;
 
 /// Settings for those who come to us.
 #[derive(Debug, Clone)]
@@ -79,7 +80,7 @@ fn client_config(ca: &Slot, identity: Option<&Slot>) -> Result<ClientConfig, Cer
     let inner = WebPkiServerVerifier::builder_with_provider(roots(ca)?, provider())
         .build()
         .map_err(|err| CertsError::Unusable(err.to_string()))?;
-    let builder = ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_details(provider(), Arc::new(NodeClock))
         .with_safe_default_protocol_versions()
         .map_err(|err| CertsError::Unusable(err.to_string()))?
         .dangerous()
@@ -97,7 +98,7 @@ fn client_config(ca: &Slot, identity: Option<&Slot>) -> Result<ClientConfig, Cer
 }
 
 fn server_config(pair: &Pair, verifier: Option<Arc<AnyMember>>) -> Result<ServerConfig, CertsError> {
-    let builder = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_details(provider(), Arc::new(NodeClock))
         .with_safe_default_protocol_versions()
         .map_err(|err| CertsError::Unusable(err.to_string()))?;
     let builder = match verifier {

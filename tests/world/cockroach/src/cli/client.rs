@@ -63,7 +63,7 @@ impl Target {
         let dir = dir.or_else(|| environment::get("COCKROACH_CERTS_DIR").map(PathBuf::from));
         Ok(Self {
             address,
-            certs_dir: dir.unwrap_or_else(super::start::default_certs_dir),
+            certs_dir: dir.unwrap_or_else(super::start::config::default_certs_dir),
             cluster_name: flags.get("cluster-name").unwrap_or_default().to_owned(),
             skip_name: flags.is_on("disable-cluster-name-verification"),
             source: environment::get("POD_IP").and_then(|text| text.parse().ok()),

@@ -1,4 +1,8 @@
-//! `cockroach node`: who is in the cluster.
+//! `cockroach node`: who is in the cluster, and who leaves it.
+
+mod admin;
+pub mod decommission;
+pub mod drain;
 
 use std::process::ExitCode;
 
@@ -110,6 +114,8 @@ fn print(flags: &Flags, application: &str, query: &str, headers: Vec<&str>, alig
     let format = Format::of(flags)?;
     super::runtime()?.block_on(async {
         let client = target.sql("root", "system", application).await?;
+        // From 26.1 on internals are closed to others; earlier releases do not know the variable.
+        drop(client.simple_query("SET allow_unsafe_internals = true").await);
         if let Some(timeout) = flags.get("timeout") {
             client
                 .simple_query(&format!("SET statement_timeout = '{timeout}'"))

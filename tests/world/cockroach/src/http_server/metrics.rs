@@ -3,9 +3,9 @@
 use std::fmt::Display;
 use std::sync::atomic::Ordering;
 
+use crate::clock::now_nanos;
 use crate::node::Node;
 use crate::state::NodeId;
-use crate::state::datum::now_nanos;
 use crate::state::ranges::needed;
 
 /// Replication as one node reports it.
@@ -61,21 +61,23 @@ pub fn render(node: &Node) -> String {
     let uptime = (now_nanos() - node.started_at) / 1_000_000_000;
     page.gauge("sys_uptime", "", uptime);
     page.gauge("build_timestamp", &format!("{{tag=\"{}\"}}", node.build.tag()), 1);
-    page.gauge("clock_offset_meannanos", "", 0);
-    page.gauge("clock_offset_stddevnanos", "", 0);
+    let (mean, deviation) = node.offsets.spread();
+    page.gauge("clock_offset_meannanos", "", mean);
+    page.gauge("clock_offset_stddevnanos", "", deviation);
     page.gauge("liveness_livenodes", "", node.n_live());
     page.gauge("liveness_heartbeatfailures", "", node.heartbeat_failures.load(Ordering::Relaxed));
     if let Some(identity) = node.identity() {
         let id = identity.node_id;
         let store = format!("{{store=\"{id}\"}}");
         let counts = range_counts(node, id);
+        let tripped = node.tripped.lock().expect("no holder panics").len();
         page.gauge("ranges", &store, counts.ranges);
         page.gauge("ranges_unavailable", &store, counts.unavailable);
         page.gauge("ranges_underreplicated", &store, counts.underreplicated);
         page.gauge("ranges_overreplicated", &store, counts.overreplicated);
         page.gauge("replicas", &store, counts.replicas);
         page.gauge("replicas_leaseholders", &store, counts.leaseholders);
-        page.gauge("kv_replica_circuit_breaker_num_tripped_replicas", &store, 0);
+        page.gauge("kv_replica_circuit_breaker_num_tripped_replicas", &store, tripped);
         page.gauge("node_id", &format!("{{advertise_addr=\"{}\"}}", node.config.advertise_addr), id);
         for peer in node.peers.health() {
             let labels = format!(

@@ -7,25 +7,27 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::HostPort;
+use crate::faults::shaped::{self, Shaped};
 
 /// Connects to `to`, from `source` if given, so that the network can tell who calls.
 ///
 /// # Errors
 ///
 /// The text that Go's dialer would give, after `dial tcp `.
-pub async fn dial(to: &HostPort, source: Option<IpAddr>, limit: Duration) -> Result<TcpStream, String> {
+pub async fn dial(to: &HostPort, source: Option<IpAddr>, limit: Duration) -> Result<Shaped, String> {
     match tokio::time::timeout(limit, attempt(to, source)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(format!("dial tcp {to}: i/o timeout")),
     }
 }
 
-async fn attempt(to: &HostPort, source: Option<IpAddr>) -> Result<TcpStream, String> {
+async fn attempt(to: &HostPort, source: Option<IpAddr>) -> Result<Shaped, String> {
     let addresses = resolve(to).await?;
     let mut last = format!("dial tcp: lookup {}: no such host", to.host);
     for address in addresses {
+        shaped::open(to).await;
         match connect(address, source).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok(Shaped::new(stream, to.clone())),
             Err(err) => last = format!("dial tcp {address}: connect: {}", go_text(&err)),
         }
     }

@@ -1,9 +1,13 @@
 //! What `cockroach start` was told.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::net::HostPort;
 use crate::state::descriptor::{Locality, Tier};
+
+/// What `--max-offset` is unless it is given.
+pub const DEFAULT_MAX_OFFSET: Duration = Duration::from_millis(500);
 
 /// All settings of a node.
 #[derive(Debug, Clone)]
@@ -24,4 +28,6 @@ pub struct StartConfig {
     pub disable_cluster_name_verification: bool,
     /// `attrs` of the store.
     pub attrs: Vec<String>,
+    /// The largest distance of two clocks that the database is built for.
+    pub max_offset: Duration,
 }

@@ -61,7 +61,8 @@ pub async fn bootstrap(node: &Arc<Node>) -> Result<(), BootstrapError> {
 
 fn found(node: &Arc<Node>) -> std::io::Result<()> {
     let identity = Identity { cluster_id: Uuid::new_v4(), node_id: NodeId(1), version: node.build.version() };
-    let state = ClusterState::founded(identity.cluster_id, identity.version);
+    let mut state = ClusterState::founded(identity.cluster_id, identity.version);
+    state.founded_at = crate::clock::now_nanos();
     Core::found(&mut Storage::open(&node.store.log_dir())?, state)?;
     node.store.write_identity(&identity)?;
     log::info("server/init.go:420", format!("cluster {} has been created", identity.cluster_id));
@@ -120,6 +121,15 @@ async fn attempt_next(
     }
     let Some(address) = addresses.get(turn % addresses.len().max(1)) else { return Ok(None) };
     match ask(node, address).await {
+        // The real binary says so of the store that it would write.
+        Ok(identity) if identity.version < node.build.oldest_cluster() => {
+            let (active, oldest) = (identity.version, node.build.oldest_cluster());
+            log::error(
+                "server/init.go:300",
+                format!("cluster version {active} is too old for running version (minimum supported version {oldest})"),
+            );
+            Err(JoinError::Incompatible)
+        }
         Ok(identity) => Ok(Some((identity, address.clone()))),
         Err(refusal) if refusal.code() == Code::PermissionDenied => {
             let version = node.build.version();

@@ -3,45 +3,74 @@
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
-use super::{Node, Phase};
+use super::{FATAL, Node, Phase};
+use crate::clock::now_nanos;
 use crate::log;
 use crate::state::NodeId;
-use crate::state::command::Command;
-use crate::state::datum::now_nanos;
+use crate::state::command::{Command, Outcome};
 use crate::state::member::Heartbeat;
 use crate::store::Identity;
+
+/// What became of a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    Taken,
+    /// No majority took it in time.
+    Lost,
+    /// Another process has this node's identity.
+    Fenced,
+}
 
 /// Sends a heartbeat every few seconds until the node stops. The first starts a new epoch and does not wait.
 pub async fn run(node: Weak<Node>, identity: Identity) {
     let mut first = true;
     loop {
         let Some(strong) = node.upgrade() else { return };
-        if strong.phase() == Phase::Draining {
-            return;
-        }
         let pause = strong.timers.liveness_heartbeat();
-        if beat(&strong, identity.node_id, first, false).await {
-            first = false;
-            strong.advance(Phase::Serving);
-        } else {
-            strong.heartbeat_failures.fetch_add(1, Ordering::Relaxed);
-            log::warning(
-                "kv/kvserver/liveness/liveness.go:664",
-                "failed node liveness heartbeat: operation \"node liveness heartbeat\" timed out: context deadline exceeded",
-            );
+        match beat(&strong, identity.node_id, first).await {
+            Beat::Taken => {
+                first = false;
+                strong.advance(Phase::Serving);
+            }
+            Beat::Lost => {
+                strong.heartbeat_failures.fetch_add(1, Ordering::Relaxed);
+                log::warning(
+                    "kv/kvserver/liveness/liveness.go:664",
+                    "failed node liveness heartbeat: operation \"node liveness heartbeat\" timed out: context deadline exceeded",
+                );
+            }
+            Beat::Fenced => {
+                let id = identity.node_id;
+                strong.end(
+                    FATAL,
+                    format!(
+                        "node liveness heartbeat failed: epoch incremented: another process runs as n{id}; a store must \
+                         never be used by two processes, not even a copy of it"
+                    ),
+                );
+                return;
+            }
         }
         drop(strong);
         tokio::time::sleep(if first { pause / 10 } else { pause }).await;
     }
 }
 
-/// Sends one heartbeat and says whether it arrived.
-pub async fn beat(node: &Node, id: NodeId, new_epoch: bool, draining: bool) -> bool {
+/// Sends one heartbeat and says what became of it. A node that drains says so.
+pub async fn beat(node: &Node, id: NodeId, new_epoch: bool) -> Beat {
     let duration = node.timers.liveness_duration();
     let nanos = i64::try_from(duration.as_nanos()).expect("seconds fit");
-    let heartbeat = Heartbeat { node: id, expiration: now_nanos() + nanos, draining, new_epoch };
-    let Some(raft) = node.raft() else { return false };
-    raft.propose(Command::Heartbeats(vec![heartbeat]), !new_epoch && !draining, duration).await.is_ok()
+    let draining = node.phase() == Phase::Draining;
+    let expiration = now_nanos() + nanos;
+    let heartbeat = Heartbeat { node: id, expiration, draining, new_epoch, process: node.process };
+    let Some(raft) = node.raft() else { return Beat::Lost };
+    let told = node.state().is_some_and(|state| state.liveness(id).is_some_and(|known| known.draining));
+    let urgent = new_epoch || draining != told;
+    match raft.propose(Command::Heartbeats(vec![heartbeat]), !urgent, duration).await {
+        Ok(Outcome::Fenced(processes)) if processes.contains(&node.process) => Beat::Fenced,
+        Ok(_) => Beat::Taken,
+        Err(_) => Beat::Lost,
+    }
 }
 
 impl Node {

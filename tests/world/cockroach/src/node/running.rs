@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use super::{Node, Origin, Phase};
+use crate::clock::now_nanos;
 use crate::log;
 use crate::net::HostPort;
 use crate::state::NodeId;
 use crate::state::command::Command;
-use crate::state::datum::now_nanos;
 use crate::state::member::Membership;
 use crate::store::Identity;
 
@@ -119,7 +119,7 @@ fn banner(node: &Node, identity: &Identity, origin: Origin) {
         "postgresql://root@{}/defaultdb?sslcert={encoded}%2Fclient.root.crt&sslkey={encoded}%2Fclient.root.key&sslmode=verify-full&sslrootcert={encoded}%2Fca.crt",
         config.advertise_sql_addr
     );
-    let started = crate::state::datum::render_time(crate::state::datum::now_micros(), " +0000 UTC");
+    let started = crate::state::datum::timestamp::render_time(crate::clock::now_micros(), " +0000 UTC");
     let mut lines = vec![
         format!("CockroachDB node starting at {started} (took {:.1}s)", took.as_secs_f64()),
         field("build:", format!("CCL {} @ {} ({})", node.build.tag(), node.build.time(), node.build.go_version())),

@@ -10,9 +10,10 @@ use tonic::Status;
 use super::channel::Channel;
 use super::status;
 use crate::build_info::Version;
+use crate::clock::now_nanos;
 use crate::log;
 use crate::net::HostPort;
-use crate::node::Node;
+use crate::node::{FATAL, Node};
 use crate::state::NodeId;
 use crate::state::descriptor::wire_locality_address;
 use crate::wire::cockroach::rpc::heartbeat_client::HeartbeatClient;
@@ -175,10 +176,20 @@ async fn ping(node: &Node, channel: Channel, target: Option<NodeId>, limit: Dura
     };
     let origin = channel.origin();
     let mut client = HeartbeatClient::with_origin(channel, origin);
+    let sent = now_nanos();
     let answer = tokio::time::timeout(limit, client.ping(request))
         .await
-        .map_err(|_| Status::deadline_exceeded("context deadline exceeded"))??;
-    check(node, &answer.into_inner()).map_err(Status::unknown)
+        .map_err(|_| Status::deadline_exceeded("context deadline exceeded"))?
+        .inspect_err(|refusal| node.notice_refusal(refusal))?
+        .into_inner();
+    check(node, &answer).map_err(Status::unknown)?;
+    if let Some(target) = target {
+        node.offsets.measure(target, sent, answer.server_time, now_nanos());
+        if let Err(text) = node.offsets.verify(node.config.max_offset, 10 * node.timers.ping().max(limit)) {
+            node.end(FATAL, text);
+        }
+    }
+    Ok(())
 }
 
 /// What the dialling side checks in the answer: the cluster's name and version.

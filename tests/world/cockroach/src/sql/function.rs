@@ -138,7 +138,7 @@ pub fn value(env: Env<'_>, call: &ast::Function) -> Result<Datum, SqlError> {
         ("now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp", _) => {
             Datum::TimestampTz(view.now / 1_000)
         }
-        ("clock_timestamp", _) => Datum::TimestampTz(crate::state::datum::now_micros()),
+        ("clock_timestamp", _) => Datum::TimestampTz(crate::clock::now_micros()),
         ("current_database", _) => Datum::text(&view.session.database),
         ("current_schema", _) => Datum::text("public"),
         ("current_user" | "session_user" | "user", _) => Datum::text(&view.session.user),

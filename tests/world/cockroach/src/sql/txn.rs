@@ -10,7 +10,7 @@ use super::vars::Variables;
 use super::view::{Touched, View};
 use super::write::Effect;
 use crate::node::Node;
-use crate::raft::RaftError;
+use crate::raft::{Raft, RaftError};
 use crate::state::catalog::{Catalog, Change};
 use crate::state::command::{Command, Outcome};
 use crate::state::ranges::Range;
@@ -121,36 +121,77 @@ impl OpenTxn {
 
 /// Proposes, with the waits and errors of SQL.
 pub(super) async fn propose(node: &Node, command: Command, wait: &Wait) -> Result<Outcome, SqlError> {
-    let raft = node.raft().ok_or_else(|| SqlError::new("XXUUU", "node is not part of a cluster"))?;
+    let raft = raft(node)?;
     let limit = wait.deadline.saturating_duration_since(Instant::now());
     raft.propose(command, false, limit).await.map_err(|err| timed_out(node, wait, err, node.state().as_deref()))
 }
 
+fn raft(node: &Node) -> Result<&Arc<Raft>, SqlError> {
+    if let Some(removal) = node.removal() {
+        let text = format!(
+            "failed to send RPC: sending to all replicas failed; last error: rpc error: code = PermissionDenied desc = \
+             {removal}"
+        );
+        return Err(SqlError::new("XXUUU", text));
+    }
+    node.raft().ok_or_else(|| SqlError::new("XXUUU", "node is not part of a cluster"))
+}
+
 /// A state that is current, and in which the ranges that were touched have a majority.
 async fn current(node: &Node, touched: &Touched, wait: &Wait) -> Result<Arc<ClusterState>, SqlError> {
-    let raft = node.raft().ok_or_else(|| SqlError::new("XXUUU", "node is not part of a cluster"))?;
+    let raft = raft(node)?;
     loop {
         let limit = wait.deadline.saturating_duration_since(Instant::now());
         let state = raft.barrier(limit).await.map_err(|err| timed_out(node, wait, err, node.state().as_deref()))?;
-        let Some(range) = unavailable(node, &state, touched) else { return Ok(state) };
+        let Some(problem) = problem(node, &state, touched) else { return Ok(state) };
         if Instant::now() >= wait.deadline {
-            return Err(if wait.by_client { SqlError::timed_out() } else { lost_quorum(node, &range, Some(&state)) });
+            return Err(match problem {
+                _ if wait.by_client => SqlError::timed_out(),
+                Problem::NoQuorum(range) => {
+                    node.tripped.lock().expect("no holder panics").insert(range.id);
+                    lost_quorum(node, &range, Some(&state))
+                }
+                Problem::NoWay(why) => SqlError::new("58C01", why),
+            });
         }
         tokio::time::sleep(node.timers.millis(200).max(Duration::from_millis(20))).await;
     }
 }
 
-/// A touched range without a majority.
-fn unavailable(node: &Node, state: &ClusterState, touched: &Touched) -> Option<Range> {
-    let now = crate::state::datum::now_nanos();
+/// What keeps a statement from a range.
+enum Problem {
+    NoQuorum(Range),
+    /// Its leaseholder cannot be reached from here.
+    NoWay(String),
+}
+
+/// The first problem of the ranges that were touched: each needs a majority, and a leaseholder that this gateway
+/// reaches. A dead one's lease is taken over once its liveness has run out.
+fn problem(node: &Node, state: &ClusterState, touched: &Touched) -> Option<Problem> {
+    let now = crate::clock::now_nanos();
     let livenesses = node.livenesses();
+    let own = node.identity().map(|identity| identity.node_id);
     let live = |id: NodeId| livenesses.get(&id).is_some_and(|(liveness, _)| liveness.is_live(now));
     let of_tables = touched.tables.iter().filter_map(|(name, seen)| {
         let (id, _) = (*seen)?;
         state.ranges.of_table(&name.database, id)
     });
     let of_system = state.ranges.liveness().into_iter().filter(|_| touched.system);
-    of_tables.chain(of_system).find(|range| !range.has_quorum(live)).cloned()
+    let mut tripped = node.tripped.lock().expect("no holder panics");
+    of_tables.chain(of_system).find_map(|range| {
+        if !range.has_quorum(live) {
+            return Some(Problem::NoQuorum(range.clone()));
+        }
+        tripped.remove(&range.id);
+        if Some(range.lease) == own {
+            return None;
+        }
+        let why = node.peers.channel(range.lease).err()?;
+        Some(Problem::NoWay(format!(
+            "failed to send RPC: sending to all replicas failed; last error: unable to dial n{}: {why}",
+            range.lease
+        )))
+    })
 }
 
 fn timed_out(node: &Node, wait: &Wait, err: RaftError, state: Option<&ClusterState>) -> SqlError {
@@ -165,7 +206,7 @@ fn timed_out(node: &Node, wait: &Wait, err: RaftError, state: Option<&ClusterSta
 }
 
 fn lost_quorum(node: &Node, range: &Range, state: Option<&ClusterState>) -> SqlError {
-    let now = crate::state::datum::now_nanos();
+    let now = crate::clock::now_nanos();
     let own = node.identity().map_or(NodeId(0), |identity| identity.node_id);
     let livenesses = node.livenesses();
     let down = |id: NodeId| id != own && !livenesses.get(&id).is_some_and(|(liveness, _)| liveness.is_live(now));
@@ -178,7 +219,7 @@ fn lost_quorum(node: &Node, range: &Range, state: Option<&ClusterState>) -> SqlE
         .map(|replica| shown(replica.node, replica.id))
         .collect();
     let here = range.replicas.iter().find(|replica| replica.node == own).map_or(0, |replica| replica.id);
-    let threshold = node.timers.breaker().as_secs_f64();
+    let threshold = node.breaker().as_secs_f64();
     let generation = state.map_or(0, |state| state.ranges.iter().count());
     SqlError::new(
         "58C00",

@@ -57,7 +57,7 @@ impl View {
         exempt: bool,
     ) -> Self {
         let catalog = catalog.or_else(|| state.as_ref().map(|state| Arc::clone(&state.catalog))).unwrap_or_default();
-        let now = crate::state::datum::now_nanos();
+        let now = crate::clock::now_nanos();
         Self { node, session, state, catalog, now, exempt, touched: RefCell::default() }
     }
 

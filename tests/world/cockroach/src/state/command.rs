@@ -7,6 +7,7 @@ use super::descriptor::Descriptor;
 use super::member::{Heartbeat, Membership};
 use super::ranges::RangeChange;
 use super::txn::Txn;
+use crate::build_info::Version;
 
 /// One entry of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,7 +23,10 @@ pub enum Command {
     /// Liveness of one or several nodes.
     Heartbeats(Vec<Heartbeat>),
     /// A step of the membership machine.
-    Membership { node: NodeId, to: Membership },
+    /// `at` is in nanoseconds since 1970.
+    Membership { node: NodeId, to: Membership, at: i64 },
+    /// The version the cluster runs at from now on. Never goes back.
+    Version(Version),
     /// A cluster setting; `None` resets it.
     Setting { name: String, value: Option<String> },
     /// Replicas and leases.
@@ -52,6 +56,8 @@ impl Command {
 pub enum Outcome {
     Done,
     Node(NodeId),
+    /// Heartbeats of these processes came too late: another process has taken their node's identity.
+    Fenced(Vec<u64>),
     /// A transaction read something that has changed since.
     Conflict,
     /// The command makes no sense now.

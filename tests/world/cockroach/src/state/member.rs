@@ -11,6 +11,10 @@ pub struct Member {
     pub id: NodeId,
     pub membership: Membership,
     pub liveness: Liveness,
+    /// The process that the present epoch belongs to; 0 before the first.
+    pub process: u64,
+    /// When the node left for good, in nanoseconds since 1970.
+    pub removed_at: i64,
     /// Absent until the node has started once.
     pub descriptor: Option<Descriptor>,
 }
@@ -33,6 +37,8 @@ pub struct Heartbeat {
     pub draining: bool,
     /// The first of a process: starts a new epoch.
     pub new_epoch: bool,
+    /// Who sends it: a number of its own for each process.
+    pub process: u64,
 }
 
 /// active ⇄ decommissioning → decommissioned.
@@ -47,19 +53,36 @@ impl Member {
     /// A member that has never sent a heartbeat.
     pub fn new(id: NodeId) -> Self {
         let liveness = Liveness { epoch: 0, expiration: 0, draining: false };
-        Self { id, membership: Membership::Active, liveness, descriptor: None }
+        Self { id, membership: Membership::Active, liveness, process: 0, removed_at: 0, descriptor: None }
     }
 
-    /// Takes a heartbeat. A node that left for good cannot come alive again.
-    pub fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+    /// Takes a heartbeat, and says whether the node is still this process's. A node that left for good cannot come
+    /// alive again, and a process whose epoch another one has ended (two on copies of one store) is nobody any more.
+    pub fn heartbeat(&mut self, heartbeat: &Heartbeat) -> bool {
         if self.membership == Membership::Decommissioned {
-            return;
+            return true;
         }
-        if heartbeat.new_epoch {
+        if heartbeat.new_epoch && self.process != heartbeat.process {
             self.liveness.epoch += 1;
+            self.process = heartbeat.process;
+        }
+        if self.process != heartbeat.process {
+            return false;
         }
         self.liveness.expiration = self.liveness.expiration.max(heartbeat.expiration);
         self.liveness.draining = heartbeat.draining;
+        true
+    }
+
+    /// What a node that left for good is told, whatever it asks.
+    pub fn removal(&self) -> Option<String> {
+        let at = super::datum::timestamp::render_time(self.removed_at / 1_000, " +0000 UTC");
+        (self.membership == Membership::Decommissioned).then(|| {
+            format!(
+                "n{} was permanently removed from the cluster at {at}; it is not allowed to rejoin the cluster",
+                self.id
+            )
+        })
     }
 
     /// Takes a step of the membership machine. Standing still is allowed.
@@ -67,11 +90,14 @@ impl Member {
     /// # Errors
     ///
     /// The database's complaint about a step that does not exist.
-    pub fn change(&mut self, to: Membership) -> Result<(), String> {
+    pub fn change(&mut self, to: Membership, at: i64) -> Result<(), String> {
         use Membership::{Active, Decommissioned, Decommissioning};
         match (self.membership, to) {
             (from, to) if from == to => {}
-            (Active, Decommissioning) | (Decommissioning, Active | Decommissioned) => self.membership = to,
+            (Active, Decommissioning) | (Decommissioning, Active | Decommissioned) => {
+                self.membership = to;
+                self.removed_at = if to == Decommissioned { at } else { 0 };
+            }
             // Decommissioning a node that has left changes nothing.
             (Decommissioned, Decommissioning) => {}
             (found, Active) => {
@@ -120,20 +146,46 @@ mod tests {
     #[test]
     fn membership_knows_no_way_back_from_decommissioned() {
         let mut member = Member::new(NodeId(4));
-        member.change(Membership::Decommissioning).expect("a legal step");
-        member.change(Membership::Decommissioned).expect("a legal step");
+        member.change(Membership::Decommissioning, 1).expect("a legal step");
+        member.change(Membership::Decommissioned, 1).expect("a legal step");
         assert_eq!(
-            member.change(Membership::Active),
+            member.change(Membership::Active, 1),
             Err("can only recommission a decommissioning node; n4 found to be decommissioned".into())
         );
     }
 
     #[test]
     fn an_active_node_cannot_be_fully_decommissioned() {
-        let err = Member::new(NodeId(4)).change(Membership::Decommissioned);
+        let err = Member::new(NodeId(4)).change(Membership::Decommissioned, 1);
         assert_eq!(
             err,
             Err("can only fully decommission an already decommissioning node; n4 found to be active".into())
+        );
+    }
+
+    #[test]
+    fn of_two_processes_with_one_identity_the_earlier_is_fenced() {
+        let mut member = Member::new(NodeId(3));
+        let beat =
+            |process, new_epoch| Heartbeat { node: NodeId(3), expiration: 9, draining: false, new_epoch, process };
+        assert!(member.heartbeat(&beat(1, true)) && member.heartbeat(&beat(1, false)));
+        assert!(member.heartbeat(&beat(2, true)));
+        assert!(!member.heartbeat(&beat(1, false)));
+        assert_eq!(member.liveness.epoch, 2);
+    }
+
+    #[test]
+    fn who_left_for_good_is_told_when() {
+        let mut member = Member::new(NodeId(4));
+        assert_eq!(member.removal(), None);
+        member.change(Membership::Decommissioning, 1).expect("a legal step");
+        member.change(Membership::Decommissioned, 1_500_000_000).expect("a legal step");
+        assert_eq!(
+            member.removal().as_deref(),
+            Some(
+                "n4 was permanently removed from the cluster at 1970-01-01 00:00:01.5 +0000 UTC; it is not allowed to \
+                 rejoin the cluster"
+            )
         );
     }
 }

@@ -2,34 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::http::metric;
 use crate::support::psql::psql;
 use crate::support::wait::stays;
 use crate::support::{Authority, Start, TestNode, until};
 
 /// Three nodes of one organisation in one cluster.
 pub(crate) fn three(ca: &Authority) -> [TestNode; 3] {
-    let first = Start::of(ca).start();
-    let second = Start::of(ca).joining(&[&first]).start();
-    let third = Start::of(ca).joining(&[&first]).start();
-    first.init();
-    second.serves();
-    third.serves();
-    let nodes = [first, second, third];
-    // Three votes and three replicas: from now on one of the three may go.
-    until("three voters and all replicas", || {
-        let missing: f64 = nodes.iter().filter_map(|node| metric(node, "ranges_underreplicated{")).sum();
-        let voters = voters(&nodes[0]);
-        if voters == 3 && missing == 0.0 { Ok(()) } else { Err(format!("{voters} voters, {missing} ranges")) }
-    });
-    nodes
-}
-
-/// How many nodes vote, by what the first node has written down.
-fn voters(node: &TestNode) -> usize {
-    let log = std::fs::read_to_string(node.store().join("raft/log.jsonl")).unwrap_or_default();
-    let last = log.lines().rev().find(|line| line.contains("\"Voters\""));
-    last.map_or(1, |line| line.split("\"Voters\":[").nth(1).unwrap_or_default().split(',').count())
+    let nodes = crate::support::cluster::settled(ca, 3, |_, start| start);
+    nodes.try_into().ok().expect("three nodes")
 }
 
 #[test]

@@ -6,16 +6,25 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start the programs they test")]
 
 mod asymmetry;
+mod clocks;
 mod command_line;
+mod draining;
+mod expiry;
 mod founding;
 mod identity;
 mod init_job;
 mod joining;
+mod leaving;
+mod links;
+mod loss;
 mod names;
 mod placement;
 mod reload;
 mod restart;
+mod retired;
 mod sql;
 mod support;
 mod trust;
+mod upgrades;
+mod volumes;
 mod waiting;

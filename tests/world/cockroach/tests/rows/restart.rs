@@ -62,7 +62,7 @@ fn a_cluster_goes_on_without_one_of_three_and_stalls_without_two() {
 }
 
 #[test]
-fn a_whole_cluster_comes_back_by_itself_from_addresses_it_remembers() {
+fn row_61_a_whole_cluster_comes_back_by_itself_from_addresses_it_remembers() {
     let ca = Authority::new("alpha");
     let mut nodes = three(&ca);
     until("addresses to be written", || match std::fs::read_to_string(nodes[0].store().join("addresses.json")) {

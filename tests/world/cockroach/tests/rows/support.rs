@@ -1,6 +1,7 @@
 //! Nodes, certificates and clients for the tests.
 
 pub(crate) mod authority;
+pub(crate) mod cluster;
 pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod node;

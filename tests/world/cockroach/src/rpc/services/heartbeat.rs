@@ -6,10 +6,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::build_info::Version;
+use crate::clock::now_nanos;
 use crate::node::Node;
 use crate::state::NodeId;
-use crate::state::datum::now_nanos;
-use crate::state::member::Membership;
 use crate::wire::cockroach::rpc::heartbeat_server::Heartbeat;
 use crate::wire::cockroach::rpc::{PingRequest, PingResponse};
 
@@ -50,11 +49,8 @@ fn check(node: &Node, request: &PingRequest) -> Result<(), Status> {
     node.check_version(Version::from_wire(request.server_version.as_ref()))
         .map_err(|text| Status::unknown(format!("version compatibility check failed on ping request: {text}")))?;
     let origin = NodeId(request.origin_node_id);
-    let left = node.state().and_then(|state| state.members.get(&origin).map(|member| member.membership));
-    if left == Some(Membership::Decommissioned) {
-        return Err(Status::permission_denied(format!(
-            "n{origin} was permanently removed from the cluster; it is not allowed to rejoin the cluster"
-        )));
+    if let Some(removal) = node.state().and_then(|state| state.members.get(&origin)?.removal()) {
+        return Err(Status::permission_denied(removal));
     }
     Ok(())
 }

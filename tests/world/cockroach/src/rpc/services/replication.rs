@@ -39,6 +39,19 @@ impl Replication for Service {
         self.raft()?.serve_read_index(request.into_inner()).await.map(Response::new).map_err(refusal)
     }
 
+    async fn take_replica(
+        &self,
+        request: Request<wire::TakeReplicaRequest>,
+    ) -> Result<Response<wire::TakeReplicaResponse>, Status> {
+        let range = request.into_inner().range;
+        if crate::faults::disk_full() {
+            return Err(Status::resource_exhausted(format!(
+                "store has no room for r{range}: available disk space 0 B"
+            )));
+        }
+        Ok(Response::new(wire::TakeReplicaResponse {}))
+    }
+
     async fn hand_over(
         &self,
         request: Request<wire::HandOverRequest>,

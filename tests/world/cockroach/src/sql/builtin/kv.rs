@@ -8,7 +8,7 @@ use crate::state::datum::{Datum, Kind};
 use crate::state::ranges::Range;
 
 /// Settings that are known even while nobody set them.
-const KNOWN_SETTINGS: [(&str, &str); 13] = [
+const KNOWN_SETTINGS: [(&str, &str); 15] = [
     ("cluster.auto_upgrade.enabled", "true"),
     ("cluster.organization", ""),
     ("cluster.preserve_downgrade_option", ""),
@@ -18,6 +18,8 @@ const KNOWN_SETTINGS: [(&str, &str); 13] = [
     ("security.client_cert.subject_required.enabled", "false"),
     ("security.ocsp.mode", "off"),
     ("server.shutdown.initial_wait", "00:00:00"),
+    ("server.shutdown.lease_transfer_iteration.timeout", "00:00:05"),
+    ("server.shutdown.transactions.timeout", "00:00:10"),
     ("server.time_after_store_suspect", "00:00:30"),
     ("server.time_until_store_dead", "00:05:00"),
     ("sql.defaults.default_int_size", "8"),

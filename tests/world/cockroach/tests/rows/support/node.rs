@@ -1,7 +1,8 @@
 //! A node as its own process, on an address of its own.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -132,10 +133,11 @@ impl TestNode {
         let log = File::options().create(true).append(true).open(self.dir.path().join("log")).expect("a log");
         let out = log.try_clone().expect("a second handle");
         let mut command = Command::new(BINARY);
-        command.args(&self.args).env("COCKROACH_WORLD_TIME_SCALE", SCALE).envs(self.env.iter().cloned());
+        command.args(&self.args).env("COCKROACH_WORLD_TIME_SCALE", SCALE).env("COCKROACH_WORLD_CONTROL_PORT", "0");
+        command.envs(self.env.iter().cloned());
         self.child = Some(command.stdin(Stdio::null()).stdout(out).stderr(log).spawn().expect("the built program"));
         until("the node to listen", || {
-            if self.has_ended().is_some() || std::net::TcpStream::connect(self.http).is_ok() {
+            if self.has_ended().is_some() || TcpStream::connect(self.http).is_ok() {
                 return Ok(());
             }
             Err(self.log())
@@ -210,6 +212,45 @@ impl TestNode {
         });
     }
 
+    /// Sets something over the node's control socket, and gives what is set then.
+    #[track_caller]
+    pub(crate) fn control(&self, request: &str) -> String {
+        let address = fs::read_to_string(self.store().join("world.control-addr")).expect("a control socket");
+        let mut stream = TcpStream::connect(address).expect("an open control socket");
+        writeln!(stream, "{request}").expect("an open connection");
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).expect("an answer");
+        assert!(!answer.contains("\"error\""), "{request}: {answer}");
+        answer
+    }
+
+    /// Cuts what this node dials to others, or all of it.
+    pub(crate) fn cut(&self, others: &[&Self]) {
+        for other in others {
+            self.control(&format!("{{\"op\":\"link\",\"to\":\"{}\",\"cut\":true}}", other.address.ip()));
+        }
+    }
+
+    /// Makes the node run another release, with other certificates or flags, from its next start on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts a command of the binary against this node without waiting for it; what it says goes to a file.
+    pub(crate) fn begin(&self, args: &[&str], scale: &str) -> (Child, PathBuf) {
+        let path = self.dir.path().join(format!("{}.said", args.join("-").replace('/', "_")));
+        let out = File::create(&path).expect("a writable folder");
+        let err = out.try_clone().expect("a second handle");
+        let mut command = Command::new(BINARY);
+        command
+            .args(args)
+            .arg(format!("--host={}", self.address))
+            .arg(format!("--certs-dir={}", self.certs().display()));
+        command.env("COCKROACH_WORLD_TIME_SCALE", scale);
+        (command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("the built program"), path)
+    }
+
     /// A temporary folder of this node's.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -227,7 +268,9 @@ impl Drop for TestNode {
 
 /// Runs a command of the binary.
 pub(crate) fn cockroach(args: &[&str], more: &[&str]) -> (bool, String, String) {
-    let output = Command::new(BINARY).args(args).args(more).stdin(Stdio::null()).output().expect("the built program");
+    let mut command = Command::new(BINARY);
+    command.args(args).args(more).env("COCKROACH_WORLD_TIME_SCALE", SCALE).stdin(Stdio::null());
+    let output = command.output().expect("the built program");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (output.status.success(), text(output.stdout), text(output.stderr))
 }

@@ -1,6 +1,7 @@
 //! Clients that are not ours: `psql` and `openssl`.
 
-use std::process::{Command, Stdio};
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
 
 use super::TestNode;
 
@@ -37,6 +38,29 @@ pub(crate) fn psql_as(
         sql,
         &connection,
     ]))
+}
+
+/// A session of `psql` that has done `sql` and stays.
+pub(crate) fn session(node: &TestNode, sql: &str) -> Child {
+    let certs = node.certs();
+    let certs = certs.display();
+    let connection = format!(
+        "host={} port={} user=root dbname=defaultdb sslmode=verify-full sslrootcert={certs}/ca.crt \
+         sslcert={certs}/client.root.crt sslkey={certs}/client.root.key",
+        node.address.ip(),
+        node.address.port(),
+    );
+    let mut child = Command::new("psql")
+        .args(["-X", "-At", &connection])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("psql");
+    writeln!(child.stdin.as_mut().expect("piped"), "{sql}").expect("a living session");
+    let mut line = String::new();
+    let out = child.stdout.as_mut().expect("piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("an answer");
+    child
 }
 
 /// What the node's certificate looks like to `openssl s_client`, with the node's own client certificate.

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Looks again and again until `look` gives a value.
 ///
 /// # Panics
 ///
-/// After twenty seconds, with what was seen last.
+/// After a minute, with what was seen last.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + LIMIT;
