@@ -16,6 +16,8 @@ type control struct {
 	Faults []*fault `json:"faults"`
 	// Values that the cloud chooses for every resource of a type, by root attribute.
 	Values map[string]map[string]any `json:"values"`
+	// The first three numbers of the networks that addresses come from; those of RFC 5737 if empty.
+	Networks []string `json:"networks"`
 	// Tokens that are accepted; empty accepts any.
 	Tokens []string `json:"tokens"`
 }

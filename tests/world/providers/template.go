@@ -21,7 +21,7 @@ import (
 //
 //	${argument}         another root attribute of the resource, as a whole value if the text holds nothing else
 //	${provider.name}    of the provider's configuration, or of the environment that it reads
-//	${@ipv4}            an address nobody else has: of a test network, or of the reservations a fault gave
+//	${@ipv4}            an address nobody else has, of the networks that the cloud was told
 //	${@uuid} ${@hex8} ${@hex16} ${@number} ${@time}
 //	${@ca} ${@ca64}     a new certificate authority in PEM, and that in base64
 //	${@labels}          labels of the resource and of the provider, as the Google provider merges them
@@ -52,6 +52,22 @@ func (m *maker) fill(planned map[string]any) (map[string]any, error) {
 		made[path] = copied(value)
 	}
 	return made, nil
+}
+
+// Test networks of RFC 5737, from which no real host answers.
+var testNetworks = []string{"203.0.113", "198.51.100", "192.0.2"}
+
+func (m *maker) address() (any, error) {
+	told, err := m.cloud.control()
+	if err != nil {
+		return nil, err
+	}
+	networks := told.Networks
+	if len(networks) == 0 {
+		networks = testNetworks
+	}
+	number, err := m.cloud.next("addresses")
+	return fmt.Sprintf("%s.%d", networks[number/254%len(networks)], number%254+1), err
 }
 
 // fillBlock gives what has no template an empty value in the last pass.
@@ -204,10 +220,7 @@ func (m *maker) named(name string, root map[string]any) (any, error) {
 	}
 	switch generator {
 	case "ipv4":
-		number, err := m.cloud.next("addresses")
-		// Test networks of RFC 5737, from which no real host answers.
-		networks := []string{"203.0.113", "198.51.100", "192.0.2"}
-		return fmt.Sprintf("%s.%d", networks[number/254%3], number%254+1), err
+		return m.address()
 	case "uuid":
 		id := hexOf(16)
 		return strings.Join([]string{id[:8], id[8:12], id[12:16], id[16:20], id[20:]}, "-"), nil
