@@ -98,10 +98,11 @@ fn write_workspace(folder: &Path, file: &Path, provider: &str, output: Output) -
         "aws" => AWS,
         "azure" => AZURE,
         "existing" => EXISTING,
+        "gcp" => GCP,
         "local" => LOCAL,
         other => {
             return Err(Failure::refused(format!("no example for `{other}` comes with hangar"))
-                .hint_is("`hangar init` with `aws`, `azure`, `existing` or `local`, then edit the file"));
+                .hint_is("`hangar init` with `aws`, `azure`, `gcp`, `existing` or `local`, then edit the file"));
         }
     };
     let failed = |err: std::io::Error| Failure::of(Cause::Outside, format!("cannot write `{}`", file.display()), err);
@@ -119,6 +120,7 @@ fn write_workspace(folder: &Path, file: &Path, provider: &str, output: Output) -
 const AWS: &str = include_str!("../../../../deploy/workspace/example/aws.hcl");
 const AZURE: &str = include_str!("../../../../deploy/workspace/example/azure.hcl");
 const EXISTING: &str = include_str!("../../../../deploy/workspace/example/existing.hcl");
+const GCP: &str = include_str!("../../../../deploy/workspace/example/gcp.hcl");
 const LOCAL: &str = include_str!("../../../../deploy/workspace/example/local.hcl");
 const SERVICES: &str = "# Values of the chart beyond what hangar sets: see the chart's README.\n";
 const IGNORE: &str =
