@@ -133,7 +133,7 @@ fn holds_no_credential(site: &Site) -> Result<()> {
     }
     assert!(n_files > 10, "only {n_files} files");
     let state = site.workspace.folder.join(".hangar/terraform/infrastructure.tfstate");
-    crate::aks::holds_no_credential(&serde_json::from_str(&fs::read_to_string(&state)?)?);
+    crate::module::holds_no_credential(&serde_json::from_str(&fs::read_to_string(&state)?)?);
     Ok(())
 }
 

@@ -1,0 +1,128 @@
+//! The plugin `gcp`: the real terraform with a stand-in of Google's provider and of the cloud behind it, the real helm and a real
+//! Kubernetes that takes the token.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use test_support::{Cloud, Clouds, GOOGLE, Plugin, Run, Workspace, needed};
+
+use crate::cluster::{Origins, become_gke, has_namespace, origins};
+use crate::gke::gone;
+use crate::module::holds_no_credential;
+use crate::pooled::{ALONE, Pooled, pooled};
+
+/// A workspace of an operator of Google Cloud, and the cloud.
+struct Site {
+    workspace: Workspace,
+    cloud: Cloud,
+    token: String,
+}
+
+impl Site {
+    /// Approved, on the Kubernetes of an organisation that has nothing else.
+    async fn approved(pooled: &Pooled, name: &str) -> Result<Self> {
+        let stage = &pooled.stage;
+        let organisation = stage.organisation(ALONE)?;
+        let root = stage.root.join(name);
+        fs::create_dir_all(&root)?;
+        let clouds = Clouds::lay_down(&root, &[GOOGLE])?;
+        let folder = needed("HANGAR_PLUGINS_DIR")?;
+        let plugin = |name: &str| Plugin::of_file(name, &folder.join(format!("{name}.wasm")));
+        let mut description = stage.description(ALONE)?;
+        description.plugins = ["gcp", "local", "cockroachdb"].map(plugin).into();
+        description.infra = "gcp".into();
+        description.pool = Some("west".into());
+        let workspace = Workspace::lay_down(&root, &description)?;
+        workspace.edit("hangar.hcl", "secrets \"gcp\" {}", "secrets \"local\" {}")?;
+        let text = fs::read_to_string(workspace.folder.join("hangar.hcl"))?;
+        let (before, rest) = text.split_once("infra \"gcp\" {\n").context("no infra block")?;
+        let (_, rest) = rest.split_once("\n}\n").context("the infra block has no end")?;
+        let (middle, rest) = rest.split_once("credential \"cluster\" {\n").context("no credential block")?;
+        let (_, after) = rest.split_once("services {").context("no services block")?;
+        let text = format!(
+            r#"{before}infra "gcp" {{
+  project             = "dss-prod"
+  region              = "europe-west4"
+  cluster_name        = "uss1"
+  dns_managed_zone    = "uss1"
+  prometheus_hostname = "prometheus.uss1.example.com"
+  deletion_protection = false
+}}
+{middle}credential "google" {{
+  google {{
+    access_token_env = "GOOGLE_TOKEN"
+  }}
+}}
+
+terraform {{
+  provider_mirror = "{mirror}"
+}}
+
+services {{{after}"#,
+            mirror = clouds.mirror().display(),
+        );
+        workspace.write("hangar.hcl", &text)?;
+        let cloud = clouds.cloud("google");
+        become_gke(organisation).await?;
+        // Addresses that the cluster's load balancers can have.
+        let network = organisation.load_balancer_range.rsplit_once('.').context("no range")?.0.to_owned();
+        cloud.control(&json!({ "networks": [network] }))?;
+        let token = fs::read_to_string(&organisation.token_file)?.trim().to_owned();
+        let site = Self { workspace, cloud, token };
+        site.run(&["init", "--yes"]).await?.done()?;
+        Ok(site)
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<Run> {
+        self.workspace.run_with(arguments, &[("GOOGLE_TOKEN", &self.token)]).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_on_google_cloud_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
+    let pooled = pooled().await?;
+    let organisation = pooled.stage.organisation(ALONE)?;
+    let site = Site::approved(&pooled, "gcp").await?;
+    let plan = site.run(&["plan"]).await?.done()?;
+    ensure!(plan.stdout.contains("module.gke.google_compute_address.db[2]"), "{}", plan.stdout);
+    ensure!(site.cloud.all()?.is_empty(), "a plan made something");
+
+    site.run(&["up", "--yes"]).await?.done()?;
+    ensure!(site.cloud.configured()?["signed_in_by"] == "environment GOOGLE_OAUTH_ACCESS_TOKEN");
+    site.run(&["pool", "create", "--yes"]).await?.done()?;
+    let origins = origins(organisation).await?;
+    ensure!(origins == Origins { n_nodes: 3, n_founded: 1, n_joined: 2 }, "{origins:?}");
+    let n_made = site.cloud.calls("create", "")?;
+    let again = site.run(&["up", "--yes"]).await?.done()?;
+    ensure!(again.stdout.contains("nothing was done"), "{}", again.stdout);
+    ensure!(site.cloud.calls("create", "")? == n_made, "something was made twice");
+
+    let n_files = crate::secrets::search(&site.workspace.folder, std::slice::from_ref(&site.token))?;
+    ensure!(n_files > 20, "only {n_files} files were looked at");
+    let state = site.workspace.folder.join(".hangar/terraform/infrastructure.tfstate");
+    holds_no_credential(&serde_json::from_str(&fs::read_to_string(state)?)?);
+
+    site.run(&["down", "--yes"]).await?.done()?;
+    ensure!(!has_namespace(organisation).await?, "the namespace is still there");
+    ensure!(gone(&site.cloud)?, "left in the cloud: {:?}", site.cloud.all()?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_of_google_cloud_that_is_short_is_told_with_its_cure() -> Result<()> {
+    let pooled = pooled().await?;
+    let site = Site::approved(&pooled, "gcp-quota").await?;
+    site.cloud.fail(json!({
+        "operation": "create", "type": "google_compute_address", "nth": 3,
+        "summary": "Error creating Address: googleapi: Error 403: Quota 'STATIC_ADDRESSES' exceeded.  Limit: 2.0 in region europe-west4.",
+    }))?;
+    let run = site.run(&["up", "--yes"]).await?.exits(3)?;
+    ensure!(run.stderr.contains("STATIC_ADDRESSES"), "{}", run.stderr);
+    ensure!(run.stderr.contains("hint: "), "{}", run.stderr);
+    let n_made = site.cloud.calls("create", "google_compute_address")?;
+    site.cloud.heal()?;
+    let down = site.run(&["down", "--yes"]).await?.done()?;
+    ensure!(n_made > 0 && gone(&site.cloud)?, "{}", down.stdout);
+    Ok(())
+}
