@@ -23,6 +23,7 @@ pub(crate) async fn apply(client: &Client, organisation: &str) -> Result<(), Wor
         "provisioner": "kubernetes.io/host-path",
         "reclaimPolicy": "Delete",
         "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": true,
     });
     let classes: Api<StorageClass> = Api::all(client.clone());
     classes.patch("standard", &params, &Patch::Apply(class)).await.map_err(kube())?;

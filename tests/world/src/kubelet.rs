@@ -15,7 +15,7 @@ mod objects;
 mod pod;
 mod pod_state;
 mod probe;
-mod quantity;
+pub(crate) mod quantity;
 mod security;
 mod server;
 mod status;

@@ -30,6 +30,7 @@ mod organisation;
 mod pki;
 mod port_block;
 mod registry_server;
+mod resizer;
 #[doc(hidden)]
 pub mod runtime;
 mod tls_server;

@@ -16,7 +16,7 @@ use crate::load_balancer::LoadBalancers;
 use crate::network_view::NetworkView;
 use crate::options::Tools;
 use crate::world_file::OrganisationFile;
-use crate::{Options, WorldError, first_objects};
+use crate::{Options, WorldError, first_objects, resizer};
 
 /// One organisation's part of the world: its Kubernetes, its node, its load balancers.
 pub(crate) struct Organisation {
@@ -93,6 +93,7 @@ impl Organisation {
         let events = Events::new(self.client.clone(), "service-controller", &self.name, &mut self.tasks);
         let balancers = LoadBalancers::new(self.client.clone(), self.view.clone(), events);
         self.tasks.spawn(balancers.run(self.stop.clone()));
+        self.tasks.spawn(resizer::run(self.client.clone(), self.stop.clone()));
         Ok(())
     }
 

@@ -144,10 +144,11 @@ fn program() -> Result<PathBuf> {
         ensure!(path.is_file(), "{missing} (HANGAR_KUBEONE names `{}`)", path.display());
         return Ok(path);
     }
+    // Of several built ones the oldest: the newer are for those who ask for them by name.
     let cache = PathBuf::from(std::env::var_os("HOME").context(missing)?).join(".cache/hangar/tools/kubeone");
     let versions = std::fs::read_dir(&cache).context(missing)?;
     let built = versions.filter_map(Result::ok).map(|version| version.path().join("bin/kubeone"));
-    built.filter(|path| path.is_file()).max().context(missing)
+    built.filter(|path| path.is_file()).min().context(missing)
 }
 
 fn write_pki(folder: &Path) -> Result<String> {

@@ -1,5 +1,5 @@
 /// Reads a Kubernetes quantity (`500m`, `2Gi`, `1e3`) as a plain number.
-pub(super) fn parse(text: &str) -> Option<f64> {
+pub(crate) fn parse(text: &str) -> Option<f64> {
     const SUFFIXES: [(&str, f64); 13] = [
         ("Ki", 1024.0),
         ("Mi", 1_048_576.0),

@@ -241,8 +241,19 @@ async fn run(
 }
 
 pub(crate) async fn client(organisation: &OrganisationFile) -> Result<Client> {
+    Ok(Client::try_from(config(organisation).await?)?)
+}
+
+/// A client that takes `too many requests` for an answer, as an eviction has it.
+pub(crate) async fn impatient_client(organisation: &OrganisationFile) -> Result<Client> {
+    let mut config = config(organisation).await?;
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+async fn config(organisation: &OrganisationFile) -> Result<Config> {
     let kubeconfig = Kubeconfig::read_from(&organisation.kubeconfig)?;
-    Ok(Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
+    Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
 }
 
 /// Looks until there is something, but not for ever.

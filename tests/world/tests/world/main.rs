@@ -6,6 +6,7 @@
 mod lab;
 
 mod configuration;
+mod disruptions;
 #[cfg(feature = "real-aws")]
 mod eks;
 mod helm;

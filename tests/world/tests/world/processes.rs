@@ -109,17 +109,12 @@ async fn hooks_run_after_the_start_and_before_the_end() -> Result<()> {
     lab.kubectl(&["patch", "pod", "p", "--type", "merge", "-p", r#"{"metadata":{"finalizers":["example.com/hold"]}}"#])
         .await?;
     lab.until("p", is_ready).await?;
-    let pods = lab.pods();
-    let follow = async {
-        let params = kube::api::LogParams { follow: true, ..Default::default() };
-        let mut log = String::new();
-        let stream = pods.log_stream("p", &params).await?;
-        futures::AsyncReadExt::read_to_string(&mut Box::pin(stream), &mut log).await?;
-        Ok::<_, anyhow::Error>(log)
-    };
-    let (log, deleted) = tokio::join!(follow, lab.delete("p"));
-    deleted?;
-    assert_eq!(log?, "post-start\npre-stop\n");
+    let params = kube::api::LogParams { follow: true, ..Default::default() };
+    let stream = lab.pods().log_stream("p", &params).await?;
+    lab.delete("p").await?;
+    let mut log = String::new();
+    futures::AsyncReadExt::read_to_string(&mut Box::pin(stream), &mut log).await?;
+    assert_eq!(log, "post-start\npre-stop\n");
     lab.kubectl(&["patch", "pod", "p", "--type", "merge", "-p", r#"{"metadata":{"finalizers":null}}"#]).await?;
     lab.until_gone("p").await
 }

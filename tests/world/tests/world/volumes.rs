@@ -1,5 +1,7 @@
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::lab::{Namespace, get, phase, real_address, wait_for};
@@ -100,7 +102,11 @@ async fn one_file_of_a_config_map_and_the_pods_labels_can_be_mounted() -> Result
     ]);
     lab.pod("p", own, json!({ "restartPolicy": "Never", "volumes": volumes })).await?;
     lab.until_ended("p").await?;
-    assert_eq!(lab.log("p").await?, "hello from the image\nfile a\napp=\"p\"/etc/a\n");
+    let log = lab.log("p").await?;
+    // From 1.35 on a pod is given the region and zone of its node as labels.
+    let (labels, file) = log.rsplit_once('"').context("no labels")?;
+    assert!(labels.starts_with("hello from the image\nfile a\napp=\"p"), "{log}");
+    assert_eq!(file, "/etc/a\n");
     Ok(())
 }
 
@@ -138,5 +144,36 @@ async fn a_stateful_set_starts_again_with_its_data() -> Result<()> {
     lab.pod("reader", own, json!({ "restartPolicy": "Never", "volumes": volumes })).await?;
     assert_eq!(phase(&lab.until_ended("reader").await?), "Succeeded");
     assert_eq!(lab.log("reader").await?, "run\nrun\n1\n1\n");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_asks_for_more_gets_it_and_never_less() -> Result<()> {
+    let lab = Namespace::new("larger").await?;
+    let claim = json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "data" },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } });
+    lab.apply(claim).await?;
+    let volumes = json!({ "restartPolicy": "Never", "volumes": [{ "name": "certs", "persistentVolumeClaim": { "claimName": "data" } }] });
+    let mut own = mounted("/data");
+    own["command"] = json!(["ls", "/data"]);
+    lab.pod("p", own, volumes).await?;
+    lab.until_ended("p").await?;
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(lab.client.clone(), &lab.name);
+    let ask = async |size: &str| {
+        let patch = json!({ "spec": { "resources": { "requests": { "storage": size } } } });
+        claims.patch("data", &PatchParams::default(), &Patch::Merge(patch)).await
+    };
+    ask("3Gi").await?;
+    let volume = wait_for("the larger volume", async || {
+        let claim = claims.get("data").await?;
+        let size =
+            claim.status.and_then(|status| status.capacity).and_then(|capacity| capacity.get("storage").cloned());
+        Ok(claim.spec.and_then(|spec| spec.volume_name).filter(|_| size.is_some_and(|size| size.0 == "3Gi")))
+    });
+    let volume = Api::<PersistentVolume>::all(lab.client.clone()).get(&volume.await?).await?;
+    let capacity = volume.spec.and_then(|spec| spec.capacity).context("no capacity")?;
+    assert_eq!(capacity["storage"].0, "3Gi");
+    let refused = ask("2Gi").await;
+    assert!(matches!(&refused, Err(kube::Error::Api(status)) if status.code == 422), "{refused:?}");
     Ok(())
 }
