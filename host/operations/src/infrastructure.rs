@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hangar_config::CredentialValue;
-use hangar_engine::{Engine, Journal, Leftover};
+use hangar_engine::{Engine, EngineError, Journal, Leftover};
 use hangar_plan::grant::Kind;
 use hangar_plan::hint::Hint as _;
 use hangar_plan::infrastructure::{CostHint, Infrastructure, Instance, ToolDiagnostic};
@@ -201,8 +201,27 @@ pub(crate) async fn settle(engine: &Engine, driver: &Driver) -> Result<(), Failu
 
 /// A failure of terraform, with the cure in the cloud's words where its plugin knows one.
 pub(crate) async fn explained(err: TerraformError, provider: &Provider) -> Failure {
-    let (mut hint, cause) = (err.hint(), Cause::from(err.kind()));
-    let diagnostics = match &err {
+    let (hint, cause) = (cure(&err, provider).await.or_else(|| err.hint()), Cause::from(err.kind()));
+    let message = if cause == Cause::Interrupted { "terraform was stopped" } else { "terraform failed" };
+    Failure::of(cause, message, err).hint_maybe(hint)
+}
+
+/// A run of terraform's steps that did not come to its end, with the same cure.
+pub(crate) async fn explained_run(err: EngineError, provider: &Provider) -> Failure {
+    let known = match &err {
+        EngineError::Incomplete { first, .. } => first.err.cause().downcast_ref::<TerraformError>(),
+        _ => None,
+    };
+    let cure = match known {
+        Some(err) => cure(err, provider).await,
+        None => None,
+    };
+    Failure::from(err).hint_maybe(cure)
+}
+
+/// What the plugin says to the first diagnostic that it knows. That it cannot be asked hides nothing of the failure itself.
+async fn cure(err: &TerraformError, provider: &Provider) -> Option<String> {
+    let diagnostics = match err {
         TerraformError::Init { diagnostics, .. }
         | TerraformError::Plan { diagnostics, .. }
         | TerraformError::Apply { diagnostics, .. } => diagnostics.as_slice(),
@@ -216,12 +235,10 @@ pub(crate) async fn explained(err: TerraformError, provider: &Provider) -> Failu
             address: diagnostic.address.clone(),
         };
         if let Ok(Some(cure)) = provider.provider.explain(&said).await {
-            hint = Some(cure);
-            break;
+            return Some(cure);
         }
     }
-    let message = if cause == Cause::Interrupted { "terraform was stopped" } else { "terraform failed" };
-    Failure::of(cause, message, err).hint_maybe(hint)
+    None
 }
 
 /// The plan as a part of what is shown.

@@ -155,7 +155,9 @@ impl Session {
             [],
             DestroyStep::new(Arc::clone(&prepared.driver), approved),
         );
-        operation.run(steps).await?;
+        if let Err(err) = operation.run(steps).await {
+            return Err(infrastructure::explained_run(err, &prepared.provider).await);
+        }
         operation.finish().await?;
         infrastructure::settle(&prepared.engine, &prepared.driver).await?;
         state_lock::keep_lineage(&prepared.engine, None).await?;
@@ -276,7 +278,11 @@ impl Session {
         if prepared.stack_plan.has_changes() {
             let approved = Approved::Plan(Box::new(prepared.stack_plan.clone()));
             let step = ApplyStep::new(Arc::clone(&prepared.driver), approved);
-            changed += operation.run(Steps::new().with(key(infrastructure::APPLY)?, [], step)).await?.n_changed();
+            let steps = Steps::new().with(key(infrastructure::APPLY)?, [], step);
+            changed += match operation.run(steps).await {
+                Ok(report) => report.n_changed(),
+                Err(err) => return Err(infrastructure::explained_run(err, &prepared.provider).await),
+            };
         }
         let scratch = self.site.scratch("state")?;
         let state = prepared.driver.mark(scratch.path()).await.map_err(infrastructure::tool)?;

@@ -119,3 +119,20 @@ async fn a_lock_of_somebody_else_is_explained_and_left() -> Result<()> {
     assert!(!workspace.folder.join(".hangar/stacks/infrastructure/broken").exists(), "it was broken");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_failure_of_an_apply_has_the_cure_that_the_plugin_knows() -> Result<()> {
+    // Known only once it is made, so that the plan is good and the apply is not.
+    let failing = "resource \"terraform_data\" \"quota\" {\n  lifecycle {\n    postcondition {\n      condition     = self.id == \"\"\n      \
+                   error_message = \"No address is left. cure: ask for 3 more addresses\"\n    }\n  }\n}\n";
+    let workspace = scripted("explained", &render(failing, &[])).await?;
+    let failed = workspace.run(&["up", "--yes"]).await?.exits(3)?;
+    assert!(failed.stderr.contains("No address is left"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint: ask for 3 more addresses"), "{}", failed.stderr);
+
+    // And one that nobody knows keeps the host's own.
+    set_body(&workspace, &render(&failing.replace("quota", "other").replace("cure: ask", "Ask"), &[]))?;
+    let failed = workspace.run(&["up", "--yes"]).await?.exits(3)?;
+    assert!(failed.stderr.contains("what is done stays done"), "{}", failed.stderr);
+    Ok(())
+}
