@@ -1,7 +1,7 @@
 //! What an organisation's Kubernetes API shows.
 
 use anyhow::{Context as _, Result};
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -92,6 +92,24 @@ async fn serve_frontend_config(client: &Client) -> Result<()> {
         Ok(served.then_some(()))
     })
     .await
+}
+
+/// One value of a ConfigMap; none where it is not there.
+pub(crate) async fn value(
+    organisation: &OrganisationFile,
+    namespace: &str,
+    name: &str,
+    key: &str,
+) -> Result<Option<String>> {
+    let maps: Api<ConfigMap> = Api::namespaced(client(organisation).await?, namespace);
+    Ok(maps.get_opt(name).await?.and_then(|map| map.data).and_then(|mut data| data.remove(key)))
+}
+
+/// How often Helm has written a release, of the last ten times.
+pub(crate) async fn n_revisions(organisation: &OrganisationFile, namespace: &str, release: &str) -> Result<usize> {
+    let secrets: Api<Secret> = Api::namespaced(client(organisation).await?, namespace);
+    let of_release = ListParams::default().labels(&format!("owner=helm,name={release}"));
+    Ok(secrets.list(&of_release).await?.items.len())
 }
 
 async fn client(organisation: &OrganisationFile) -> Result<Client> {

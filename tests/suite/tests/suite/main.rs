@@ -4,6 +4,7 @@
 //! What the cases need is named by variables of the environment, which `cargo xtask test` sets. Cases that need no world come
 //! first in each file and take seconds; those with one take turns, since a world fills a small machine.
 
+mod add_ons;
 mod aks;
 #[cfg(feature = "real-aws")]
 mod aws;
