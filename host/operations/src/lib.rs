@@ -23,6 +23,7 @@ mod kept;
 mod oauth;
 mod organisation;
 pub mod plugin;
+mod plugin_state;
 mod plugins;
 mod pool_changes;
 mod pool_commands;

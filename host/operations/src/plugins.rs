@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hangar_config::{LockedPlugin, PluginBlock, PluginName, Signer};
+use hangar_engine::Engine;
 use hangar_plan::grant::{Egress, Excess, Grant, HostPattern, Kind, difference};
 use hangar_runtime::{
     Compiler, Inspection, PluginSource as Pinned, Runtime, RuntimeOptions, SealedFile, Services, inspect,
@@ -15,7 +16,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Cause, Failure};
-use crate::site::Site;
+use crate::plugin_state::PluginState;
+use crate::site::{ShowNothing, Site};
 
 /// Name of the hidden command that compiles a plugin in a process of its own.
 pub const COMPILE_COMMAND: &str = "compile-plugin";
@@ -197,9 +199,12 @@ impl Site {
             self.paths.state().join("sealed").join("secrets.age"),
             self.paths.config.join("sealed-file.key"),
         );
+        let hidden = Arc::new(ShowNothing(self.redactor.clone()));
+        let state = PluginState::new(Engine::journal_path(&self.paths.state()), hidden);
         Services {
             credentials: Arc::new(self.slots()),
             sealed_file: Some(Arc::new(sealed)),
+            state: Some(Arc::new(state)),
             redactor: self.redactor.clone(),
             ..Services::default()
         }

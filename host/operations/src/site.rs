@@ -98,7 +98,7 @@ impl Site {
 }
 
 /// What must never be shown is not written to the journal either.
-struct ShowNothing(Redactor);
+pub(crate) struct ShowNothing(pub(crate) Redactor);
 
 impl hangar_engine::Redactor for ShowNothing {
     fn redact<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
