@@ -3,7 +3,7 @@
 use hangar_sdk::embedded;
 use hangar_sdk::infra_provider::{Error, Instance, Workspace};
 use hangar_sdk::serde_json::{Value, json};
-use hangar_sdk::terraform::{RootModule, literal, with_given};
+use hangar_sdk::terraform::{RootModule, with_given};
 
 use crate::SLOT;
 use crate::config::Config;
@@ -59,8 +59,8 @@ pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
         outputs: OUTPUTS,
         provider: "azurerm",
         version: VERSION,
-        configuration: literal(provider(&config)),
-        arguments: literal(arguments(&config, instance)),
+        configuration: provider(&config),
+        arguments: arguments(&config, instance),
     };
     Ok(Workspace {
         files: root.files(),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::literal;
 use crate::infra_provider::ProviderRequirement;
 
 /// What terraform can do that a plugin's modules rely on.
@@ -32,9 +33,9 @@ pub struct RootModule<'a> {
     pub provider: &'a str,
     /// Its exact version.
     pub version: &'a str,
-    /// Arguments of the provider's block, as terraform reads them: see [`literal`](super::literal).
+    /// Arguments of the provider's block. Nothing in them is computed: they become literals.
     pub configuration: Value,
-    /// Arguments of the module but for its source, as terraform reads them.
+    /// Arguments of the module but for its source; literals too.
     pub arguments: Value,
 }
 
@@ -49,7 +50,7 @@ impl RootModule<'_> {
         let Self { module, provider, version, .. } = self;
         let mut call = json!({"source": format!("./modules/{module}")});
         for (name, value) in self.arguments.as_object().expect("arguments are an object") {
-            call[name] = value.clone();
+            call[name] = literal(value.clone());
         }
         let output = |name: &&str| ((*name).to_owned(), json!({"value": format!("${{module.{module}.{name}}}")}));
         let root = json!({
@@ -57,7 +58,7 @@ impl RootModule<'_> {
                 "required_version": TERRAFORM,
                 "required_providers": {(*provider): {"source": format!("hashicorp/{provider}"), "version": version}},
             },
-            "provider": {(*provider): self.configuration},
+            "provider": {(*provider): literal(self.configuration.clone())},
             "module": {(*module): call},
             "output": self.outputs.iter().map(output).collect::<Map<_, _>>(),
         });
@@ -95,6 +96,22 @@ pub fn with_given<const N: usize>(mut arguments: Value, optional: [(&str, Value)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_operator_writes_is_never_computed() {
+        let root = RootModule {
+            module: "eks",
+            files: &[],
+            outputs: &[],
+            provider: "aws",
+            version: "5.100.0",
+            configuration: json!({"region": "${file(\"/etc/passwd\")}"}),
+            arguments: json!({"tags": {"%{if true}": "${path.root}"}}),
+        };
+        let main: Value = serde_json::from_slice(&root.files()[0].1).expect("it is JSON");
+        assert_eq!(main["provider"]["aws"], json!({"region": "$${file(\"/etc/passwd\")}"}));
+        assert_eq!(main["module"]["eks"]["tags"], json!({"%%{if true}": "$${path.root}"}));
+    }
 
     #[test]
     fn the_module_is_called_and_its_outputs_are_handed_on() {
