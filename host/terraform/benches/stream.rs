@@ -11,10 +11,11 @@ const N_LINES: usize = 100_000;
 
 const LINE: &str = r#"{"@level":"info","@message":"module.eks.aws_eks_cluster.this[0]: Still creating... [10s elapsed]","@module":"terraform.ui","@timestamp":"2026-11-27T23:25:33.222767Z","hook":{"resource":{"addr":"module.eks.aws_eks_cluster.this[0]","module":"module.eks","resource":"aws_eks_cluster.this[0]","implied_provider":"aws","resource_type":"aws_eks_cluster","resource_name":"this","resource_key":0},"action":"create","elapsed_seconds":10},"type":"apply_progress"}"#;
 
-/// Follows what a child that has ended left in its spool, and counts the events among it.
+/// Follows what a child that has ended left in a spool of its own, and counts the events among it.
 async fn followed(dir: &Path) -> usize {
-    let mut child =
-        Command::new("/bin/cat").arg(dir.join("lines")).spawn(&Spool::new(dir.join("spool"))).await.expect("started");
+    let spool = tempfile::tempdir_in(dir).expect("a folder");
+    let spool = Spool::new(spool.path().join("spool"));
+    let mut child = Command::new("/bin/cat").arg(dir.join("lines")).spawn(&spool).await.expect("started");
     child.wait().await;
     let (mut parser, mut n_events) = (Parser::default(), 0_usize);
     let mut follow = child.follow(Stream::Stdout).expect("a spool");
