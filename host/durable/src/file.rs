@@ -76,13 +76,19 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     put(path, bytes, PRIVATE, Existing::Replace)
 }
 
-/// Like [`write`], for a name that nobody has yet: of several writers exactly one succeeds.
+/// Like [`write_private`], for a name that nobody has yet: of several writers exactly one makes it, and is told so. To the
+/// others the file of the first is there, whole.
 ///
 /// # Errors
 ///
-/// As [`write`]; [`io::ErrorKind::AlreadyExists`] inside [`Failure::Rename`] if the name is taken.
-pub fn create(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    put(path, bytes, PUBLIC, Existing::Refuse)
+/// As [`write`].
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
+    match put(path, bytes, PRIVATE, Existing::Refuse) {
+        Err(refused) if refused.failure == Failure::Rename && refused.err.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(false)
+        }
+        other => other.map(|()| true),
+    }
 }
 
 /// Copies a file as [`write_private`] would write it. A missing `from` is an error of [`Failure::Write`].
@@ -218,10 +224,8 @@ mod tests {
     fn creating_a_taken_name_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("claim");
-        create(&path, b"first").unwrap();
-        let refused = create(&path, b"second").unwrap_err();
-        assert_eq!(refused.failure, Failure::Rename);
-        assert_eq!(refused.err.kind(), io::ErrorKind::AlreadyExists);
+        assert!(create_private(&path, b"first").unwrap());
+        assert!(!create_private(&path, b"second").unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }

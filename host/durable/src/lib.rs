@@ -10,7 +10,7 @@ pub mod failpoint;
 mod file;
 pub mod process;
 
-pub use file::{Failure, WriteError, copy, create, private_dir, remove, sweep, write, write_private};
+pub use file::{Failure, WriteError, copy, create_private, private_dir, remove, sweep, write, write_private};
 pub use process::ProcessId;
 
 /// The fail points of this room, with what a kill there leaves behind.

@@ -14,10 +14,7 @@ const BYTES: usize = 32;
 pub(crate) struct InstallationKey([u8; BYTES]);
 
 impl InstallationKey {
-    /// Reads the key, making one at first.
-    ///
-    /// Two processes that both make one end with the later; what the earlier has sealed is then not known, which
-    /// costs a recompile.
+    /// Reads the key, making one at first. Of several processes that make one at once, all end with the same.
     pub(crate) fn open(path: &Path) -> Result<Self, RuntimeError> {
         let unusable = |err| RuntimeError::KeyFile { path: path.into(), err };
         let mut file = match open_private(path) {
@@ -27,7 +24,7 @@ impl InstallationKey {
                 if let Some(folder) = path.parent() {
                     hangar_durable::private_dir(folder).map_err(|err| unusable(io::Error::other(err)))?;
                 }
-                hangar_durable::write_private(path, &key).map_err(|err| unusable(io::Error::other(err)))?;
+                hangar_durable::create_private(path, &key).map_err(|err| unusable(io::Error::other(err)))?;
                 open_private(path).map_err(unusable)?
             }
             other => other.map_err(unusable)?,

@@ -160,12 +160,13 @@ impl SealedFile {
         text.trim().parse().map(Some).map_err(|err: &str| self.sealed(err))
     }
 
+    /// Makes a key, or takes the one that another workspace of this installation has made in the meantime: they share it,
+    /// and each locks only its own file.
     fn new_identity(&self) -> Result<Identity, SealedError> {
-        let identity = Identity::generate();
-        let text = identity.to_string();
-        hangar_durable::write_private(&self.key_file, format!("{}\n", text.expose_secret()).as_bytes())
+        let text = Identity::generate().to_string();
+        hangar_durable::create_private(&self.key_file, format!("{}\n", text.expose_secret()).as_bytes())
             .map_err(|err| write_error(&self.key_file, err))?;
-        Ok(identity)
+        self.identity()?.ok_or_else(|| self.sealed("the key is gone"))
     }
 
     fn sealed(&self, reason: &str) -> SealedError {

@@ -39,6 +39,28 @@ async fn of_two_writes_on_one_version_exactly_one_wins() {
     assert!(matches!(lost, SealedError::Conflict(2)), "{lost}");
 }
 
+/// Each workspace has a file of its own; the key is the installation's.
+#[test]
+fn files_that_are_first_written_at_the_same_time_share_one_key() {
+    const N_FILES: usize = 16;
+    let site = Site::new();
+    let key = site.folder.path().join("keys/identity");
+    let file = |n: usize| SealedFile::new(site.folder.path().join(format!("{n}/secrets.age")), key.clone());
+    let start = std::sync::Barrier::new(N_FILES);
+    std::thread::scope(|scope| {
+        for n in 0..N_FILES {
+            let (file, start) = (file(n), &start);
+            scope.spawn(move || {
+                start.wait();
+                file.replace_now(0, b"first").expect("a write")
+            });
+        }
+    });
+    for n in 0..N_FILES {
+        assert!(file(n).read_now().expect("it opens").is_some(), "file {n}");
+    }
+}
+
 #[tokio::test]
 async fn the_disk_holds_no_clear_text_and_no_key_for_others() {
     let site = Site::new();
