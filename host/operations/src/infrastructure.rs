@@ -273,10 +273,7 @@ pub(crate) async fn interpret(
     let outputs = outputs.to_plan();
     let stands = provider.provider.interpret(&provider.config, &provider.instance, &outputs).await.map_err(failed)?;
     let bytes = serde_json::to_vec(&stands).expect("infrastructure has a JSON form");
-    let kept = journal.fact(SCOPE, KEY).await.map_err(unkept)?;
-    if kept.as_ref().is_none_or(|kept| kept.value != bytes) {
-        journal.put_fact(SCOPE, KEY, bytes, kept.map_or(0, |kept| kept.version)).await.map_err(unkept)?;
-    }
+    journal.set_fact(SCOPE, KEY, Some(&bytes)).await.map_err(unkept)?;
     Ok(stands)
 }
 
@@ -290,10 +287,7 @@ pub(crate) async fn stands(journal: &Journal) -> Result<Option<Infrastructure>, 
 
 /// Nothing stands any more.
 pub(crate) async fn forget(journal: &Journal) -> Result<(), Failure> {
-    if let Some(kept) = journal.fact(SCOPE, KEY).await.map_err(unkept)? {
-        journal.remove_fact(SCOPE, KEY, kept.version).await.map_err(unkept)?;
-    }
-    Ok(())
+    journal.set_fact(SCOPE, KEY, None).await.map_err(unkept)
 }
 
 pub(crate) fn unkept(err: hangar_engine::JournalError) -> Failure {

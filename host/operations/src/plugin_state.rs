@@ -32,19 +32,6 @@ impl PluginState {
         };
         self.journal.get_or_try_init(open).await
     }
-
-    async fn try_set(journal: &Journal, scope: &str, key: &str, value: Option<&[u8]>) -> Result<(), JournalError> {
-        let known = journal.fact(scope, key).await?;
-        match (value, known) {
-            (Some(value), Some(known)) if known.value == value => Ok(()),
-            (Some(value), known) => {
-                let version = known.map_or(0, |known| known.version);
-                journal.put_fact(scope, key, value.to_vec(), version).await.map(drop)
-            }
-            (None, Some(known)) => journal.remove_fact(scope, key, known.version).await,
-            (None, None) => Ok(()),
-        }
-    }
 }
 
 #[async_trait]
@@ -57,7 +44,7 @@ impl StateStore for PluginState {
     async fn set(&self, plugin: &str, key: &str, value: Option<&[u8]>) -> Result<(), String> {
         let (journal, scope) = (self.journal().await?, scope(plugin));
         loop {
-            match Self::try_set(journal, &scope, key, value).await {
+            match journal.set_fact(&scope, key, value).await {
                 // Somebody got through, so this ends.
                 Err(JournalError::Conflict { .. }) => {}
                 ended => return ended.map_err(|err| err.to_string()),

@@ -87,19 +87,6 @@ pub(crate) async fn check_lineage(engine: &Engine, plan: &hangar_terraform::Stac
 
 /// Remembers which state was applied to; none once all is destroyed.
 pub(crate) async fn keep_lineage(engine: &Engine, lineage: Option<&str>) -> Result<(), Failure> {
-    let journal = engine.journal();
-    let kept = journal.fact(infrastructure::SCOPE, LINEAGE).await.map_err(unkept)?;
-    match (kept, lineage) {
-        (Some(kept), Some(lineage)) if kept.value == lineage.as_bytes() => {}
-        (kept, Some(lineage)) => {
-            let version = kept.map_or(0, |kept| kept.version);
-            let value = lineage.as_bytes().to_vec();
-            journal.put_fact(infrastructure::SCOPE, LINEAGE, value, version).await.map_err(unkept)?;
-        }
-        (Some(kept), None) => {
-            journal.remove_fact(infrastructure::SCOPE, LINEAGE, kept.version).await.map_err(unkept)?;
-        }
-        (None, None) => {}
-    }
-    Ok(())
+    let lineage = lineage.map(str::as_bytes);
+    engine.journal().set_fact(infrastructure::SCOPE, LINEAGE, lineage).await.map_err(unkept)
 }

@@ -68,6 +68,20 @@ impl Journal {
         self.change_fact(scope, key, None, expected).await.map(drop)
     }
 
+    /// Brings a fact to a value, or removes it for none; one that is so already is not touched.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Conflict`] if somebody else has changed it in the meantime; nothing was then written.
+    pub async fn set_fact(&self, scope: &str, key: &str, value: Option<&[u8]>) -> Result<(), JournalError> {
+        let known = self.fact(scope, key).await?;
+        if known.as_ref().map(|fact| fact.value.as_slice()) == value {
+            return Ok(());
+        }
+        let version = known.map_or(0, |fact| fact.version);
+        self.change_fact(scope, key, value.map(<[u8]>::to_vec), version).await.map(drop)
+    }
+
     async fn change_fact(
         &self,
         scope: &str,

@@ -27,6 +27,23 @@ async fn facts_change_only_for_those_who_know_them() {
 }
 
 #[tokio::test]
+async fn a_fact_is_brought_to_a_value_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(dir.path(), Options::new("hangar up")).unwrap();
+    let journal = engine.journal();
+    let version = async || journal.fact("host", "x").await.unwrap().map(|fact| (fact.value, fact.version));
+    journal.set_fact("host", "x", None).await.unwrap();
+    assert_eq!(version().await, None);
+    journal.set_fact("host", "x", Some(b"1")).await.unwrap();
+    journal.set_fact("host", "x", Some(b"1")).await.unwrap();
+    assert_eq!(version().await, Some((b"1".to_vec(), 1)));
+    journal.set_fact("host", "x", Some(b"2")).await.unwrap();
+    assert_eq!(version().await, Some((b"2".to_vec(), 2)));
+    journal.set_fact("host", "x", None).await.unwrap();
+    assert_eq!(version().await, None);
+}
+
+#[tokio::test]
 async fn others_may_read_while_a_run_holds_the_lock() {
     let site = Site::new();
     let engine = site.engine();
