@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +17,7 @@ use crate::failure::{Cause, Failure};
 use crate::hands::outside;
 use crate::infrastructure::Provider;
 use crate::services::Services;
-use crate::up::{Session, key, kube};
+use crate::up::{Session, key};
 
 /// An add-on's values are its own: nothing lies over them.
 const NOTHING_OVER: &str = "{}";
@@ -26,19 +25,13 @@ const NAMESPACE: Duration = Duration::from_secs(60);
 /// Helm, and then every object of it.
 const DEADLINE: Duration = Duration::from_secs(20 * 60);
 
-/// One add-on and how it is installed.
-pub(crate) struct Wanted {
-    add_on: AddOn,
-    services: Arc<Services>,
-}
-
 /// Installs an add-on, or brings it to other values or another chart.
 ///
 /// Probe: the release stands with exactly this chart and these values. Act: its namespace, and one `upgrade --install`; what
 /// a killed run left pending is repaired forward.
-struct ApplyAddOn {
+pub(crate) struct ApplyAddOn {
     add_on: AddOn,
-    services: Arc<Services>,
+    services: Services,
 }
 
 #[async_trait]
@@ -76,21 +69,21 @@ impl Step for ApplyAddOn {
 }
 
 /// As steps, one after the other: each may stand on those before it.
-pub(crate) fn steps(wanted: Vec<Wanted>) -> Result<Steps, Failure> {
+pub(crate) fn steps(wanted: Vec<ApplyAddOn>) -> Result<Steps, Failure> {
     let mut steps = Steps::new();
     let mut before = None;
-    for Wanted { add_on, services } in wanted {
-        let name = key(&format!("add-on/{}", add_on.name))?;
-        steps = steps.with(name.clone(), before.take(), ApplyAddOn { add_on, services });
+    for step in wanted {
+        let name = key(&format!("add-on/{}", step.add_on.name))?;
+        steps = steps.with(name.clone(), before.take(), step);
         before = Some(name);
     }
     Ok(steps)
 }
 
 /// What of them is not as it should be, for the plan.
-pub(crate) async fn parts(wanted: &[Wanted]) -> Result<Vec<Part>, Failure> {
+pub(crate) async fn parts(wanted: &[ApplyAddOn]) -> Result<Vec<Part>, Failure> {
     let mut parts = Vec::new();
-    for Wanted { add_on, services } in wanted {
+    for ApplyAddOn { add_on, services } in wanted {
         if services.is_applied(NOTHING_OVER).await? {
             continue;
         }
@@ -112,7 +105,7 @@ impl Session {
         engine: &Engine,
         provider: &Provider,
         stands: &Infrastructure,
-    ) -> Result<Vec<Wanted>, Failure> {
+    ) -> Result<Vec<ApplyAddOn>, Failure> {
         let mut wanted = Vec::new();
         for add_on in &stands.add_ons {
             let (access, cluster) = self.connection(provider, stands).await?;
@@ -124,14 +117,14 @@ impl Session {
             })?;
             let services =
                 self.release(engine, &cluster, &access, name, &add_on.namespace, chart, vec![values]).await?;
-            wanted.push(Wanted { add_on: add_on.clone(), services: Arc::new(services) });
+            wanted.push(ApplyAddOn { add_on: add_on.clone(), services });
         }
         Ok(wanted)
     }
 
     /// Takes them away again, the last first.
-    pub(crate) async fn remove_add_ons(&self, wanted: Vec<Wanted>) -> Result<(), Failure> {
-        for Wanted { add_on, services } in wanted.into_iter().rev() {
+    pub(crate) async fn remove_add_ons(&self, wanted: Vec<ApplyAddOn>) -> Result<(), Failure> {
+        for ApplyAddOn { add_on, services } in wanted.into_iter().rev() {
             (self.waiting)(&format!("add-on `{}` is uninstalled", add_on.name));
             services.uninstall(&self.site.paths.state().join("uninstall").join(&add_on.name)).await?;
         }
@@ -157,9 +150,4 @@ impl Session {
             client.pull_artifact(&store, &reference, kind, Limits::default(), &|_| {}).await.map_err(failed)?;
         Ok(pulled.path)
     }
-}
-
-/// Waits until nothing of the namespace is left in the cloud's hands: its volumes go only after it.
-pub(crate) async fn outlive_volumes(cluster: &hangar_kube::Cluster, namespace: &str) -> Result<Vec<String>, Failure> {
-    hangar_kube::volumes::gone_with(cluster, namespace, Duration::from_secs(5 * 60)).await.map_err(kube)
 }

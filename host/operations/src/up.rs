@@ -31,8 +31,8 @@ use crate::state_lock;
 use crate::vault::Vault;
 use crate::watch::Watch;
 
-/// A namespace waits for the cloud to remove its load balancers.
-const NAMESPACE_END: Duration = Duration::from_secs(5 * 60);
+/// A namespace waits for the cloud to remove its load balancers, and its volumes for the cloud to remove the disks.
+const CLOUD_REMOVES: Duration = Duration::from_secs(5 * 60);
 
 /// Shown the plan, says whether to go on.
 pub type Approve = Box<dyn Fn(&Plan) -> Result<bool, Failure> + Send + Sync>;
@@ -332,9 +332,9 @@ impl Session {
         services.uninstall(&self.site.paths.state().join("uninstall")).await?;
         let namespace = self.site.workspace.instance.namespace.as_str();
         // Load balancers go with their Services, which a namespace outlives; disks go after it.
-        hangar_kube::namespace::delete(&cluster, namespace, NAMESPACE_END).await.map_err(kube)?;
+        hangar_kube::namespace::delete(&cluster, namespace, CLOUD_REMOVES).await.map_err(kube)?;
         (self.waiting)("the disks of the database are removed");
-        let kept = add_ons::outlive_volumes(&cluster, namespace).await?;
+        let kept = hangar_kube::volumes::gone_with(&cluster, namespace, CLOUD_REMOVES).await.map_err(kube)?;
         let add_ons = self.add_ons(&prepared.engine, &prepared.provider, stands).await?;
         self.remove_add_ons(add_ons).await?;
         Ok(kept)
