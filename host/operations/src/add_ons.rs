@@ -9,7 +9,6 @@ use hangar_engine::{Attempt, Engine, Seen, Step, StepContext, StepError, Steps};
 use hangar_helm::ReleaseName;
 use hangar_plan::infrastructure::{AddOn, Infrastructure};
 use hangar_plan::plan::{Part, Release};
-use registry_client::{ArtifactKind, Limits, Store};
 use registry_reference::Reference;
 use serde_json::{Value, json};
 
@@ -137,17 +136,8 @@ impl Session {
         let reference: Reference = text.parse().map_err(|err| {
             Failure::of(Cause::Refused, format!("add-on `{}` names no chart of a registry", add_on.name), err)
         })?;
-        let failed = |err: registry_client::RegistryError| {
-            let cause = if err.is_outside() { Cause::Outside } else { Cause::Refused };
-            let hint = err.hint();
-            Failure::of(cause, format!("cannot fetch the chart of add-on `{}`", add_on.name), err).hint_maybe(hint)
-        };
         let dev = self.site.workspace.plugins.get(&self.site.workspace.infra.plugin).is_some_and(|plugin| plugin.dev);
-        let store = Store::open(self.site.paths.store()).map_err(failed)?;
-        let client = self.site.registry_client(dev);
-        let kind = &ArtifactKind::HELM_CHART;
-        let pulled =
-            client.pull_artifact(&store, &reference, kind, Limits::default(), &|_| {}).await.map_err(failed)?;
-        Ok(pulled.path)
+        let failed = |err| Failure::of_registry(format!("cannot fetch the chart of add-on `{}`", add_on.name), err);
+        self.site.pulled_chart(&reference, dev).await.map_err(failed)
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use hangar_engine::{EngineError, FailureKind, StepError};
 use hangar_plan::hint::Hint;
+use registry_client::RegistryError;
 
 /// Who or what stands in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,13 @@ impl Failure {
     /// What was attempted, and the error that stopped it.
     pub fn of(cause: Cause, message: impl Into<String>, err: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { message: message.into(), cause, hint: None, source: Some(err.into()) }
+    }
+
+    /// What a registry was asked for and did not do.
+    pub(crate) fn of_registry(message: impl Into<String>, err: RegistryError) -> Self {
+        let cause = if err.is_outside() { Cause::Outside } else { Cause::Refused };
+        let hint = err.hint();
+        Self::of(cause, message, err).hint_maybe(hint)
     }
 
     /// Says what to do next.

@@ -101,15 +101,14 @@ pub fn list(site: &Site) -> Result<Vec<(String, String)>, Failure> {
     Ok(site.workspace.plugins.keys().map(|name| (name.to_string(), line(name))).collect())
 }
 
-fn client(dev: bool, environment: &Environment) -> Client {
+/// A client with the credentials that docker and podman keep.
+pub(crate) fn client(dev: bool, environment: &Environment) -> Client {
     let credentials = Credentials::Files(environment.registry_auth_files());
     Client::new(ClientOptions { dev, credentials, patience: Patience::default() })
 }
 
 fn registry(err: RegistryError) -> Failure {
-    let cause = if err.is_outside() { Cause::Outside } else { Cause::Refused };
-    let hint = err.hint();
-    Failure::of(cause, "the registry did not do it", err).hint_maybe(hint)
+    Failure::of_registry("the registry did not do it", err)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

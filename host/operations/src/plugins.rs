@@ -10,12 +10,13 @@ use hangar_plan::grant::{Egress, Excess, Grant, HostPattern, Kind, difference};
 use hangar_runtime::{
     Compiler, Inspection, PluginSource as Pinned, Runtime, RuntimeOptions, SealedFile, Services, inspect,
 };
-use registry_client::{Client, ClientOptions, Credentials, Limits, Patience, Pulled, Store};
+use registry_client::{Limits, Pulled, Store};
 use registry_reference::{Digest, PluginSource};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Cause, Failure};
+use crate::plugin::client;
 use crate::plugin_state::PluginState;
 use crate::site::{ShowNothing, Site};
 
@@ -109,20 +110,10 @@ impl Site {
     }
 
     async fn pull(&self, name: &PluginName, source: &PluginSource, dev: bool) -> Result<Pulled, Failure> {
-        let registry = |err: registry_client::RegistryError| {
-            let cause = if err.is_outside() { Cause::Outside } else { Cause::Refused };
-            let hint = err.hint();
-            Failure::of(cause, format!("cannot fetch plugin `{name}`"), err).hint_maybe(hint)
-        };
+        let registry = |err| Failure::of_registry(format!("cannot fetch plugin `{name}`"), err);
         let store = Store::open(self.paths.store()).map_err(registry)?;
-        let client = self.registry_client(dev);
+        let client = client(dev, &self.environment);
         client.fetch(&store, source, Limits::default(), &|_| {}).await.map_err(registry)
-    }
-
-    /// A client with the credentials that docker and podman keep.
-    pub fn registry_client(&self, dev: bool) -> Client {
-        let credentials = Credentials::Files(self.environment.registry_auth_files());
-        Client::new(ClientOptions { dev, credentials, patience: Patience::default() })
     }
 
     /// Loads one plugin as it is pinned, within its grant; once in a command.

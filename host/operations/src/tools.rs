@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use hangar_config::Chart;
 use hangar_helm::Helm;
 use hangar_plan::hint::Hint as _;
-use registry_client::{ArtifactKind, Limits, Store};
+use registry_client::{ArtifactKind, Limits, RegistryError, Store};
+use registry_reference::Reference;
 
 use crate::failure::{Cause, Failure};
+use crate::plugin::client;
 use crate::site::Site;
 
 impl Site {
@@ -32,17 +34,20 @@ impl Site {
         match &self.workspace.services.chart {
             Chart::Folder(path) => Ok(path.clone()),
             Chart::Oci(reference) => {
-                let failed = |err: registry_client::RegistryError| {
+                let failed = |err: RegistryError| {
                     let hint = err.hint();
                     Failure::of(Cause::Outside, "cannot fetch the services' chart", err).hint_maybe(hint)
                 };
-                let store = Store::open(self.paths.store()).map_err(failed)?;
-                let client = self.registry_client(false);
-                let kind = &ArtifactKind::HELM_CHART;
-                let pulled =
-                    client.pull_artifact(&store, reference, kind, Limits::default(), &|_| {}).await.map_err(failed)?;
-                Ok(pulled.path)
+                self.pulled_chart(reference, false).await.map_err(failed)
             }
         }
+    }
+
+    /// A chart of a registry, on disk.
+    pub(crate) async fn pulled_chart(&self, reference: &Reference, dev: bool) -> Result<PathBuf, RegistryError> {
+        let store = Store::open(self.paths.store())?;
+        let client = client(dev, &self.environment);
+        let kind = &ArtifactKind::HELM_CHART;
+        Ok(client.pull_artifact(&store, reference, kind, Limits::default(), &|_| {}).await?.path)
     }
 }
