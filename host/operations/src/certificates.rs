@@ -1,17 +1,20 @@
 //! `cert list | renew`, and the checks of `pool verify` that need no cluster of others.
 
-use hangar_pki::{Certificate, Fingerprint};
+use hangar_pki::Certificate;
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::observation::Observation;
 use hangar_plan::strategy::probe::{Probe, Question, Vantage};
 use hangar_pool::Hands as _;
+use hangar_roster::{MemberId, SignedRecord};
 use serde::Serialize;
 
 use crate::clock::now_ms;
 use crate::failure::Failure;
+use crate::pool_commands::{only_members, status_of};
+use crate::pool_records::verified;
 use crate::pool_status::PoolStatus;
-use crate::pooling::Connected;
+use crate::pooling::{Connected, Membership, record};
 use crate::up::Session;
 
 /// Days before its end from which a certificate is told about, and how much it matters then.
@@ -78,49 +81,8 @@ impl Session {
     pub async fn cert_list(&self) -> Result<Vec<CertificateEntry>, Failure> {
         let (engine, runtime, vault) = self.begin("cert list").await?;
         let membership = self.active_member(&vault).await?;
-        let mut all = Vec::new();
-        {
-            let roster = membership.own.roster();
-            for signed in roster.records().filter(|signed| roster.is_in_pool(&signed.record().member)) {
-                for pem in &signed.record().presence.authorities {
-                    let Ok(one) = Certificate::from_pem(pem) else { continue };
-                    let fingerprint: Fingerprint = one.fingerprint();
-                    let place = format!("member {}", signed.record().member);
-                    all.push(CertificateEntry::new(
-                        place,
-                        one.subject(),
-                        Vec::new(),
-                        fingerprint.to_string(),
-                        one.not_after_ms(),
-                    ));
-                }
-            }
-        }
-        let Connected { hands, pooling } = self.connected(&engine, &vault, &runtime).await?;
-        let mut secrets: Vec<String> =
-            pooling.certificates().await?.profiles.into_iter().map(|profile| profile.placement.secret).collect();
-        secrets.dedup();
-        let probe = |name: &String| Probe {
-            id: format!("secret/{name}"),
-            vantage: Vantage::Host,
-            timeout_ms: LOOK_MS,
-            question: Question::Secret(name.clone()),
-        };
-        let probes: Vec<_> = secrets.iter().map(probe).collect();
-        for fact in hands.look(&probes).await? {
-            let Observation::Certificates(seen) = fact.observation else { continue };
-            for one in seen.into_iter().filter(|one| !one.is_authority) {
-                let place = format!("{}/{}", fact.probe.id, one.file);
-                all.push(CertificateEntry::new(
-                    place,
-                    &one.subject,
-                    one.alternatives,
-                    one.fingerprint,
-                    one.not_after_ms,
-                ));
-            }
-        }
-        Ok(all)
+        let connected = self.connected(&engine, &vault, &runtime).await?;
+        listed(&membership, &connected).await
     }
 
     /// The pool's status, with everything else that can be verified from here: the history, and when certificates end.
@@ -129,12 +91,55 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn pool_verify(&self) -> Result<PoolStatus, Failure> {
-        let mut status = self.pool_status().await?;
-        let history = self.pool_history(None).await?;
+        let (engine, runtime, vault) = self.begin("pool verify").await?;
+        let membership = self.in_pool(&vault).await?;
+        if !membership.is_active() {
+            return Err(only_members());
+        }
+        let connected = self.connected(&engine, &vault, &runtime).await?;
+        let mut status = status_of(&membership, &connected).await?;
+        let history = verified(&membership.own.history().map_err(record)?);
         status.findings.extend(history.findings.iter().map(Into::into));
-        let certificates = self.cert_list().await?;
+        let certificates = listed(&membership, &connected).await?;
         status.findings.extend(certificates.iter().filter_map(CertificateEntry::finding));
         status.findings.extend(status.gaps());
         Ok(status)
     }
+}
+
+/// Every certificate that our nodes show or trust.
+async fn listed(membership: &Membership, connected: &Connected) -> Result<Vec<CertificateEntry>, Failure> {
+    let mut all = authorities(membership);
+    let Connected { hands, pooling } = connected;
+    let mut secrets: Vec<String> =
+        pooling.certificates().await?.profiles.into_iter().map(|profile| profile.placement.secret).collect();
+    secrets.dedup();
+    let probe = |name: &String| Probe {
+        id: format!("secret/{name}"),
+        vantage: Vantage::Host,
+        timeout_ms: LOOK_MS,
+        question: Question::Secret(name.clone()),
+    };
+    let probes: Vec<_> = secrets.iter().map(probe).collect();
+    for fact in hands.look(&probes).await? {
+        let Observation::Certificates(seen) = fact.observation else { continue };
+        for one in seen.into_iter().filter(|one| !one.is_authority) {
+            let place = format!("{}/{}", fact.probe.id, one.file);
+            all.push(CertificateEntry::new(place, &one.subject, one.alternatives, one.fingerprint, one.not_after_ms));
+        }
+    }
+    Ok(all)
+}
+
+/// The authorities of all members, as their records say.
+fn authorities(membership: &Membership) -> Vec<CertificateEntry> {
+    let roster = membership.own.roster();
+    let in_pool = roster.records().map(SignedRecord::record).filter(|record| roster.is_in_pool(&record.member));
+    let named = in_pool.flat_map(|record| record.presence.authorities.iter().map(move |pem| (&record.member, pem)));
+    let entry = |(member, pem): (&MemberId, &String)| {
+        let one = Certificate::from_pem(pem).ok()?;
+        let (place, fingerprint) = (format!("member {member}"), one.fingerprint().to_string());
+        Some(CertificateEntry::new(place, one.subject(), Vec::new(), fingerprint, one.not_after_ms()))
+    };
+    named.filter_map(entry).collect()
 }

@@ -51,7 +51,7 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn pool_evict(&self, subject: &str, alone: bool) -> Result<Outcome, Failure> {
-        let subject = member(subject)?;
+        let subject = member_id(subject)?;
         let (engine, runtime, vault) = self.begin("pool evict").await?;
         let membership = self.active_member(&vault).await?;
         self.catch_up(&membership)?;
@@ -78,7 +78,7 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn pool_reject(&self, subject: &str) -> Result<Outcome, Failure> {
-        let subject = member(subject)?;
+        let subject = member_id(subject)?;
         let (engine, runtime, vault) = self.begin("pool reject").await?;
         let membership = self.active_member(&vault).await?;
         self.catch_up(&membership)?;
@@ -215,7 +215,7 @@ impl Session {
     }
 }
 
-fn member(text: &str) -> Result<MemberId, Failure> {
+pub(crate) fn member_id(text: &str) -> Result<MemberId, Failure> {
     text.parse().map_err(|err| Failure::of(Cause::Refused, format!("`{text}` is no member"), err))
 }
 

@@ -213,20 +213,9 @@ impl Session {
     /// [`Failure`].
     pub async fn pool_status(&self) -> Result<PoolStatus, Failure> {
         let (engine, runtime, vault) = self.begin("pool status").await?;
-        let membership = self.membership(&vault).await?.ok_or_else(|| {
-            Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
-        })?;
-        let found = membership.own.refresh().map_err(record)?;
-        let Connected { hands, pooling } = self.connected(&engine, &vault, &runtime).await?;
-        hands.trust(&membership.own);
-        let roster = membership.own.view();
-        let facts = if membership.is_active() {
-            let probes = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
-            hands.look(&probes).await?
-        } else {
-            Vec::new()
-        };
-        Ok(PoolStatus::new(&pooling.pool_name(), &roster, &facts, findings(&found)))
+        let membership = self.in_pool(&vault).await?;
+        let connected = self.connected(&engine, &vault, &runtime).await?;
+        status_of(&membership, &connected).await
     }
 
     pub(crate) async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
@@ -236,12 +225,15 @@ impl Session {
         Ok((engine, runtime, vault))
     }
 
-    pub(crate) async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
-        let membership = self.membership(vault).await?.filter(Membership::is_active);
-        membership.ok_or_else(|| {
-            Failure::refused("only a member of the pool can do that")
-                .hint_is("`hangar pool create` or `hangar pool join` first")
+    /// Our place in a pool, whether we are a member by now or only ask.
+    pub(crate) async fn in_pool(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
+        self.membership(vault).await?.ok_or_else(|| {
+            Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
         })
+    }
+
+    pub(crate) async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
+        self.membership(vault).await?.filter(Membership::is_active).ok_or_else(only_members)
     }
 
     fn invite(&self, own: &OwnRecord, joiner: &MemberId) -> Result<(), Failure> {
@@ -339,6 +331,26 @@ impl Session {
         plan.parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: goal.name().into(), phases }));
         (self.approve)(&plan)
     }
+}
+
+/// The pool as our own nodes show it.
+pub(crate) async fn status_of(membership: &Membership, connected: &Connected) -> Result<PoolStatus, Failure> {
+    let Connected { hands, pooling } = connected;
+    let found = membership.own.refresh().map_err(record)?;
+    hands.trust(&membership.own);
+    let roster = membership.own.view();
+    let facts = if membership.is_active() {
+        let probes = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
+        hands.look(&probes).await?
+    } else {
+        Vec::new()
+    };
+    Ok(PoolStatus::new(&pooling.pool_name(), &roster, &facts, findings(&found)))
+}
+
+pub(crate) fn only_members() -> Failure {
+    Failure::refused("only a member of the pool can do that")
+        .hint_is("`hangar pool create` or `hangar pool join` first")
 }
 
 fn is_active(roster: &Roster, member: &MemberId) -> bool {

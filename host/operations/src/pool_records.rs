@@ -10,6 +10,7 @@ use hangar_roster::{OrganisationKey, next};
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::organisation;
+use crate::pool_changes::member_id;
 use crate::pool_commands::{Identity, fingerprint};
 use crate::pooling::{Membership, findings, record};
 use crate::up::{Outcome, Session};
@@ -76,8 +77,7 @@ impl Session {
     /// [`Failure`].
     pub async fn pool_vouch(&self, member: &str, key: &str) -> Result<Outcome, Failure> {
         let key = fingerprint(key)?;
-        let member =
-            member.parse().map_err(|err| Failure::of(Cause::Refused, format!("`{member}` is no member"), err))?;
+        let member = member_id(member)?;
         let (_engine, _, vault) = self.begin("pool accept").await?;
         let membership = self.active_member(&vault).await?;
         membership.own.refresh().map_err(record)?;
@@ -114,8 +114,7 @@ impl Session {
         if !path.is_file() {
             return Err(Failure::refused(format!("there is no file `{}`", path.display())));
         }
-        let archive = Archive::read(path)
-            .map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))?;
+        let archive = archive(path)?;
         // Records older than those held are no news; only what is newest of each member is looked at.
         let latest: Vec<_> = archive.files.into_iter().filter(|(name, _)| name.ends_with(".record.json")).collect();
         let found = membership.own.take_in(&latest).map_err(record)?;
@@ -130,20 +129,26 @@ impl Session {
     /// [`Failure`] where they cannot be read; what is not in order is a finding.
     pub async fn pool_history(&self, path: Option<&Path>) -> Result<History, Failure> {
         let archive = match path {
-            Some(path) => Archive::read(path)
-                .map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))?,
+            Some(path) => archive(path)?,
             None => self.held().await?.own.history().map_err(record)?,
         };
-        Ok(history::verify(archive.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))))
+        Ok(verified(&archive))
     }
 
     /// Our place in the pool, for what needs neither cluster nor strategy.
     async fn held(&self) -> Result<Membership, Failure> {
         let (_engine, _, vault) = self.begin("pool records").await?;
-        self.membership(&vault).await?.ok_or_else(|| {
-            Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
-        })
+        self.in_pool(&vault).await
     }
+}
+
+fn archive(path: &Path) -> Result<Archive, Failure> {
+    Archive::read(path).map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))
+}
+
+/// The records of an archive, verified.
+pub(crate) fn verified(archive: &Archive) -> History {
+    history::verify(archive.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
 }
 
 /// Makes a recovery key and writes it into a new file that its owner alone can read; returns its public half.
