@@ -151,16 +151,16 @@ pub(crate) fn verified(archive: &Archive) -> History {
     history::verify(archive.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
 }
 
-/// Makes a recovery key and writes it into a new file that its owner alone can read; returns its public half.
+/// Makes a recovery key in a file that its owner alone can read, unless it is there; returns its public half.
 pub(crate) fn make_recovery_key(path: &Path) -> Result<hangar_roster::PublicKey, Failure> {
     let failed =
         |err| Failure::of(Cause::Refused, format!("cannot write the recovery key to `{}`", path.display()), err);
-    if path.exists() {
-        return Ok(recovery_key(path)?.public());
+    if !path.exists() {
+        let key: OrganisationKey = organisation::random_key()?;
+        // Of two that make it at once both end with the same.
+        hangar_durable::create_private(path, key.to_secret_text().as_bytes()).map_err(failed)?;
     }
-    let key: OrganisationKey = organisation::random_key()?;
-    hangar_durable::write_private(path, key.to_secret_text().as_bytes()).map_err(failed)?;
-    Ok(key.public())
+    Ok(recovery_key(path)?.public())
 }
 
 fn recovery_key(path: &Path) -> Result<OrganisationKey, Failure> {
