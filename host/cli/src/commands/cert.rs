@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use hangar_config::Environment;
 use hangar_operations::{CertificateEntry, Failure};
 use hangar_plan::diagnostic::Severity;
 
 use crate::args::Global;
-use crate::commands::pool::outcome;
+use crate::commands::pool::{ChangeArgs, outcome};
 use crate::commands::session::{Consent, open};
-use crate::commands::up::consent;
 use crate::output::Output;
 
 /// Commands about certificates.
@@ -20,20 +19,10 @@ pub(crate) enum CertCommand {
     ///
     /// Exits with 4 if one of them ends within seven days, so that a timer notices.
     List,
-    Renew(RenewArgs),
-}
-
-/// Issue new leaves and let every node load them
-///
-/// The same as `pool rotate-certs`.
-#[derive(Debug, Args)]
-pub(crate) struct RenewArgs {
-    /// Do it without asking
-    #[arg(long)]
-    yes: bool,
-    /// Show the plan and change nothing
-    #[arg(long)]
-    dry_run: bool,
+    /// Issue new leaves and let every node load them
+    ///
+    /// The same as `pool rotate-certs`.
+    Renew(ChangeArgs),
 }
 
 pub(crate) async fn run(
@@ -44,7 +33,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let given = match &command {
         CertCommand::List => Consent::Given,
-        CertCommand::Renew(args) => consent(args.yes, args.dry_run),
+        CertCommand::Renew(change) => change.consent(),
     };
     let (session, lines) = open(global, given, output, environment)?;
     let done = match command {

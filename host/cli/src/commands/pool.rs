@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use hangar_config::Environment;
-use hangar_operations::{Failure, History, Identity, KeyChange, Outcome, PoolStatus, Session};
+use hangar_operations::{Failure, History, Identity, KeyChange, Outcome, PoolStatus};
 use hangar_plan::diagnostic::Severity;
 use serde_json::json;
 
@@ -30,7 +30,12 @@ pub(crate) enum PoolCommand {
     Join(JoinArgs),
     Leave(LeaveArgs),
     Evict(EvictArgs),
+    /// Issue new leaves and let every node load them
     RotateCerts(ChangeArgs),
+    /// Go over to a new certificate authority, together with the other members
+    ///
+    /// Each of them accepts it; the old one leaves the bundles once every node shows a leaf of the new one. No node is refused
+    /// meanwhile. Ctrl-C is safe.
     RotateCa(ChangeArgs),
     RotateKey(RotateKeyArgs),
     /// Check everything that can be checked from here
@@ -38,7 +43,9 @@ pub(crate) enum PoolCommand {
     /// The pool as `status` shows it, the history of all records, and when certificates end. Exits with 4 where something is
     /// wrong.
     Verify,
+    /// Write every record that was ever held here into one file
     Export(FileArgs),
+    /// Take in records that came by another way than the carrier
     Import(FileArgs),
     History(HistoryArgs),
     /// Draw the pool as we see it
@@ -138,6 +145,12 @@ pub(crate) struct ChangeArgs {
     dry_run: bool,
 }
 
+impl ChangeArgs {
+    pub(crate) fn consent(&self) -> Consent {
+        consent(self.yes, self.dry_run)
+    }
+}
+
 /// Replace our organisation key
 ///
 /// One record is signed by the former and the new key. A key that is lost, or that somebody else has signed with, is replaced
@@ -190,12 +203,9 @@ pub(crate) async fn run(
         PoolCommand::Leave(LeaveArgs { change, .. })
         | PoolCommand::Evict(EvictArgs { change, .. })
         | PoolCommand::RotateCerts(change)
-        | PoolCommand::RotateCa(change) => consent(change.yes, change.dry_run),
+        | PoolCommand::RotateCa(change) => change.consent(),
         _ => Consent::Given,
     };
-    if matches!(command, PoolCommand::Status) {
-        return status(global, output, environment).await;
-    }
     let (session, lines) = open(global, given, output, environment)?;
     let done = match &command {
         PoolCommand::Create(args) => {
@@ -219,15 +229,6 @@ pub(crate) async fn run(
         PoolCommand::Join(args) => {
             session.pool_join(&args.from).await.map(|_| say(output, "join", "We are in the pool."))
         }
-        PoolCommand::Status => Ok(()),
-        other => change(&session, other, output).await,
-    };
-    lines.finish();
-    done
-}
-
-async fn change(session: &Session, command: &PoolCommand, output: Output) -> Result<(), Failure> {
-    match command {
         PoolCommand::Reject(args) => {
             session.pool_reject(&args.member).await.map(|done| outcome(output, "reject", done, "Rejected."))
         }
@@ -258,7 +259,11 @@ async fn change(session: &Session, command: &PoolCommand, output: Output) -> Res
                 output.answer("identity", &text, &identity);
             })
         }
-        PoolCommand::Verify => session.pool_verify().await.and_then(|status| verified(&status, output)),
+        PoolCommand::Verify => {
+            let status = session.pool_verify().await;
+            lines.finish();
+            status.and_then(|status| verified(&status, output))
+        }
         PoolCommand::Export(args) => session.pool_export(&args.file).await.map(|n_records| {
             let text = format!("Wrote {n_records} records to `{}`.", args.file.display());
             output.answer("export", &text, &json!({"file": args.file, "records": n_records}));
@@ -273,12 +278,19 @@ async fn change(session: &Session, command: &PoolCommand, output: Output) -> Res
         PoolCommand::History(args) => {
             session.pool_history(args.file.as_deref()).await.and_then(|history| told(&history, output))
         }
-        _ => Ok(()),
-    }
+        // A picture is drawn where no line is live any more.
+        PoolCommand::Status => {
+            let status = session.pool_status().await;
+            lines.finish();
+            status.map(|status| drawn(&status, output))
+        }
+    };
+    lines.finish();
+    done
 }
 
 fn verified(status: &PoolStatus, output: Output) -> Result<(), Failure> {
-    output.answer("pool-status", &picture::draw(status, output.colour), status);
+    drawn(status, output);
     let n_wrong = status.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if n_wrong == 0 {
         return Ok(());
@@ -309,7 +321,7 @@ fn told(history: &History, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Seconds since 1970, as a date and a time.
+/// Milliseconds since 1970, as a date and a time.
 fn moment(at_ms: u64) -> String {
     let seconds = i64::try_from(at_ms / 1000).unwrap_or_default();
     time::OffsetDateTime::from_unix_timestamp(seconds)
@@ -332,9 +344,11 @@ pub(crate) async fn status(global: &Global, output: Output, environment: Arc<Env
     let (session, lines) = open(global, Consent::Given, output, environment)?;
     let status = session.pool_status().await;
     lines.finish();
-    let status = status?;
-    output.answer("pool-status", &picture::draw(&status, output.colour), &status);
-    Ok(())
+    status.map(|status| drawn(&status, output))
+}
+
+fn drawn(status: &PoolStatus, output: Output) {
+    output.answer("pool-status", &picture::draw(status, output.colour), status);
 }
 
 fn founded(identity: &Identity, output: Output) {
