@@ -107,8 +107,8 @@ impl StackPlan {
         self.changes.iter().filter(is_more).cloned().collect()
     }
 
-    /// Changes to these addresses that would remove what is there; an address without an index stands for all of them. A plugin names addresses whose resources hold data, or
-    /// that partners were told.
+    /// Changes to these addresses that would remove what is there; an address without an index stands for all of them. A
+    /// plugin names addresses whose resources hold data, or that partners were told.
     #[must_use]
     pub fn removals_of<'plan>(&'plan self, precious: &[String]) -> Vec<&'plan Change> {
         let is_removal = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace | Action::Forget);

@@ -8,16 +8,22 @@ use crate::needed::repository;
 pub struct Description {
     /// Name of the organisation and its instance.
     pub name: String,
-    /// Name of the plugin behind the `infra` and the `secrets` block.
+    /// Name of the plugin behind the `infra` block.
     pub infra: String,
+    /// Name of the plugin behind the `secrets` block, if it is another.
+    pub secrets: Option<String>,
     /// The plugins.
     pub plugins: Vec<Plugin>,
+    /// Body of the `infra` block; none for that of the plugin `local`, with the two that follow.
+    pub block: Option<String>,
     /// Public addresses of the database nodes.
     pub addresses: Vec<String>,
     /// From where the nodes call partners.
     pub egress: String,
     /// The Kubernetes cluster.
     pub access: Access,
+    /// The blocks by which the cluster and the cloud are reached; none for those of [`Access`].
+    pub entry: Option<String>,
     /// Name of the pool, if there is to be one.
     pub pool: Option<String>,
 }
@@ -83,12 +89,29 @@ coreService:
         Self {
             name: name.into(),
             infra: plugin.name.clone(),
+            secrets: None,
             plugins: vec![plugin],
+            block: None,
             addresses: (10..13).map(|n| format!("127.0.9.{n}")).collect(),
             egress: "127.0.9.0/24".into(),
             access: nowhere,
+            entry: None,
             pool: None,
         }
+    }
+}
+
+impl Access {
+    /// The block `cluster`, which beats what a plugin says of the cluster.
+    #[must_use]
+    pub fn cluster(&self) -> String {
+        let (endpoint, ca) = (&self.endpoint, self.ca_file.display());
+        format!("cluster {{\n  endpoint = \"{endpoint}\"\n  ca_file  = \"{ca}\"\n}}\n")
+    }
+
+    fn blocks(&self) -> String {
+        let token = self.token_file.display();
+        format!("{}\ncredential \"cluster\" {{\n  bearer {{\n    file = \"{token}\"\n  }}\n}}\n", self.cluster())
     }
 }
 
@@ -108,7 +131,11 @@ impl fmt::Display for Plugin {
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, infra, plugins, addresses, egress, access, pool } = self;
+        let Self { name, infra, secrets, plugins, block, addresses, egress, access, entry, pool } = self;
+        let secrets = secrets.as_ref().unwrap_or(infra);
+        let local = || format!("  addresses = {addresses:?}\n  egress    = [\"{egress}\"]");
+        let block = block.clone().unwrap_or_else(local);
+        let entry = entry.clone().unwrap_or_else(|| access.blocks());
         let plugins: Vec<String> = plugins.iter().map(ToString::to_string).collect();
         let chart = repository().join("deploy/services/helm/dss");
         write!(
@@ -129,32 +156,18 @@ instance "{name}" {{
 
 {plugins}
 infra "{infra}" {{
-  addresses = {addresses:?}
-  egress    = ["{egress}"]
+{block}
 }}
 
-secrets "{infra}" {{}}
+secrets "{secrets}" {{}}
 
-cluster {{
-  endpoint = "{endpoint}"
-  ca_file  = "{ca}"
-}}
-
-credential "cluster" {{
-  bearer {{
-    file = "{token}"
-  }}
-}}
-
+{entry}
 services {{
   chart  = "{chart}"
   values = "services.yaml"
 }}
 "#,
             plugins = plugins.join("\n"),
-            endpoint = access.endpoint,
-            ca = access.ca_file.display(),
-            token = access.token_file.display(),
             chart = chart.display(),
         )?;
         let Some(pool) = pool else { return Ok(()) };

@@ -1,7 +1,6 @@
 //! What end-to-end tests stand on: the programs they need, workspaces in folders of their own, one command of `hangar` or
 //! of terraform at a time, and clouds that are folders.
 
-mod aws;
 mod clouds;
 mod description;
 mod needed;
@@ -10,7 +9,6 @@ mod terraform;
 mod wait;
 mod workspace;
 
-pub use aws::AwsDescription;
 pub use clouds::{AWS, AZURE, Cloud, Clouds, GOOGLE, Provider};
 pub use description::{Access, Description, Plugin};
 pub use needed::{hangar, is_set, needed, scratch};

@@ -31,22 +31,13 @@ impl Workspace {
     ///
     /// If a file cannot be written.
     pub fn lay_down(root: &Path, description: &Description) -> Result<Self> {
-        Self::lay_down_file(root, &description.name, &description.to_string())
-    }
-
-    /// As [`Workspace::lay_down`], with a workspace file of any kind.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be written.
-    pub fn lay_down_file(root: &Path, name: &str, file: &str) -> Result<Self> {
-        let name = name.to_owned();
+        let name = description.name.clone();
         let (folder, home) = (root.join(&name), root.join("homes").join(&name));
         for folder in [&folder, &home] {
             fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         }
         let workspace = Self { name, folder, home, deadline: DEADLINE };
-        workspace.write("hangar.hcl", file)?;
+        workspace.write("hangar.hcl", &description.to_string())?;
         workspace.write("services.yaml", Description::SERVICES)?;
         Ok(workspace)
     }

@@ -73,8 +73,8 @@ async fn workspace(stage: &Stage) -> Result<Workspace> {
     let mut description = stage.description(NAME)?;
     description.plugins = PLUGINS.map(|name| Plugin::of_registry(&stage.world.file().registry, name)).into();
     description.infra = PLUGINS[0].to_owned();
+    description.secrets = Some("local".into());
     let workspace = Workspace::lay_down(&stage.root, &description)?;
-    workspace.edit("hangar.hcl", "secrets \"mock\" {}", "secrets \"local\" {}")?;
     stage.push_all(&workspace, &PLUGINS).await?;
     Ok(workspace)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use test_support::{AwsDescription, Plugin, Workspace, needed, scratch};
+use test_support::{Plugin, Workspace, needed, scratch};
 use test_world::aws::{AccessEntry, AccessKey, Eks, Emulator, Operator};
 
 use crate::cluster::{Origins, has_namespace, origins};
@@ -25,6 +25,21 @@ const MORE: &str = r#"
   key_deletion_days   = 7
   tags                = { owner = "operations" }
 "#;
+/// Services that the module's resources, and the plugin itself, call.
+const SERVICES: [&str; 12] = [
+    "acm",
+    "autoscaling",
+    "ec2",
+    "eks",
+    "elbv2",
+    "iam",
+    "kms",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "servicequotas",
+    "sts",
+];
 /// The provider is slow, and starts anew with each command.
 const DEADLINE: Duration = Duration::from_secs(900);
 
@@ -103,23 +118,50 @@ impl Aws {
 
     /// A workspace whose plugins, `aws` among them, are pulled from the world's registry.
     async fn workspace(&self) -> Result<Workspace> {
-        let organisation = self.stage.organisation(NAME)?;
         let registry = &self.stage.world.file().registry;
-        let description = AwsDescription {
-            name: NAME.to_owned(),
-            plugins: PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into(),
-            endpoint: self.emulator.endpoint().to_owned(),
-            route53_zone_id: self.zone.clone(),
-            infra: MORE.to_owned(),
-            api_endpoint: organisation.api_endpoint.clone(),
-            ca_file: organisation.ca_file.clone(),
-            credentials_file: self.credentials_file.clone(),
-            provider_mirror: needed("HANGAR_AWS_PROVIDER_MIRROR")?,
-        };
-        let workspace = Workspace::lay_down_file(&self.stage.root, NAME, &description.to_string())?;
+        let mut description = self.stage.description(NAME)?;
+        description.infra = "aws".into();
+        description.secrets = Some("local".into());
+        description.plugins = PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into();
+        description.pool = Some("east".into());
+        description.block = Some(self.block());
+        description.entry = Some(format!(
+            r#"{cluster}
+credential "aws" {{
+  aws {{
+    profile          = "default"
+    credentials_file = "{credentials}"
+  }}
+}}
+
+terraform {{
+  provider_mirror = "{mirror}"
+}}
+"#,
+            cluster = description.access.cluster(),
+            credentials = self.credentials_file.display(),
+            mirror = needed("HANGAR_AWS_PROVIDER_MIRROR")?.display(),
+        ));
+        let workspace = Workspace::lay_down(&self.stage.root, &description)?;
         let workspace = workspace.with_deadline(DEADLINE);
         self.stage.push_all(&workspace, &PLUGINS).await?;
         Ok(workspace)
+    }
+
+    /// All that the module has, and every service at the emulator.
+    fn block(&self) -> String {
+        let endpoint = self.emulator.endpoint();
+        let endpoints = SERVICES.map(|service| format!("    {service} = \"{endpoint}\"")).join("\n");
+        format!(
+            r#"  region          = "us-east-1"
+  cluster_name    = "{NAME}"
+  route53_zone_id = "{zone}"
+{MORE}
+  endpoints = {{
+{endpoints}
+  }}"#,
+            zone = self.zone,
+        )
     }
 
     /// Neither terraform's state nor anything else that was written holds what signs.

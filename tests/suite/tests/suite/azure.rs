@@ -24,22 +24,17 @@ impl Site {
         let plugin = |name: &str| Plugin::of_file(name, &folder.join(format!("{name}.wasm")));
         let mut description = Description::without_world("uss1", plugin("azure"));
         description.plugins.push(plugin("local"));
-        let workspace = Workspace::lay_down(&root, &description)?;
-        workspace.edit("hangar.hcl", "secrets \"azure\" {}", "secrets \"local\" {}")?;
-        let text = fs::read_to_string(workspace.folder.join("hangar.hcl"))?;
-        let (before, rest) = text.split_once("infra \"azure\" {\n").context("no infra block")?;
-        let (_, rest) = rest.split_once("\n}\n").context("the infra block has no end")?;
-        let (middle, rest) = rest.split_once("credential \"cluster\" {\n").context("no credential block")?;
-        let (_, after) = rest.split_once("services {").context("no services block")?;
-        let text = format!(
-            r#"{before}infra "azure" {{
-  subscription_id   = "{SUBSCRIPTION}"
+        description.secrets = Some("local".into());
+        description.block = Some(format!(
+            r#"  subscription_id   = "{SUBSCRIPTION}"
   location          = "westeurope"
   cluster_name      = "uss1"
   api_allowed_cidrs = ["203.0.113.0/24"]
-  deletion_protection = true
-}}
-{middle}credential "azure" {{
+  deletion_protection = true"#
+        ));
+        description.entry = Some(format!(
+            r#"{cluster}
+credential "azure" {{
   azure {{
     tenant_id         = "11111111-2222-3333-4444-555555555555"
     client_id         = "11111111-2222-3333-4444-666666666666"
@@ -51,11 +46,11 @@ impl Site {
 terraform {{
   provider_mirror = "{mirror}"
 }}
-
-services {{{after}"#,
+"#,
+            cluster = description.access.cluster(),
             mirror = clouds.mirror().display(),
-        );
-        workspace.write("hangar.hcl", &text)?;
+        ));
+        let workspace = Workspace::lay_down(&root, &description)?;
         Ok(Self { workspace, cloud: clouds.cloud("azurerm") })
     }
 

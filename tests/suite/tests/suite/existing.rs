@@ -15,16 +15,11 @@ fn workspace(stage: &Stage, name: &str) -> Result<Workspace> {
     let plugin = |name: &str| Plugin::of_file(name, &folder.join(format!("{name}.wasm")));
     description.plugins = vec![plugin("existing"), plugin("local")];
     description.infra = "existing".into();
-    let root = stage.root.join(name);
-    let workspace = Workspace::lay_down(&root, &description)?;
-    workspace.edit("hangar.hcl", "secrets \"existing\" {}", "secrets \"local\" {}")?;
-    let text = fs::read_to_string(workspace.folder.join("hangar.hcl"))?;
-    let (before, rest) = text.split_once("cluster {\n").context("no cluster block")?;
-    let (_, after) = rest.split_once("\nservices {").context("no services block")?;
+    description.secrets = Some("local".into());
     let kubeconfig = stage.organisation(ALONE)?.kubeconfig.display().to_string();
-    let slot = format!("credential \"kubeconfig\" {{\n  kubeconfig {{\n    file = \"{kubeconfig}\"\n  }}\n}}\n");
-    workspace.write("hangar.hcl", &format!("{before}{slot}\nservices {{{after}"))?;
-    Ok(workspace)
+    description.entry =
+        Some(format!("credential \"kubeconfig\" {{\n  kubeconfig {{\n    file = \"{kubeconfig}\"\n  }}\n}}\n"));
+    Workspace::lay_down(&stage.root.join(name), &description)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,23 +33,19 @@ impl Site {
         description.plugins = ["gcp", "local", "cockroachdb"].map(plugin).into();
         description.infra = "gcp".into();
         description.pool = Some("west".into());
-        let workspace = Workspace::lay_down(&root, &description)?;
-        workspace.edit("hangar.hcl", "secrets \"gcp\" {}", "secrets \"local\" {}")?;
-        let text = fs::read_to_string(workspace.folder.join("hangar.hcl"))?;
-        let (before, rest) = text.split_once("infra \"gcp\" {\n").context("no infra block")?;
-        let (_, rest) = rest.split_once("\n}\n").context("the infra block has no end")?;
-        let (middle, rest) = rest.split_once("credential \"cluster\" {\n").context("no credential block")?;
-        let (_, after) = rest.split_once("services {").context("no services block")?;
-        let text = format!(
-            r#"{before}infra "gcp" {{
-  project             = "dss-prod"
+        description.secrets = Some("local".into());
+        description.block = Some(
+            r#"  project             = "dss-prod"
   region              = "europe-west4"
   cluster_name        = "uss1"
   dns_managed_zone    = "uss1"
   prometheus_hostname = "prometheus.uss1.example.com"
-  deletion_protection = false
-}}
-{middle}credential "google" {{
+  deletion_protection = false"#
+                .into(),
+        );
+        description.entry = Some(format!(
+            r#"{cluster}
+credential "google" {{
   google {{
     access_token_env = "GOOGLE_TOKEN"
   }}
@@ -58,11 +54,11 @@ impl Site {
 terraform {{
   provider_mirror = "{mirror}"
 }}
-
-services {{{after}"#,
+"#,
+            cluster = description.access.cluster(),
             mirror = clouds.mirror().display(),
-        );
-        workspace.write("hangar.hcl", &text)?;
+        ));
+        let workspace = Workspace::lay_down(&root, &description)?;
         let cloud = clouds.cloud("google");
         become_gke(organisation).await?;
         // Addresses that the cluster's load balancers can have.

@@ -14,13 +14,13 @@ pub(crate) async fn scripted(name: &str, body: &str) -> Result<Workspace> {
     let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
     let mut description = Description::without_world("uss1", Plugin::of_file("mock", &plugins.join("mock.wasm")));
     description.plugins.push(Plugin::of_file("local", &plugins.join("local.wasm")));
+    description.secrets = Some("local".into());
+    description.block = Some(body.to_owned());
+    description.access.token_file = root.join("token");
+    fs::write(&description.access.token_file, "a-token-for-nobody\n")?;
     let workspace = Workspace::lay_down(&root, &description)?;
-    workspace.edit("hangar.hcl", "secrets \"mock\" {}", "secrets \"local\" {}")?;
-    fs::write(root.join("token"), "a-token-for-nobody\n")?;
-    workspace.edit("hangar.hcl", "/nowhere/token", &root.join("token").display().to_string())?;
     // Where nobody listens; what its certificate would be checked against does not matter.
     workspace.edit("hangar.hcl", "  ca_file  = \"/nowhere/ca.crt\"\n", "")?;
-    set_body(&workspace, body)?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     Ok(workspace)
 }

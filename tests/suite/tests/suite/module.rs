@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use test_support::{Clouds, Provider, Terraform, scratch};
 
@@ -46,6 +46,24 @@ impl User {
         ensure!(!tested.words().contains("Success! 0 passed"), "{}", tested.said);
         Ok(())
     }
+}
+
+/// Lays an example down from nothing and finds it again unchanged. Neither plan nor state holds a credential, nor `secret`.
+///
+/// Its state stays in its folder, and not where the example says.
+pub(crate) async fn is_made_and_found_again(terraform: &Terraform, example: &Path, secret: &str) -> Result<()> {
+    fs::write(example.join("override.tf"), "terraform {\n  backend \"local\" {}\n}\n")?;
+    terraform.done(&["init"]).await?;
+    let planned = terraform.planned(&[]).await?;
+    holds_no_credential(&planned["planned_values"]);
+    terraform.done(&["apply", "plan"]).await?;
+    terraform.done(&["plan", "-detailed-exitcode"]).await?;
+    let state = fs::read_to_string(example.join("terraform.tfstate"))?;
+    assert!(!state.contains(secret));
+    let state: Value = serde_json::from_str(&state)?;
+    assert!(state["resources"].as_array().context("no resources")?.len() > 20);
+    holds_no_credential(&state);
+    Ok(())
 }
 
 /// No accepted setting is ignored: each of `settings` changes what is planned, and all variables but `left` are among them.

@@ -152,7 +152,9 @@ impl Stage {
         Ok(Description {
             name: name.to_owned(),
             infra: String::new(),
+            secrets: None,
             plugins: Vec::new(),
+            block: None,
             addresses: (10..13).map(|n| format!("{prefix}.{n}")).collect(),
             egress: organisation.pod_range.clone(),
             access: Access {
@@ -160,6 +162,7 @@ impl Stage {
                 ca_file: organisation.ca_file.clone(),
                 token_file: organisation.token_file.clone(),
             },
+            entry: None,
             pool: None,
         })
     }
