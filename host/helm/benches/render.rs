@@ -1,16 +1,10 @@
 //! How long the driver takes for a chart that it has rendered before.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hangar_helm::{Chart, Helm, ReleaseName, Render, Values};
 use serde_json::json;
-
-#[expect(clippy::disallowed_methods, reason = "measurements are told where the tools are by the environment")]
-fn program() -> PathBuf {
-    let named = std::env::var_os("HANGAR_HELM").map(PathBuf::from);
-    named.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("a home")).join("go/bin/helm"))
-}
 
 fn values() -> Values {
     let image = format!("registry.example/hangar@sha256:{}", "0".repeat(64));
@@ -28,7 +22,7 @@ fn render(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let cache = tempfile::tempdir().expect("a folder");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss");
-    let helm = runtime.block_on(Helm::at(program(), cache.path())).expect("a helm");
+    let helm = runtime.block_on(Helm::at(test_support::helm().expect("a helm"), cache.path())).expect("a helm");
     let (release, values) = (ReleaseName::new("dss").expect("a name"), values());
     let rendered = |chart: &Chart| {
         let render = Render { release: &release, namespace: "uss1", chart, values: &values, kube_version: "v1.34.3" };

@@ -7,5 +7,5 @@ mod settings;
 
 pub use example::{set, values, with};
 pub use rendered::{Rendered, containers, lines};
-pub use renderer::{Renderer, chart, helm};
+pub use renderer::{Renderer, chart};
 pub use settings::{Setting, settings};

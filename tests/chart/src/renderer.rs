@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use hangar_helm::Manifest;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -17,24 +17,6 @@ const KUBE_VERSION: &str = "v1.34.3";
 #[must_use]
 pub fn chart() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss")
-}
-
-/// The Helm that the set-up has built or found.
-///
-/// # Errors
-///
-/// If there is none.
-#[expect(clippy::disallowed_methods, reason = "tests are told where the tools are by the environment")]
-pub fn helm() -> Result<PathBuf> {
-    let named = std::env::var_os("HANGAR_HELM").map(PathBuf::from);
-    let built = || Some(PathBuf::from(std::env::var_os("HOME")?).join("go/bin/helm"));
-    let path = named.or_else(built).context("neither HANGAR_HELM nor HOME is set")?;
-    ensure!(
-        path.is_file(),
-        "no helm at `{}`: `cargo xtask test` sets up every tool and runs all tests",
-        path.display()
-    );
-    Ok(path)
 }
 
 /// Renders the chart. What was rendered once from the same chart and values is read again.
@@ -54,7 +36,7 @@ impl Renderer {
     pub fn new() -> Result<Self> {
         let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tmp/rendered-chart");
         std::fs::create_dir_all(&cache)?;
-        Ok(Self { helm: helm()?, chart: digest(&chart())?, cache })
+        Ok(Self { helm: test_support::helm()?, chart: digest(&chart())?, cache })
     }
 
     /// Renders it as release `dss` in namespace `uss1`.

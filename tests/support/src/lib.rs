@@ -11,7 +11,7 @@ mod workspace;
 
 pub use clouds::{AWS, AZURE, Cloud, Clouds, GOOGLE, Provider};
 pub use description::{Access, Description, Plugin};
-pub use needed::{hangar, is_set, needed, scratch};
+pub use needed::{hangar, helm, is_set, needed, scratch};
 pub use run::Run;
 pub use terraform::{Ended, Terraform};
 pub use wait::wait_for;

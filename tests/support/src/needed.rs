@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 /// Returns what a variable of the environment names: a program or a folder that the tests cannot make themselves.
 ///
@@ -36,6 +36,22 @@ pub fn hangar() -> Result<PathBuf> {
     // A test runs from `target/debug/deps`, the programs are one folder up.
     let beside = test.ancestors().nth(2).map(|folder| folder.join("hangar")).filter(|path| path.is_file());
     beside.context("`HANGAR_BIN_DIR` is not set and no `hangar` is beside the tests: `cargo xtask test`")
+}
+
+/// Returns the Helm that the set-up has built or found, or the one that Go's own tools leave at home.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn helm() -> Result<PathBuf> {
+    let built = || Some(read("HOME")?.join("go/bin/helm"));
+    let path = read("HANGAR_HELM").or_else(built).context("neither HANGAR_HELM nor HOME is set")?;
+    ensure!(
+        path.is_file(),
+        "no helm at `{}`: `cargo xtask test` sets up every tool and runs all tests",
+        path.display()
+    );
+    Ok(path)
 }
 
 /// Makes an empty folder for this process below `folder`, and removes those of processes that are gone: what lasts as long

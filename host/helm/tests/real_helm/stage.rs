@@ -159,7 +159,7 @@ impl Stage {
     pub(crate) async fn helm(&self, arguments: &[&str]) -> Result<Value> {
         let kubeconfig = self.folder.path().join("own-kubeconfig");
         std::fs::write(&kubeconfig, control_plane()?.kubeconfig(ADMIN).to_string())?;
-        let helm = hangar_exec::Command::new(tool::helm_path()?)
+        let helm = hangar_exec::Command::new(test_support::helm()?)
             .env("HOME", self.folder.path())
             .env("KUBECONFIG", &kubeconfig)
             .args(arguments)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use hangar_helm::Helm;
 
 /// The version of Kubernetes that charts are rendered for.
@@ -13,23 +13,9 @@ pub(crate) fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rendered")
 }
 
-/// The Helm that the set-up has built or found.
-#[expect(clippy::disallowed_methods, reason = "tests are told where the tools are by the environment")]
-pub(crate) fn helm_path() -> Result<PathBuf> {
-    let named = std::env::var_os("HANGAR_HELM").map(PathBuf::from);
-    let built = || Some(PathBuf::from(std::env::var_os("HOME")?).join("go/bin/helm"));
-    let path = named.or_else(built).context("neither HANGAR_HELM nor HOME is set")?;
-    ensure!(
-        path.is_file(),
-        "no helm at `{}`: `cargo xtask test` sets up every tool and runs all tests",
-        path.display()
-    );
-    Ok(path)
-}
-
 pub(crate) async fn helm() -> Result<Helm> {
     std::fs::create_dir_all(cache())?;
-    Ok(Helm::at(helm_path()?, &cache()).await?)
+    Ok(Helm::at(test_support::helm()?, &cache()).await?)
 }
 
 pub(crate) fn chart_path() -> PathBuf {

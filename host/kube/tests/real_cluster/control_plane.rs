@@ -15,14 +15,11 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// Tokens of two people: one who may do everything, one who may do nothing.
 pub(crate) const ADMIN: &str = "admin-token";
 pub(crate) const NOBODY: &str = "nobody-token";
 
-/// Begins the name of a control plane's folder; the process that it is of follows.
-const PREFIX: &str = "control-plane-";
 /// Ports it takes in a row.
 const PORTS: u16 = 5;
 const START: Duration = Duration::from_secs(180);
@@ -33,7 +30,6 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) struct ControlPlane {
     port: u16,
     ca_pem: String,
-    _dir: TempDir,
 }
 
 impl ControlPlane {
@@ -93,18 +89,19 @@ pub(crate) async fn new_namespace(client: &Client, name: &str) -> Result<()> {
 }
 
 async fn start() -> Result<ControlPlane> {
-    let dir = folder()?;
-    let ca_pem = write_pki(&dir.path().join("pki"))?;
+    // What a `static` holds is never dropped: the folder goes with the next run of the tests.
+    let dir = test_support::scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "control-plane")?;
+    let ca_pem = write_pki(&dir.join("pki"))?;
     let port = free_ports()?;
     for name in ["kcm", "sched"] {
         let config = kubeconfig(&format!("https://127.0.0.1:{port}"), &ca_pem, ADMIN);
-        std::fs::write(dir.path().join(format!("{name}.kubeconfig")), config.to_string())?;
+        std::fs::write(dir.join(format!("{name}.kubeconfig")), config.to_string())?;
     }
-    let spool = Spool::new(dir.path().join("output"));
+    let spool = Spool::new(dir.join("output"));
     let arguments = ["all", "--ttl", "15m", "--port", &port.to_string(), "--dir"].map(str::to_owned);
-    let command = Command::new(program()?).args(arguments).arg(dir.path()).env("HOME", dir.path());
+    let command = Command::new(program()?).args(arguments).arg(&dir).env("HOME", &dir);
     let mut child = command.spawn(&spool).await?;
-    let plane = ControlPlane { port, ca_pem, _dir: dir };
+    let plane = ControlPlane { port, ca_pem };
     let ready = async {
         let mut lines = child.follow(Stream::Stdout)?;
         while let Some(batch) = lines.next().await? {
@@ -121,19 +118,6 @@ async fn start() -> Result<ControlPlane> {
     }
     ended.context("not ready in time")??;
     Ok(plane)
-}
-
-/// A folder of this process. What a `static` holds is never dropped, so each sweeps away those of programs that have ended.
-fn folder() -> Result<TempDir> {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for entry in std::fs::read_dir(parent)?.filter_map(Result::ok) {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-            std::fs::remove_dir_all(entry.path()).ok();
-        }
-    }
-    Ok(tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(parent)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are told where the tools are by the environment")]

@@ -1,8 +1,6 @@
 //! `hangar up` with the plugin `existing`, on a cluster that stands already and is opened by a kubeconfig.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use test_support::{Plugin, Workspace, needed};
 
 use crate::cluster::has_namespace;
