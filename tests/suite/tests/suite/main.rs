@@ -5,16 +5,20 @@
 //! first in each file and take seconds; those with one take turns, since a world fills a small machine.
 
 mod add_ons;
+mod adopted;
 mod aks;
 #[cfg(feature = "real-aws")]
 mod aws;
 mod azure;
 mod changes;
+mod charts;
 mod cluster;
+mod disks;
 mod doctor;
 mod existing;
 mod gcp;
 mod gke;
+mod helm_test;
 mod infra;
 mod init;
 mod killed;
@@ -22,6 +26,8 @@ mod module;
 mod plan;
 mod pool;
 mod pooled;
+mod renders;
+mod rights;
 mod secrets;
 mod standin;
 mod state;
