@@ -4,6 +4,7 @@
 //! changes anything. The caller signs the record, keeps it ([`Roster::publish`]), and hands it to the carrier, in this order: a
 //! record that reached a carrier and was forgotten at home would make the next one a fork.
 
+use crate::change::eviction::SEEN_DEAD;
 use crate::change::{Kind, Phase};
 use crate::digest::CaFingerprint;
 use crate::key::PublicKey;
@@ -107,8 +108,16 @@ fn unfrozen_successor(roster: &Roster, now_ms: u64) -> Record {
             next.seen.insert(signed.record().member.clone(), signed.seen());
         }
     }
+    // Whoever has signed anything since may have started its nodes again: what was seen of them counts no more.
+    let has_spoken = |member: &MemberId| {
+        let then = own.record().seen.get(member).map(|seen| seen.sequence);
+        roster.record(member).map(|record| record.sequence) > then
+    };
     next.acknowledgements.retain(|acknowledgement| match &acknowledgement.proof {
         Proof::AcceptedBy { peer, .. } => roster.state(peer).is_none_or(|state| state != State::Gone),
+        Proof::Other { name, values } if name == SEEN_DEAD => {
+            !values.iter().any(|value| value.parse().is_ok_and(|member| has_spoken(&member)))
+        }
         Proof::Deployed { .. } | Proof::Other { .. } => true,
     });
     // Whoever asks anew is put out no more, and a key that is in use needs nobody's word.
@@ -214,7 +223,8 @@ pub fn cluster_id(roster: &Roster, id: &str, now_ms: u64) -> Result<Option<Recor
 ///
 /// # Errors
 ///
-/// [`NextError::Unvoted`] if authorities or locality of a member would change, or a joiner is being voted on.
+/// [`NextError::Unvoted`] if authorities or locality of a member would change, or a joiner is being voted on;
+/// [`NextError::Clash`] with what another member has.
 pub fn presence(roster: &Roster, presence: Presence, now_ms: u64) -> Result<Option<Record>, NextError> {
     let held = &roster.own_record().record().presence;
     if *held == presence {
@@ -234,6 +244,12 @@ pub fn presence(roster: &Roster, presence: Presence, now_ms: u64) -> Result<Opti
     }
     if !is_in_pool && roster.changes().iter().any(|change| change.subject == *roster.own()) {
         return Err(NextError::Unvoted);
+    }
+    // The others would refuse it, and with it every record that follows.
+    for other in roster.in_pool().filter(|other| *other != roster.own()).filter_map(|other| roster.record(other)) {
+        if let Some(field) = presence.clash(&other.presence) {
+            return Err(NextError::Clash { member: roster.own().clone(), field, other: other.member.clone() });
+        }
     }
     Ok(Some(Record { presence, ..successor(roster, now_ms)? }))
 }

@@ -70,7 +70,8 @@ impl Roster {
     }
 
     /// Whether the subject has shown that it lives: a record of its own that knows of the proposal.
-    pub(crate) fn has_answered(&self, eviction: &Change) -> bool {
+    #[must_use]
+    pub fn has_answered(&self, eviction: &Change) -> bool {
         let is_forked = self.forks.iter().any(|fork| fork.member.as_ref() == Some(&eviction.subject));
         let seen = self.seen_by(&eviction.subject, &eviction.proposer);
         !is_forked && seen.is_some_and(|seen| seen.sequence >= eviction.proposed_at)

@@ -53,6 +53,14 @@ impl Roster {
         Standing::Voting { missing: missing.map(|(voter, _)| (*voter).clone()).collect() }
     }
 
+    /// Voters who have said no to a change, its proposer apart: that one withdraws it once it has seen them.
+    #[must_use]
+    pub fn against(&self, change: &Change) -> Vec<&MemberId> {
+        let mut voters = self.voters(change);
+        voters.retain(|voter| **voter != change.proposer && self.phase(voter, change) == Some(Phase::Withdrawn));
+        voters
+    }
+
     /// Whether this member may open the change its slot names.
     pub(crate) fn may_open(&self, change: &Change, now_ms: u64) -> bool {
         if change.kind == Kind::Evict {

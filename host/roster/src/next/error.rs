@@ -47,6 +47,12 @@ pub enum NextError {
         /// Who stays.
         member: MemberId,
     },
+    /// No member proposes anything about this one.
+    #[error("no member proposes anything about `{member}`")]
+    NothingProposed {
+        /// About whom.
+        member: MemberId,
+    },
     /// It was asked whether it lives, and it answered.
     #[error("`{member}` has answered: it is not silent")]
     Answered {
@@ -180,7 +186,7 @@ impl NextError {
             Self::VoteGiven { .. } | Self::UnderWay { .. } => {
                 "one change at a time: wait until it is closed (`hangar pool status --wait`), or its proposer withdraws it".to_owned()
             }
-            Self::NotProposed { .. } => "look at what is proposed: `hangar pool status`".to_owned(),
+            Self::NotProposed { .. } | Self::NothingProposed { .. } => "look at what is proposed: `hangar pool status`".to_owned(),
             Self::NoEviction { member } | Self::Answered { member } => {
                 format!("talk to `{member}`; `hangar pool evict {member}` asks it again whether it lives")
             }

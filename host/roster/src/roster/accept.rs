@@ -3,7 +3,7 @@
 use crate::change::{Kind, Phase, Standing};
 use crate::finding::Problem;
 use crate::name::MemberId;
-use crate::record::{Record, Seen, SignedRecord, State, limits};
+use crate::record::{Genesis, Record, Seen, SignedRecord, State, limits};
 use crate::roster::Roster;
 
 /// Records before the held one that are remembered of each member.
@@ -133,9 +133,8 @@ impl Roster {
                 let former = held.and_then(|held| held.genesis.as_ref());
                 let is_same = former.is_none_or(|former| {
                     let filled_in = former.cluster_id.is_none() || former.cluster_id == genesis.cluster_id;
-                    filled_in
-                        && (&former.pool, former.at_ms, &former.created_by)
-                            == (&genesis.pool, genesis.at_ms, &genesis.created_by)
+                    let fixed = |of: &Genesis| (of.pool.clone(), of.created_by.clone(), of.at_ms, of.silence_ms);
+                    filled_in && fixed(former) == fixed(genesis)
                 });
                 if !is_same || genesis.pool != self.pool {
                     return Err(Problem::Genesis);
@@ -145,6 +144,10 @@ impl Roster {
             _ => return Err(Problem::Genesis),
         }
         if self.admitted.contains(&record.member) {
+            // Where its nodes serve is its own to say, but never where another member's do.
+            if held.is_some_and(|held| held.presence != record.presence) {
+                self.is_apart(record)?;
+            }
             return self.is_unchanged(record);
         }
         if matches!(record.state, State::Active | State::Leaving) && self.is_in_pool(&self.own) {
@@ -171,7 +174,7 @@ impl Roster {
         })
     }
 
-    /// A joiner shares neither locality, subject nor address with anybody in the pool.
+    /// Nobody shares locality, subject or address with anybody in the pool.
     fn is_apart(&self, record: &Record) -> Result<(), Problem> {
         let others = self.in_pool().filter(|member| **member != record.member).filter_map(|member| self.record(member));
         for other in others {

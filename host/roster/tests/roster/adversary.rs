@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use hangar_roster::next::{self, NextError};
-use hangar_roster::{EnvelopeError, Finding, Problem, Record, Seen, State, limits};
+use hangar_roster::{EnvelopeError, Finding, Genesis, Problem, Record, Seen, State, limits};
 
 use crate::organisation::{NOW, Organisation, exchange, id, key, pool, presence};
 
@@ -237,6 +237,20 @@ fn what_a_member_is_trusted_by_does_not_change_without_a_vote() -> Result<()> {
 }
 
 #[test]
+fn a_member_cannot_move_to_where_another_one_serves() -> Result<()> {
+    let mut all = pool(3)?;
+    let theirs = all[2].latest().record().presence.nodes.clone();
+    let mut next = successor(&all[1]);
+    next.presence.nodes = theirs;
+    let clash = Problem::Clash { field: "address of a node", other: id("uss2") };
+    refuses(&mut all[0], &next.clone().sign(&key(2)).to_bytes(), &clash);
+    let refused = next::presence(&all[1].roster, next.presence, NOW);
+    let wanted = NextError::Clash { member: id("uss1"), field: "address of a node", other: id("uss2") };
+    assert_eq!(refused, Err(wanted));
+    Ok(())
+}
+
+#[test]
 fn what_a_joiner_was_voted_in_with_does_not_change_afterwards() -> Result<()> {
     let mut all = pool(1)?;
     let joiner = Organisation::joiner("uss1", 2);
@@ -257,9 +271,13 @@ fn a_pool_has_one_genesis() -> Result<()> {
     let genesis = all[0].latest().record().genesis.clone();
     let second = Record { genesis: genesis.clone(), ..successor(&all[1]) }.sign(&key(2));
     refuses(&mut all[0], &second.to_bytes(), &Problem::Genesis);
-    let mut changed = successor(&all[0]);
-    changed.genesis = genesis.map(|genesis| hangar_roster::Genesis { at_ms: 1, ..genesis });
-    refuses(&mut all[1], &changed.sign(&key(1)).to_bytes(), &Problem::Genesis);
+    let genesis = genesis.expect("the founder's");
+    // How long a member may be silent is agreed when it comes in: the founder alone cannot shorten it.
+    let others = [Genesis { at_ms: 1, ..genesis.clone() }, Genesis { silence_ms: 1, ..genesis }];
+    for other in others {
+        let changed = Record { genesis: Some(other), ..successor(&all[0]) };
+        refuses(&mut all[1], &changed.sign(&key(1)).to_bytes(), &Problem::Genesis);
+    }
     Ok(())
 }
 

@@ -280,3 +280,32 @@ fn a_history_is_verified_without_anybody_and_tells_what_happened() -> Result<()>
     assert!(!forged.findings.is_empty());
     Ok(())
 }
+
+/// What was seen before it came back says nothing about it now.
+#[test]
+fn a_member_that_has_signed_since_was_not_seen_dead() -> Result<()> {
+    let mut all = pool(4)?;
+    see_dead(&mut all[0], "uss3")?;
+    let says_dead = |one: &Organisation| {
+        one.latest()
+            .record()
+            .acknowledgements
+            .iter()
+            .any(|said| matches!(&said.proof, Proof::Other { name, .. } if name == SEEN_DEAD))
+    };
+    // Its own next record, for whatever reason, does not take it back.
+    let moved = Proof::Other { name: "presents".to_owned(), values: vec!["uss1".to_owned()] };
+    let next = next::acknowledge(&all[0].roster, moved.clone(), NOW);
+    all[0].publish(next)?;
+    assert!(says_dead(&all[0]));
+    let next = next::acknowledge(&all[3].roster, moved, NOW);
+    all[3].publish(next)?;
+    let awake = all[3].latest().clone();
+    assert!(all[0].take_in(&awake).is_empty());
+    propose(&mut all, 1, "uss3")?;
+    let next = next::accept_eviction(&all[0].roster, &id("uss3"), NOW);
+    all[0].publish(next)?;
+    assert!(!says_dead(&all[0]));
+    assert!(all[0].roster.witnesses(all[0].roster.evictions()[0]).is_empty());
+    Ok(())
+}
