@@ -77,6 +77,22 @@ fn before(situation: &Situation<'_>, own: &Member) -> Result<Decision, Error> {
     Ok(Decision::Steps(vec![kept, quiet, leaving]))
 }
 
+/// What stands against touching the first node now, though nothing did when we said that we leave: a node of another member may
+/// have been lost since. Once a node is on its way out it is finished, and then the database's own check stands guard.
+fn trouble(situation: &Situation<'_>, ids: &[String]) -> Option<Decision> {
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look @ Decision::Look(_)) => return Some(look),
+        // No own node answers: they may be out by now.
+        Err(_) => return None,
+    };
+    let is_untouched =
+        ids.iter().all(|id| cluster.nodes.iter().any(|node| node.id == *id && node.membership == "active"));
+    let trouble = cluster.trouble(&[]).filter(|_| is_untouched)?;
+    let questions = crate::cluster::questions(situation);
+    Some(situation.wait(questions, format!("a healthy cluster before the first node goes: {trouble}")))
+}
+
 /// All own nodes in one call, served by another member's node, then we are gone.
 fn out(situation: &Situation<'_>, own: &Member) -> Decision {
     let ids = situation.said(own, LEAVING_NODES).unwrap_or_default();
@@ -92,6 +108,11 @@ fn out(situation: &Situation<'_>, own: &Member) -> Decision {
         return blocked("pool", "our record does not name the nodes that go", "`hangar pool leave` again", None);
     }
     let decommission = steps::decommission(situation, ids, &format!("{}:{}", server.host, server.port), "leave");
+    if !situation.facts.done.contains(&decommission.key)
+        && let Some(decision) = trouble(situation, ids)
+    {
+        return decision;
+    }
     let mut gone = steps::set_state(MemberState::Gone, "leave");
     gone.requires.push(decommission.key.clone());
     Decision::Steps(vec![decommission, gone])

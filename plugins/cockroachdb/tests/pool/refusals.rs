@@ -1,9 +1,11 @@
 //! What the strategy refuses, with the reason and whose move it is.
 
-use hangar_sdk::pooling_strategy::{Decision, Finding, Goal, MemberState};
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Decision, Finding, Goal, MemberState, Observation, Probe, Question, Rows,
+};
 
 use crate::sim::World;
-use crate::site::{Site, member};
+use crate::site::{Site, healthy, member, steps};
 
 fn site(goal: Goal, n: usize) -> Site {
     Site::new("uss0", goal, (0..n).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect())
@@ -81,4 +83,31 @@ fn a_bundle_does_not_shrink_while_the_cluster_counts_a_node_of_who_is_out() {
         assert!(!world.loaded(id).contains(&theirs), "then its authority goes");
     }
     assert_eq!(world.n_decommissions, 1);
+}
+
+/// Between saying that it leaves and the first node that goes, another member may have lost one.
+#[test]
+fn no_node_goes_while_a_node_of_another_member_is_down() {
+    let mut site = site(Goal::Leave, 4);
+    site.roster.members[0].state = MemberState::Leaving;
+    site.acknowledge("uss0", AcknowledgementKind::Other(("leaving-nodes".into(), vec!["1".into()])));
+    let Decision::Look(looks) = site.decide() else { panic!("it looks first") };
+    site.answer(&looks, |probe| two_nodes(probe, "false"));
+    let Decision::Wait(waiting) = site.decide() else { panic!("it waits") };
+    assert!(waiting.message.ends_with("node 2 is not live"), "{}", waiting.message);
+    site.answer(&looks, |probe| two_nodes(probe, "true"));
+    let keys: Vec<String> = steps(site.decide()).into_iter().map(|step| step.key).collect();
+    assert!(keys[0].starts_with("decommission/") && keys[1] == "set-state/gone", "{keys:?}");
+}
+
+/// Node 1 lives; so does node 2, or not.
+fn two_nodes(probe: &Probe, lives: &str) -> Observation {
+    let Question::Sql(question) = &probe.question else { return healthy(probe) };
+    if !question.statement.contains("gossip_liveness") {
+        return healthy(probe);
+    }
+    let row = |id: &str, lives: &str| {
+        [id, "0.db.example.com:26257", "zone=a", "v24.1.3", lives, "active"].map(|cell| Some(cell.to_owned())).to_vec()
+    };
+    Observation::Rows(Rows { columns: Vec::new(), rows: vec![row("1", "true"), row("2", lives)] })
 }
