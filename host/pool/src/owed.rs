@@ -11,6 +11,7 @@ use crate::hands::Hands;
 use crate::memory::Memory;
 use crate::own::OwnRecord;
 use crate::strategy::Strategy;
+use crate::strategy_step::can_hands_tell;
 
 /// Rounds after which a strategy has lost its way.
 const ROUNDS: usize = 30;
@@ -93,6 +94,8 @@ async fn is_done(step: &Step, hands: &dyn Hands, own: &OwnRecord) -> Result<bool
         if !facts.first().is_some_and(|fact| holds(&check.expectation, &fact.observation)) {
             return Ok(false);
         }
+    } else if !can_hands_tell(&step.action) {
+        return Ok(false);
     }
     hands.is_done(&step.action).await.map_err(PoolError::Look)
 }

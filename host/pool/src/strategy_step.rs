@@ -34,6 +34,12 @@ impl StrategyStep {
     }
 }
 
+/// Whether the hands can tell by themselves that an action would change nothing. Of what a database's own tool does only the
+/// strategy's check can; without one it is done, again and harmlessly if need be.
+pub(crate) fn can_hands_tell(action: &Action) -> bool {
+    !matches!(action, Action::Verb(_) | Action::Reload(_) | Action::Sql(_))
+}
+
 #[async_trait]
 impl Step for StrategyStep {
     const NAME: &'static str = "strategy";
@@ -59,7 +65,7 @@ impl Step for StrategyStep {
             action => {
                 let check = match &self.asked.already_done {
                     Some(check) => holds(&check.expectation, &self.observe(check).await?),
-                    None => true,
+                    None => can_hands_tell(action),
                 };
                 check && self.hands.is_done(action).await?
             }
@@ -94,5 +100,20 @@ impl Step for StrategyStep {
                 () = cx.stopped() => return Err(StepError::interrupted()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hangar_plan::strategy::action::Verb;
+
+    use super::*;
+
+    /// A decommission that nobody looked for was once taken for done.
+    #[test]
+    fn a_verb_without_a_check_is_never_done_already() {
+        let verb = Action::Verb(Verb { name: "decommission".into(), arguments: vec!["7".into()] });
+        assert!(!can_hands_tell(&verb) && !can_hands_tell(&Action::Reload("db".into())));
+        assert!(can_hands_tell(&Action::ApplyRelease("{}".into())));
     }
 }
