@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod args;
 mod commands;
+mod duration;
 mod exit;
 mod output;
 mod picture;

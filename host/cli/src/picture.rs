@@ -29,6 +29,16 @@ pub(crate) fn draw(status: &PoolStatus, colour: bool) -> String {
     if let Some(open) = &status.open {
         let _ = writeln!(text, "open change: {open}");
     }
+    for one in status.proposed.iter().filter(|one| !one.waits_for.is_empty()) {
+        let _ = writeln!(
+            text,
+            "proposed by {}: {} {}, waits for {}",
+            one.proposer,
+            one.kind,
+            one.subject,
+            one.waits_for.join(", ")
+        );
+    }
     let whole = status.is_whole();
     let verdict = if whole { "✔ whole: every node is live and accepts us" } else { "✘ not whole" };
     let _ = writeln!(text, "{}", paint(verdict, whole, colour));

@@ -132,6 +132,10 @@ pub(crate) struct RawPool {
 pub(crate) struct RawRoster {
     /// `folder:PATH`, `file:PATH`, `oci://host/path` or `https://host/path`.
     pub(crate) carrier: String,
+    /// For `oci://`: speak to a registry on this very machine without TLS.
+    pub(crate) dev: Option<bool>,
+    /// For `https://`: who signed the server's certificate, where that is no public authority; PEM.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// What runs on the cluster.
@@ -141,12 +145,6 @@ pub(crate) struct RawRoster {
 pub(crate) struct RawServices {
     /// The chart: a folder, or `oci://host/path:tag`.
     pub(crate) chart: String,
-    /// Accept that nobody signed it. Needed for a chart from a registry until signatures are verified.
-    #[serde(default)]
-    pub(crate) unsigned: bool,
-    /// Let the registry it comes from be spoken to over plain http on this machine.
-    #[serde(default)]
-    pub(crate) dev: bool,
     /// A file of the operator's own chart values.
     pub(crate) values: Option<PathBuf>,
 }

@@ -10,8 +10,10 @@ use hangar_roster::{MemberId, SignedRecord};
 use serde::Serialize;
 
 use crate::clock::now_ms;
+use crate::dss;
 use crate::failure::Failure;
-use crate::pool_commands::{only_members, status_of};
+use crate::pool_commands::only_members;
+use crate::pool_look::facts_of;
 use crate::pool_records::verified;
 use crate::pool_status::PoolStatus;
 use crate::pooling::{Connected, Membership, record};
@@ -53,21 +55,34 @@ impl CertificateEntry {
         Self { place, subject: subject.to_owned(), alternatives, fingerprint, not_after_ms, days_left, severity }
     }
 
+    /// Whether it is over, or will be before so many days have passed.
+    #[must_use]
+    pub fn ends_within(&self, days: u64) -> bool {
+        self.not_after_ms <= now_ms().saturating_add(days.saturating_mul(DAY_MS))
+    }
+
+    /// The member who replaces it; none: this one.
+    #[must_use]
+    pub fn whose(&self) -> Option<&str> {
+        self.place.strip_prefix("member ")
+    }
+
+    /// What replaces it.
+    #[must_use]
+    pub fn next_command(&self) -> &'static str {
+        if self.whose().is_some() { "`hangar pool rotate-ca`" } else { "`hangar cert renew`" }
+    }
+
     /// What a status says about its end; nothing while that is far off.
     #[must_use]
     pub fn finding(&self) -> Option<Finding> {
         let left = self.days_left.map_or("is over".to_owned(), |days| format!("ends in {days} days"));
-        let cure = if self.place.starts_with("member") {
-            "its owner runs `hangar pool rotate-ca`"
-        } else {
-            "`hangar cert renew`"
-        };
         Some(Finding {
             severity: self.severity?,
             subject: format!("certificate:{:.16}", self.fingerprint),
             message: format!("`{}` in {} {left}", self.subject, self.place),
-            cure: Some(cure.into()),
-            whose: self.place.strip_prefix("member ").map(ToOwned::to_owned),
+            cure: Some(self.next_command().into()),
+            whose: self.whose().map(ToOwned::to_owned),
         })
     }
 }
@@ -85,7 +100,8 @@ impl Session {
         listed(&membership, &connected).await
     }
 
-    /// The pool's status, with everything else that can be verified from here: the history, and when certificates end.
+    /// The pool's status, with everything else that can be verified from here: the history, when certificates end, and what the
+    /// DSS of each member says of itself.
     ///
     /// # Errors
     ///
@@ -97,12 +113,19 @@ impl Session {
             return Err(only_members());
         }
         let connected = self.connected(&engine, &vault, &runtime).await?;
-        let mut status = status_of(&membership, &connected).await?;
+        let (mut status, facts) = facts_of(&membership, &connected).await?;
         let history = verified(&membership.own.history().map_err(record)?);
         status.findings.extend(history.findings.iter().map(Into::into));
         let certificates = listed(&membership, &connected).await?;
         status.findings.extend(certificates.iter().filter_map(CertificateEntry::finding));
         status.findings.extend(status.gaps());
+        let Connected { hands, pooling } = &connected;
+        let intent = &pooling.intent.instance;
+        let questions = dss::own_questions(&intent.release, &intent.namespace, &intent.cluster_domain, &facts);
+        let mut seen = dss::Seen::own(&status.own, hands.look(&questions).await?);
+        let roster = membership.own.view();
+        seen.ask_others(&roster).await;
+        status.findings.extend(dss::findings(&status, &roster, &seen));
         Ok(status)
     }
 }
@@ -142,4 +165,31 @@ fn authorities(membership: &Membership) -> Vec<CertificateEntry> {
         Some(CertificateEntry::new(place, one.subject(), Vec::new(), fingerprint, one.not_after_ms()))
     };
     named.filter_map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ending_in(days: u64) -> CertificateEntry {
+        let not_after_ms = now_ms() + days * DAY_MS + 1_000;
+        CertificateEntry::new("member uss2".into(), "CN=uss2", Vec::new(), "ab".repeat(32), not_after_ms)
+    }
+
+    #[test]
+    fn an_end_matters_more_at_sixty_thirty_and_seven_days() {
+        let severities = [61, 59, 29, 6].map(|days| ending_in(days).severity);
+        assert_eq!(severities, [None, Some(Severity::Note), Some(Severity::Warning), Some(Severity::Error)]);
+        let finding = ending_in(6).finding().expect("it is near");
+        assert_eq!(finding.cure.as_deref(), Some("`hangar pool rotate-ca`"));
+        assert_eq!(finding.whose.as_deref(), Some("uss2"));
+    }
+
+    #[test]
+    fn a_timer_hears_of_what_ends_within_its_days_and_of_what_is_over() {
+        assert!(!ending_in(30).ends_within(30) && ending_in(29).ends_within(30));
+        let over = CertificateEntry::new("secret/db/node.crt".into(), "CN=node", Vec::new(), "cd".repeat(32), 1);
+        assert!(over.ends_within(7) && over.days_left.is_none());
+        assert_eq!((over.whose(), over.next_command()), (None, "`hangar cert renew`"));
+    }
 }

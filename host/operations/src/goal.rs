@@ -68,8 +68,12 @@ impl Goal {
         }
     }
 
-    /// Whether our vote must be settled as well.
+    /// When the run is over.
     pub(crate) fn until(&self) -> Until {
-        if matches!(self, Self::Settle | Self::RotateCa { .. }) { Until::Closed } else { Until::Goal }
+        match self {
+            Self::Settle | Self::RotateCa { .. } => Until::Closed,
+            Self::Leave { .. } => Until::Change,
+            _ => Until::Goal,
+        }
     }
 }

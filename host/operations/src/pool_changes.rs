@@ -9,13 +9,14 @@ use hangar_plan::strategy::decision::Decision;
 use hangar_plan::strategy::observation::Facts;
 use hangar_pool::{OwnRecord, PoolError, Strategy as _};
 use hangar_roster::next::{self, NextError};
-use hangar_roster::{Kind, MemberId, Phase, Presence, Roster};
+use hangar_roster::{Kind, MemberId, Phase, Presence, Roster, State};
 use hangar_runtime::Runtime;
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::organisation;
+use crate::pool_commands::only_members;
 use crate::pooling::{Connected, Membership, pool, record, strategy};
 use crate::up::{Outcome, Session};
 use crate::vault::Vault;
@@ -31,9 +32,15 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_leave(&self, lose_tolerance: bool) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool leave").await?;
-        let membership = self.active_member(&vault).await?;
+        let membership = self.in_pool(&vault).await?;
+        if membership.own.roster().own_record().record().state == State::Gone {
+            return Ok(Outcome::Unchanged);
+        }
         let goal = Goal::Leave { consent: lose_tolerance };
         self.catch_up(&membership)?;
+        if !membership.is_active() {
+            return Err(only_members());
+        }
         let is_proposed = has_proposed(&membership.own.roster(), Kind::Leave);
         if !is_proposed {
             if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
@@ -55,21 +62,31 @@ impl Session {
         let (engine, runtime, vault) = self.begin("pool evict").await?;
         let membership = self.active_member(&vault).await?;
         self.catch_up(&membership)?;
+        let own = Arc::clone(&membership.own);
+        if is_out(&own.roster(), &subject) {
+            // What is left of an earlier run is done all the same.
+            self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+            return Ok(Outcome::Unchanged);
+        }
         let goal = Goal::Witness { member: subject.to_string() };
         if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
             return Ok(Outcome::Declined);
         }
-        let own = Arc::clone(&membership.own);
         self.drive(&engine, &vault, &runtime, membership, goal).await?;
-        let voted = own.step(|roster| match next::accept_eviction(roster, &subject, now_ms()) {
-            Err(NextError::NoEviction { .. }) => {
-                next::evict(roster, &subject, alone, now_ms() + 4 * PROPOSAL_MS, now_ms())
+        loop {
+            own.refresh().map_err(record)?;
+            own.step(|roster| eviction_vote(roster, &subject, alone, now_ms())).map_err(record)?;
+            let settled =
+                self.drive(&engine, &vault, &runtime, Membership { own: Arc::clone(&own) }, Goal::Settle).await;
+            match settled {
+                Err(failure) if failure.cause() != Cause::Person || !is_evicted_by_another(&own.roster(), &subject) => {
+                    return Err(failure);
+                }
+                // Two have proposed it at once, and ours gave way: our vote is for the other one now.
+                Err(_) => {}
+                Ok(()) => return Ok(Outcome::Done),
             }
-            voted => voted,
-        });
-        voted.map_err(record)?;
-        self.drive(&engine, &vault, &runtime, Membership { own }, Goal::Settle).await?;
-        Ok(Outcome::Done)
+        }
     }
 
     /// Says no to what is proposed about a member; takes our own proposal back; or gives up a joiner that vanished.
@@ -86,7 +103,10 @@ impl Session {
         let changed = own.step(|roster| rejection(roster, &subject, now_ms())).map_err(record)?;
         self.catch_up(&membership)?;
         // An open change is given up together with the others, and its authority taken back.
-        let is_given_up = own.roster().slot(own.roster().own()).is_some_and(|vote| vote.phase == Phase::Abandoned);
+        let is_given_up = {
+            let roster = own.roster();
+            roster.own_record().record().vote.as_ref().is_some_and(|vote| vote.phase == Phase::Abandoned)
+        };
         if is_given_up {
             self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
         }
@@ -243,6 +263,31 @@ fn overlapped(roster: &Roster, new: &str, now_ms: u64) -> Result<Option<hangar_r
     }
 }
 
+/// Our vote on putting a member out: for what another member proposes, else a proposal of ours.
+fn eviction_vote(
+    roster: &Roster,
+    subject: &MemberId,
+    alone: bool,
+    now_ms: u64,
+) -> Result<Option<hangar_roster::Record>, NextError> {
+    match next::accept_eviction(roster, subject, now_ms) {
+        Err(NextError::NoEviction { .. }) => next::evict(roster, subject, alone, now_ms + 4 * PROPOSAL_MS, now_ms),
+        voted => voted,
+    }
+}
+
+fn is_out(roster: &Roster, member: &MemberId) -> bool {
+    roster.state(member) == Some(State::Gone)
+}
+
+/// Whether another member still proposes to put this one out, and ours is no vote for that.
+fn is_evicted_by_another(roster: &Roster, subject: &MemberId) -> bool {
+    let own = roster.own_record().record().eviction.as_ref().map(|vote| vote.change.id);
+    let mut others = roster.evictions().into_iter().filter(|change| change.subject == *subject);
+    !is_out(roster, subject)
+        && others.any(|change| Some(change.id) != own && roster.is_alive(change) && !roster.has_answered(change))
+}
+
 fn rejection(roster: &Roster, subject: &MemberId, now_ms: u64) -> Result<Option<hangar_roster::Record>, NextError> {
     let own = roster.own_record().record();
     if own.eviction.as_ref().is_some_and(|vote| vote.change.subject == *subject) {
@@ -251,12 +296,15 @@ fn rejection(roster: &Roster, subject: &MemberId, now_ms: u64) -> Result<Option<
     if let Some(vote) = own.vote.as_ref().filter(|vote| vote.change.subject == *subject) {
         return match vote.phase {
             Phase::Voted if vote.change.proposer == own.member => next::withdraw(roster, now_ms),
-            _ => next::abandon(roster, now_ms),
+            Phase::Withdrawn => Ok(None),
+            // A vote is a promise to the others, who may have acted on it: its proposer alone takes it back.
+            Phase::Voted => Err(NextError::VoteGiven { kind: vote.change.kind, subject: subject.clone() }),
+            Phase::Open | Phase::Done | Phase::Abandoned | Phase::Dropped => next::abandon(roster, now_ms),
         };
     }
     let change = roster.changes().into_iter().find(|change| change.subject == *subject);
     match change {
         Some(change) => next::reject(roster, change.id, now_ms),
-        None => Err(NextError::NoRecord { member: subject.clone() }),
+        None => Err(NextError::NothingProposed { member: subject.clone() }),
     }
 }

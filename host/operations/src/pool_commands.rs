@@ -1,32 +1,36 @@
-//! `pool create | request | invite | accept | join | status`.
+//! `pool create | request | invite | accept | join`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hangar_engine::Engine;
 use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::{Envelope, Part, Plan};
-use hangar_pool::{Hands as _, OwnRecord, Strategy as _};
+use hangar_pool::{OwnRecord, Strategy as _};
 use hangar_roster::next::{self, Beginning};
 use hangar_roster::{
     Datastore, Invitation, KeyFingerprint, MemberId, Node, Presence, Record, Roster, SignedInvitation, State, Tier,
 };
 use hangar_runtime::Runtime;
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::carriers::carrier;
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::organisation;
 use crate::pool_records::make_recovery_key;
-use crate::pool_status::PoolStatus;
-use crate::pooling::{Connected, Membership, carrier, findings, no_pool, record, strategy};
+use crate::pooling::{Connected, Membership, no_pool, record, strategy};
 use crate::up::{Outcome, Session};
 use crate::vault::Vault;
 
-/// The locality tier that names organisations in a DSS pool.
+/// The locality tier that names organisations in a DSS pool, unless the strategy's block names another as `locality_key`.
 const TIER: &str = "zone";
+/// How a strategy's block names it.
+const TIER_KEY: &str = "locality_key";
 /// How long an invitation is good for.
 const INVITATION_MS: u64 = 24 * 3_600_000;
 
@@ -58,12 +62,17 @@ impl Identity {
 }
 
 impl Session {
-    /// Founds the pool. The only command that ever leads to an initialised database.
+    /// Founds the pool. The only command that ever leads to an initialised database. `silence` is how long a member of the
+    /// pool may leave the question unanswered whether it lives; it never changes.
     ///
     /// # Errors
     ///
     /// [`Failure`]; the same command goes on.
-    pub async fn pool_create(&self, recovery: Option<&Path>) -> Result<(Outcome, Identity), Failure> {
+    pub async fn pool_create(
+        &self,
+        recovery: Option<&Path>,
+        silence: Option<Duration>,
+    ) -> Result<(Outcome, Identity), Failure> {
         let (engine, runtime, vault) = self.begin("pool create").await?;
         let membership = match self.membership(&vault).await? {
             Some(membership) => {
@@ -76,7 +85,10 @@ impl Session {
             None => {
                 let (key, mut beginning) = self.beginning(&engine, &vault).await?;
                 beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
-                let record = next::genesis(beginning, "hangar pool create".into(), now_ms());
+                let mut record = next::genesis(beginning, "hangar pool create".into(), now_ms());
+                if let (Some(genesis), Some(silence)) = (&mut record.genesis, silence) {
+                    genesis.silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
+                }
                 if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
                     return Err(declined());
                 }
@@ -128,6 +140,8 @@ impl Session {
         let own = &membership.own;
         own.change(|roster| roster.expect_joiner(audience)).map_err(record)?;
         let found = own.refresh().map_err(record)?;
+        // A vote that was taken back is over once the others have seen that.
+        own.duties(now_ms()).map_err(record)?;
         let joiner = own
             .roster()
             .records()
@@ -165,6 +179,12 @@ impl Session {
         let change =
             own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
         let Some(id) = change else {
+            if own.roster().evictions().iter().any(|change| change.subject == subject) {
+                return Err(Failure::person(format!(
+                    "it is proposed to put `{subject}` out, which needs what each has seen of it"
+                ))
+                .hint_is(format!("`hangar pool evict {subject}` looks, and votes")));
+            }
             if is_active(&own.roster(), &subject) {
                 self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
                 return Ok(Outcome::Unchanged);
@@ -204,18 +224,6 @@ impl Session {
             own.refresh().map_err(record)?;
         }
         self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
-    }
-
-    /// The pool as we see it, from our own nodes.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`].
-    pub async fn pool_status(&self) -> Result<PoolStatus, Failure> {
-        let (engine, runtime, vault) = self.begin("pool status").await?;
-        let membership = self.in_pool(&vault).await?;
-        let connected = self.connected(&engine, &vault, &runtime).await?;
-        status_of(&membership, &connected).await
     }
 
     pub(crate) async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
@@ -293,7 +301,7 @@ impl Session {
             authorities: vec![authority.to_owned()],
             nodes: nodes.collect::<Result<_, Failure>>()?,
             egress: egress.collect::<Result<_, Failure>>()?,
-            locality: vec![Tier { key: TIER.into(), value: settings.locality.to_string() }],
+            locality: vec![Tier { key: tier(&settings.block.config), value: settings.locality.to_string() }],
             datastore: Datastore {
                 kind: settings.block.plugin.to_string(),
                 version: version(&instance.database_image),
@@ -305,7 +313,7 @@ impl Session {
 
     fn begin_record(&self, key: hangar_roster::OrganisationKey, first: Record) -> Result<Membership, Failure> {
         let path = self.site.roster_path(first.pool.as_str());
-        let own = OwnRecord::begin(&path, key, carrier(&self.site.workspace)?, first).map_err(record)?;
+        let own = OwnRecord::begin(&path, key, carrier(&self.site)?, first).map_err(record)?;
         Ok(Membership { own: Arc::new(own) })
     }
 
@@ -333,21 +341,6 @@ impl Session {
     }
 }
 
-/// The pool as our own nodes show it.
-pub(crate) async fn status_of(membership: &Membership, connected: &Connected) -> Result<PoolStatus, Failure> {
-    let Connected { hands, pooling } = connected;
-    let found = membership.own.refresh().map_err(record)?;
-    hands.trust(&membership.own);
-    let roster = membership.own.view();
-    let facts = if membership.is_active() {
-        let probes = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
-        hands.look(&probes).await?
-    } else {
-        Vec::new()
-    };
-    Ok(PoolStatus::new(&pooling.pool_name(), &roster, &facts, findings(&found)))
-}
-
 pub(crate) fn only_members() -> Failure {
     Failure::refused("only a member of the pool can do that")
         .hint_is("`hangar pool create` or `hangar pool join` first")
@@ -362,6 +355,11 @@ pub(crate) fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {
         Failure::of(Cause::Refused, format!("`{text}` is no fingerprint"), err)
             .hint_is("`hangar pool request` and `hangar pool create` print it: 64 hexadecimal digits")
     })
+}
+
+/// The locality tier of this organisation: what its nodes run with, and what the others compare theirs with.
+fn tier(config: &Value) -> String {
+    config.get(TIER_KEY).and_then(Value::as_str).unwrap_or(TIER).to_owned()
 }
 
 /// Whoever has left, or was put out, asks again.

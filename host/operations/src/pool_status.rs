@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::member::{MemberState, Roster};
 use hangar_plan::strategy::observation::{Fact, Observation, TlsOutcome};
 use hangar_plan::strategy::probe::Question;
 use serde::Serialize;
+
+mod gaps;
+mod proposal;
+mod tally;
+
+pub use proposal::Proposal;
+pub use tally::{Count, Tally};
 
 /// The pool as one member sees it.
 #[derive(Debug, Clone, Serialize)]
@@ -21,15 +27,21 @@ pub struct PoolStatus {
     pub founder: String,
     /// Identity of the database cluster by the founder's record.
     pub cluster_id: Option<String>,
+    /// Identities that own nodes have given, each once.
+    pub identities: Vec<String>,
+    /// Whether all own nodes that answered know the same nodes.
+    pub gateways_agree: bool,
     /// The change all have voted for, in words.
     pub open: Option<String>,
+    /// What is proposed and not over, and who has to do something about it.
+    pub proposed: Vec<Proposal>,
     /// Members, by id.
     pub members: Vec<MemberStatus>,
     /// Ranges without enough replicas; none where nobody answered.
     pub underreplicated: Option<u64>,
     /// Ranges without a majority.
     pub unavailable: Option<u64>,
-    /// What is not as it should be.
+    /// What is not as it should be, each with the next command and the member who runs it.
     pub findings: Vec<Finding>,
 }
 
@@ -63,6 +75,14 @@ pub struct NodeStatus {
     pub accepts_us: Option<bool>,
 }
 
+impl NodeStatus {
+    /// Whether every own node that answered calls it live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live.1 > 0 && self.live.0 == self.live.1
+    }
+}
+
 /// A node of the cluster as one gateway knows it.
 struct Known {
     node_id: u64,
@@ -72,8 +92,15 @@ struct Known {
 impl PoolStatus {
     /// Puts together what the records say and what was seen.
     #[must_use]
-    pub fn new(pool: &str, roster: &Roster, facts: &[Fact], findings: Vec<Finding>) -> Self {
+    pub fn new(pool: &str, roster: &Roster, proposed: Vec<Proposal>, facts: &[Fact], findings: Vec<Finding>) -> Self {
         let own = roster.members.iter().find(|member| member.is_self);
+        let own = own.map(|member| member.id.clone()).unwrap_or_default();
+        // What nobody else has to do is ours.
+        let findings = findings.into_iter().map(|finding| {
+            let whose = finding.whose.clone().or_else(|| Some(own.clone()));
+            Finding { whose, ..finding }
+        });
+        let findings = findings.collect();
         let gateways: Vec<BTreeMap<String, Known>> = facts.iter().filter_map(known_nodes).collect();
         let members = roster.members.iter().map(|member| MemberStatus {
             id: member.id.clone(),
@@ -98,10 +125,13 @@ impl PoolStatus {
         let ranges = facts.iter().find(|fact| fact.probe.id.starts_with("ranges/")).map(|fact| &fact.observation);
         Self {
             pool: pool.to_owned(),
-            own: own.map(|member| member.id.clone()).unwrap_or_default(),
+            own,
             founder: roster.founder.clone(),
             cluster_id: cluster_id(roster),
+            identities: identities(facts),
+            gateways_agree: gateways.windows(2).all(|pair| pair[0].keys().eq(pair[1].keys())),
             open: roster.open.as_ref().map(|change| format!("{} {}", change.kind, change.subject)),
+            proposed,
             members: members.collect(),
             underreplicated: ranges.and_then(|seen| number(seen, 0)),
             unavailable: ranges.and_then(|seen| number(seen, 1)),
@@ -109,62 +139,15 @@ impl PoolStatus {
         }
     }
 
-    /// What of the pool is not whole, each with its cure and whose it is.
-    #[must_use]
-    pub fn gaps(&self) -> Vec<Finding> {
-        let mut gaps = Vec::new();
-        let mut gap = |severity, subject: String, message: String, cure: &str, whose: Option<&str>| {
-            let (cure, whose) = (Some(cure.to_owned()), whose.map(ToOwned::to_owned));
-            gaps.push(Finding { severity, subject, message, cure, whose });
-        };
-        let active: Vec<_> = self.members.iter().filter(|member| member.state == MemberState::Active).collect();
-        for member in &active {
-            let whose = Some(member.id.as_str());
-            for node in &member.nodes {
-                let subject = format!("node:{}", node.address);
-                if node.node_id.is_none() {
-                    let message = format!("`{}` is not known to the cluster", node.address);
-                    gap(Severity::Error, subject, message, "its owner runs `hangar up`", whose);
-                } else if node.live.0 < node.live.1 {
-                    let message = format!("{} of {} own nodes call `{}` live", node.live.0, node.live.1, node.address);
-                    gap(Severity::Error, subject, message, "its owner looks at the pod: `hangar status`", whose);
-                } else if node.accepts_us == Some(false) {
-                    let message = format!("`{}` does not take a certificate of ours", node.address);
-                    gap(
-                        Severity::Error,
-                        subject,
-                        message,
-                        "its owner runs `hangar up`, which loads our authority",
-                        whose,
-                    );
-                }
-            }
-            let behind: Vec<_> = active.iter().filter(|other| !member.deployed_by.contains(&other.id)).collect();
-            for other in behind {
-                let message = format!("`{}` has not loaded every authority of `{}`", other.id, member.id);
-                let subject = format!("member:{}", other.id);
-                gap(Severity::Warning, subject, message, "`hangar up` loads it", Some(other.id.as_str()));
-            }
-        }
-        if active.len() < 3 {
-            let message = format!("{} organisations: the loss of one stops the pool", active.len());
-            gap(Severity::Note, "pool".into(), message, "three organisations survive the loss of any one", None);
-        }
-        if self.underreplicated.is_some_and(|ranges| ranges > 0) {
-            let message = format!("{} ranges lack replicas", self.underreplicated.unwrap_or_default());
-            gap(Severity::Warning, "pool".into(), message, "wait until they are copied; no node goes meanwhile", None);
-        }
-        gaps
-    }
-
     /// Whether every node of every active member is live to every own node, and accepts us.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        let active = self.members.iter().filter(|member| member.state == MemberState::Active);
-        self.unavailable == Some(0)
-            && active
-                .flat_map(|member| &member.nodes)
-                .all(|node| node.live.1 > 0 && node.live.0 == node.live.1 && node.accepts_us != Some(false))
+        let is_good = |node: &NodeStatus| node.is_live() && node.accepts_us != Some(false);
+        self.unavailable == Some(0) && self.active().flat_map(|member| &member.nodes).all(is_good)
+    }
+
+    fn active(&self) -> impl Iterator<Item = &MemberStatus> {
+        self.members.iter().filter(|member| member.state == MemberState::Active)
     }
 }
 
@@ -172,6 +155,19 @@ impl PoolStatus {
 pub(crate) fn cluster_id(roster: &Roster) -> Option<String> {
     let founder = roster.members.iter().find(|member| member.id == roster.founder)?;
     founder.facts.iter().find(|(name, _)| name == "cluster-id").map(|(_, id)| id.clone())
+}
+
+fn identities(facts: &[Fact]) -> Vec<String> {
+    let given = facts.iter().filter(|fact| fact.probe.id.starts_with("cluster-id/"));
+    let mut all: Vec<String> = given
+        .filter_map(|fact| match &fact.observation {
+            Observation::Rows(rows) => rows.rows.first()?.first()?.clone(),
+            _ => None,
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 fn known_nodes(fact: &Fact) -> Option<BTreeMap<String, Known>> {

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use hangar_config::{Carrier as Kind, Workspace};
 use hangar_engine::Engine;
 use hangar_kube::{Access, Cluster};
 use hangar_pki::{Bundle, Certificate};
@@ -13,11 +12,12 @@ use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_plan::strategy::certificate::CertificatePolicy;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::intent::{Goal as StrategyGoal, Instance, Intent, Node, Pool};
-use hangar_pool::{Carrier, Drive, Folder, OwnRecord, PoolError, SingleFile, Strategy as _, Tell};
+use hangar_pool::{Drive, OwnRecord, PoolError, Strategy as _, Tell};
 use hangar_runtime::Runtime;
 use serde_json::Value;
 
 use crate::adapters::PluginStrategy;
+use crate::carriers::carrier;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::hands::ClusterHands;
@@ -64,7 +64,7 @@ impl Membership {
     pub(crate) fn open_with(site: &Site, key: hangar_roster::OrganisationKey) -> Result<Option<Self>, Failure> {
         let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
         let path = site.roster_path(pool.name.as_str());
-        let own = OwnRecord::open(&path, key, carrier(&site.workspace)?).map_err(record)?;
+        let own = OwnRecord::open(&path, key, carrier(site)?).map_err(record)?;
         Ok(own.map(|own| Self { own: Arc::new(own) }))
     }
 
@@ -77,16 +77,6 @@ impl Membership {
     pub(crate) fn others(&self) -> usize {
         let roster = self.own.roster();
         if roster.is_in_pool(roster.own()) { roster.in_pool().count().saturating_sub(1) } else { 0 }
-    }
-}
-
-/// How records travel, as the workspace says.
-pub(crate) fn carrier(workspace: &Workspace) -> Result<Arc<dyn Carrier>, Failure> {
-    match workspace.pool.as_ref().map(|(_, roster)| &roster.carrier) {
-        Some(Kind::Folder(path)) => Ok(Arc::new(Folder::new(path))),
-        Some(Kind::File(path)) => Ok(Arc::new(SingleFile::new(path))),
-        _ => Err(Failure::refused("this carrier is not served yet")
-            .hint_is("use `carrier = \"folder:PATH\"` or `carrier = \"file:PATH\"`")),
     }
 }
 
@@ -363,7 +353,10 @@ pub(crate) fn record(err: hangar_pool::RecordError) -> Failure {
 pub(crate) fn pool(err: PoolError) -> Failure {
     let hint = err.hint();
     let cause = match &err {
-        PoolError::Blocked(_) | PoolError::Frozen(_) | PoolError::OutsideEnvelope { .. } => Cause::Person,
+        PoolError::Blocked(_)
+        | PoolError::Frozen(_)
+        | PoolError::TakenBack { .. }
+        | PoolError::OutsideEnvelope { .. } => Cause::Person,
         PoolError::Record(hangar_pool::RecordError::Next(_)) => Cause::Person,
         PoolError::Interrupted => Cause::Interrupted,
         PoolError::Undecided(_) | PoolError::Repeats { .. } | PoolError::Strategy(_) => Cause::Refused,

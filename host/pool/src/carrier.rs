@@ -7,9 +7,9 @@ use hangar_durable::WriteError;
 use hangar_roster::CarrierFile;
 
 /// Most bytes of one file that are read; a record's own bound is far below.
-const FILE_LIMIT: u64 = 1 << 20;
+pub const FILE_LIMIT: u64 = 1 << 20;
 /// Most files of a carrier that are read.
-const FILES_LIMIT: usize = 10_000;
+pub const FILES_LIMIT: usize = 10_000;
 
 /// Why a carrier could not be used. Nothing that is held is lost by it.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,15 @@ pub enum CarrierError {
     TooMany {
         /// The folder.
         path: PathBuf,
+    },
+    /// Whoever serves it did not do it.
+    #[error("the carrier does not serve {what}")]
+    Remote {
+        /// What was asked of it.
+        what: String,
+        /// What it said, or what kept it from us.
+        #[source]
+        err: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file is larger than any record.
     #[error("`{}` is larger than {FILE_LIMIT} bytes", path.display())]

@@ -18,6 +18,7 @@ use crate::expectation::describe;
 use crate::hands::Hands;
 use crate::memory::Memory;
 use crate::own::OwnRecord;
+use crate::stake::Stake;
 use crate::strategy::Strategy;
 use crate::strategy_step::StrategyStep;
 
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub enum Until {
     /// The strategy says that the goal is reached.
     Goal,
+    /// As above, and the run ends without it where the change of our vote is taken back.
+    Change,
     /// As above, and our vote is settled: the change it was for is closed or withdrawn.
     Closed,
 }
@@ -75,8 +78,15 @@ impl Drive<'_> {
         let mut looks = 0;
         let mut repeats = 0;
         let mut waiting_since: Option<(String, Instant)> = None;
+        let mut stake = match until {
+            Until::Goal => Stake::default(),
+            Until::Change | Until::Closed => Stake::of(&self.own.roster()),
+        };
         loop {
             self.take_in()?;
+            if let Some(err) = stake.taken_back(&self.own.roster()) {
+                return Err(err);
+            }
             let decision = self.decide(&memory, &done).await?;
             if !matches!(decision, Decision::Look(_)) {
                 looks = 0;
@@ -229,7 +239,7 @@ impl Drive<'_> {
                 Err(err) => return Err(err.into()),
             }
         }
-        if until == Until::Goal {
+        if until != Until::Closed {
             return Ok(true);
         }
         let waiting = {
@@ -274,6 +284,7 @@ fn waited(roster: &Roster, vote: &Vote, now_ms: u64) -> String {
             let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
             format!("{} to accept the {} of {}", missing.join(", "), change.kind, change.subject)
         }
+        Standing::Withdrawn => format!("the others to see that the {} of {} is withdrawn", change.kind, change.subject),
         _ => format!("the {} of {} to be closed", change.kind, change.subject),
     }
 }

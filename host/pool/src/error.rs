@@ -3,6 +3,7 @@
 use hangar_engine::{EngineError, StepError};
 use hangar_plan::hint::Hint;
 use hangar_plan::strategy::decision::Finding;
+use hangar_roster::Kind;
 
 use crate::own::RecordError;
 use crate::strategy::StrategyFailure;
@@ -16,6 +17,16 @@ pub enum PoolError {
     /// One key has signed two histories.
     #[error("the pool is frozen: {0}")]
     Frozen(String),
+    /// What this run has voted for is proposed no more.
+    #[error("the {kind} of `{subject}` is taken back: {why}")]
+    TakenBack {
+        /// Kind of the change.
+        kind: Kind,
+        /// Whom it was about.
+        subject: String,
+        /// By whom, or why.
+        why: String,
+    },
     /// The strategy gave no answer.
     #[error("the pooling strategy failed")]
     Strategy(#[source] StrategyFailure),
@@ -74,6 +85,7 @@ impl Hint for PoolError {
             Self::Frozen(_) => {
                 Some("`hangar pool status` shows the proof; talk to its owner before anything else".into())
             }
+            Self::TakenBack { .. } => Some("talk to them, then run the same command again: it proposes anew".into()),
             Self::OutsideEnvelope { .. } => Some("look at the plan again: `hangar plan`".into()),
             Self::Deadline { .. } | Self::Interrupted => Some("run the same command again to go on".into()),
             Self::Look(err) => err.hint(),

@@ -15,11 +15,12 @@ mod hands;
 mod memory;
 mod owed;
 mod own;
+mod stake;
 mod strategy;
 mod strategy_step;
 
 pub use archive::{Archive, SingleFile};
-pub use carrier::{Carrier, CarrierError, Folder};
+pub use carrier::{Carrier, CarrierError, FILE_LIMIT, FILES_LIMIT, Folder};
 pub use drive::{Drive, Tell, Until};
 pub use error::PoolError;
 pub use expectation::{describe, holds};

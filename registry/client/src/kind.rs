@@ -37,6 +37,13 @@ impl ArtifactKind {
         beside: &[media_type::HELM_PROVENANCE],
     };
 
+    /// A signed file of a pool's members.
+    pub const ROSTER_FILE: Self = Self {
+        noun: "file of a pool's members",
+        pairs: &[(media_type::ROSTER_CONFIG, media_type::ROSTER_FILE)],
+        beside: &[],
+    };
+
     /// Finds the content layer, by media type and never by position.
     pub(crate) fn content<'m>(&self, manifest: &'m Manifest) -> Result<&'m Descriptor, Failure> {
         let refuse = |found| Failure::WrongKind { wanted: self.noun, found };

@@ -29,6 +29,10 @@ pub mod media_type {
     pub const HELM_CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
     /// Provenance of a Helm chart.
     pub const HELM_PROVENANCE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
+    /// Config of a signed file of a pool's members: says what it is, and is empty.
+    pub const ROSTER_CONFIG: &str = "application/vnd.hangar.roster.config.v1+json";
+    /// A signed file of a pool's members: a record or an invitation.
+    pub const ROSTER_FILE: &str = "application/vnd.hangar.roster.file.v1+json";
 }
 
 /// The annotation that names a manifest inside an OCI image layout.

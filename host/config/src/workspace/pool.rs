@@ -27,6 +27,10 @@ pub struct Pool {
 pub struct Roster {
     /// By what.
     pub carrier: Carrier,
+    /// Whether a registry on this machine may be spoken to without TLS.
+    pub dev: bool,
+    /// Who signed the server's certificate, where that is no public authority.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// By what records travel.
@@ -36,9 +40,9 @@ pub enum Carrier {
     Folder(PathBuf),
     /// `file:PATH`: a file that is handed around, or that all write to in turn.
     File(PathBuf),
-    /// `oci://host/path`: a registry, one tag a member. Not served yet.
+    /// `oci://host/path`: a registry, one tag a member.
     Oci(Repository),
-    /// `https://…`: managers among themselves. Not served yet.
+    /// `https://…`: a web server, one file a member.
     Https(Url),
 }
 
@@ -55,13 +59,15 @@ pub(super) fn read(check: &mut Check<'_>) -> Option<Pool> {
 pub(super) fn roster(check: &mut Check<'_>) -> Option<Roster> {
     let raw: RawRoster = check.raw("/roster")?;
     let carrier = carrier(check, &raw.carrier)?;
-    if !matches!(carrier, Carrier::Folder(_)) {
-        let scheme = raw.carrier.split(':').next().unwrap_or_default();
-        let message = format!("a carrier of kind `{scheme}:` is not there yet");
-        check.refuse("/roster/carrier", message, "share a folder: `carrier = \"folder:PATH\"`".to_owned());
-        return None;
+    let dev = raw.dev.unwrap_or_default();
+    if dev && !matches!(carrier, Carrier::Oci(_)) {
+        check.refuse("/roster/dev", "only a carrier `oci://` takes `dev`", "remove it".to_owned());
     }
-    Some(Roster { carrier })
+    let ca_file = raw.ca_file.as_deref().and_then(|path| check.path("/roster/ca_file", path));
+    if ca_file.is_some() && !matches!(carrier, Carrier::Https(_)) {
+        check.refuse("/roster/ca_file", "only a carrier `https://` takes `ca_file`", "remove it".to_owned());
+    }
+    Some(Roster { carrier, dev, ca_file })
 }
 
 fn carrier(check: &mut Check<'_>, text: &str) -> Option<Carrier> {

@@ -257,22 +257,6 @@ fn a_plugin_from_a_registry_has_to_be_accepted_as_unsigned() {
 }
 
 #[test]
-fn a_chart_from_a_registry_has_to_be_accepted_as_unsigned() {
-    let chart = "chart = \"oci://registry.example.com/charts/dss:0.1.0\"";
-    insta::assert_snapshot!(refused("chart = \"../chart\"", chart), @r#"
-     × signatures of charts cannot be verified yet, so this one counts as unsigned
-       ╭─[hangar.hcl:19:3]
-    18 │ services {
-    19 │   chart = "oci://registry.example.com/charts/dss:0.1.0"
-       ·   ──┬──
-       ·     ╰── comes from a registry
-    20 │ }
-       ╰────
-     help: add `unsigned = true` to this block to take it as it is; the lock pins its digest
-    "#);
-}
-
-#[test]
 fn a_bad_reference_is_shown_at_the_very_character() {
     let source = "unsigned = true\n  source = \"oci://registry.example.com/Hangar/local:0.1\"";
     insta::assert_snapshot!(refused("source = \"file:local.wasm\"", source), @r#"
@@ -351,47 +335,20 @@ fn a_plugin_that_nobody_uses_is_refused() {
 }
 
 #[test]
-fn a_carrier_that_is_not_there_yet_says_so_at_its_line() {
-    let shown: Vec<_> = ["oci://registry.example.com/pool", "https://a.example.com/roster", "file:a", "mail:a"]
-        .iter()
-        .map(|carrier| {
-            let text = format!(
-                "{LEAST}pool \"local\" {{\n  name = \"p\"\n  locality = \"a\"\n}}\nroster {{\n  carrier = \"{carrier}\"\n}}\n"
-            );
-            refusal(&text)
-        })
-        .collect();
+fn a_carrier_of_no_kind_and_keys_of_another_are_refused_at_their_line() {
+    let shown: Vec<_> = [
+        "carrier = \"mail:a\"",
+        "carrier = \"folder:a\"\n  dev = true",
+        "carrier = \"oci://registry.example.com/pool\"\n  ca_file = \"a\"",
+    ]
+    .iter()
+    .map(|body| {
+        let text =
+            format!("{LEAST}pool \"local\" {{\n  name = \"p\"\n  locality = \"a\"\n}}\nroster {{\n  {body}\n}}\n");
+        refusal(&text)
+    })
+    .collect();
     insta::assert_snapshot!(shown.join("\n\n"), @r#"
-     × a carrier of kind `oci:` is not there yet
-       ╭─[hangar.hcl:26:13]
-    25 │ roster {
-    26 │   carrier = "oci://registry.example.com/pool"
-       ·             ────────────────┬────────────────
-       ·                             ╰── here
-    27 │ }
-       ╰────
-     help: share a folder: `carrier = "folder:PATH"`
-
-     × a carrier of kind `https:` is not there yet
-       ╭─[hangar.hcl:26:13]
-    25 │ roster {
-    26 │   carrier = "https://a.example.com/roster"
-       ·             ───────────────┬──────────────
-       ·                            ╰── here
-    27 │ }
-       ╰────
-     help: share a folder: `carrier = "folder:PATH"`
-
-     × a carrier of kind `file:` is not there yet
-       ╭─[hangar.hcl:26:13]
-    25 │ roster {
-    26 │   carrier = "file:a"
-       ·             ────┬───
-       ·                 ╰── here
-    27 │ }
-       ╰────
-     help: share a folder: `carrier = "folder:PATH"`
-
      × a carrier begins with `folder:`, `file:`, `oci://` or `https://`
        ╭─[hangar.hcl:26:13]
     25 │ roster {
@@ -400,6 +357,26 @@ fn a_carrier_that_is_not_there_yet_says_so_at_its_line() {
        ·                 ╰── here
     27 │ }
        ╰────
+
+     × only a carrier `oci://` takes `dev`
+       ╭─[hangar.hcl:27:9]
+    26 │   carrier = "folder:a"
+    27 │   dev = true
+       ·         ──┬─
+       ·           ╰── here
+    28 │ }
+       ╰────
+     help: remove it
+
+     × only a carrier `https://` takes `ca_file`
+       ╭─[hangar.hcl:27:13]
+    26 │   carrier = "oci://registry.example.com/pool"
+    27 │   ca_file = "a"
+       ·             ─┬─
+       ·              ╰── here
+    28 │ }
+       ╰────
+     help: remove it
     "#);
 }
 

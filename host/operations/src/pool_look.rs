@@ -1,0 +1,115 @@
+//! `pool status`: the pool looked at, once or until it is whole.
+
+use std::time::{Duration, Instant};
+
+use hangar_engine::Level;
+use hangar_plan::diagnostic::Severity;
+use hangar_plan::strategy::observation::Fact;
+use hangar_pool::{Hands as _, Strategy as _};
+
+use crate::failure::{Cause, Failure};
+use crate::pool_commands::only_members;
+use crate::pool_status::{PoolStatus, Proposal, Tally};
+use crate::pooling::{Connected, Membership, findings, record, strategy};
+use crate::up::Session;
+
+/// Pause between two looks at a pool that is not whole.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+impl Session {
+    /// The pool as we see it, from our own nodes, and what of it is not whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_status(&self) -> Result<PoolStatus, Failure> {
+        self.look_at_pool(|_| Ok(())).await
+    }
+
+    /// Looks again and again until the pool is whole and no change is under way, and tells the counts whenever they have
+    /// changed. Changes nothing, and keeps the workspace free between two looks, so that what is waited for can be done.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; [`Cause::Outside`] once `patience` is over, with the first thing that is amiss and whose it is.
+    pub async fn pool_wait(
+        &self,
+        patience: Duration,
+        tell: &(dyn Fn(&Tally) + Send + Sync),
+    ) -> Result<PoolStatus, Failure> {
+        let since = Instant::now();
+        let mut last = None;
+        loop {
+            // Who only asks has no node that could look.
+            let is_member = |membership: &Membership| if membership.is_active() { Ok(()) } else { Err(only_members()) };
+            let looked = self.look_at_pool(is_member).await;
+            let is_late = since.elapsed() >= patience;
+            match looked {
+                Ok(status) => {
+                    let tally = Tally::of(&status);
+                    if last.as_ref() != Some(&tally) {
+                        tell(&tally);
+                    }
+                    if tally.is_full() && status.is_whole() {
+                        return Ok(status);
+                    }
+                    if is_late {
+                        return Err(not_whole(&status, &tally, patience));
+                    }
+                    last = Some(tally);
+                }
+                // Another command has the workspace for now, or the cluster did not answer.
+                Err(failure) if failure.cause() == Cause::Outside && !is_late => (self.waiting)(&failure.to_string()),
+                Err(failure) => return Err(failure),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = self.site.cancel.reached(Level::Draining) => {
+                    return Err(Failure::new(Cause::Interrupted, "stopped when asked; nothing was changed"));
+                }
+            }
+        }
+    }
+
+    async fn look_at_pool(&self, check: impl Fn(&Membership) -> Result<(), Failure>) -> Result<PoolStatus, Failure> {
+        let (engine, runtime, vault) = self.begin("pool status").await?;
+        let membership = self.in_pool(&vault).await?;
+        check(&membership)?;
+        let connected = self.connected(&engine, &vault, &runtime).await?;
+        let mut status = status_of(&membership, &connected).await?;
+        status.findings.extend(status.gaps());
+        Ok(status)
+    }
+}
+
+/// The pool as our own nodes show it.
+pub(crate) async fn status_of(membership: &Membership, connected: &Connected) -> Result<PoolStatus, Failure> {
+    Ok(facts_of(membership, connected).await?.0)
+}
+
+/// The same, with what was seen.
+pub(crate) async fn facts_of(
+    membership: &Membership,
+    connected: &Connected,
+) -> Result<(PoolStatus, Vec<Fact>), Failure> {
+    let Connected { hands, pooling } = connected;
+    let found = membership.own.refresh().map_err(record)?;
+    hands.trust(&membership.own);
+    let roster = membership.own.view();
+    let facts = if membership.is_active() {
+        let probes = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
+        hands.look(&probes).await?
+    } else {
+        Vec::new()
+    };
+    let proposed = Proposal::all(&membership.own.roster());
+    Ok((PoolStatus::new(&pooling.pool_name(), &roster, proposed, &facts, findings(&found)), facts))
+}
+
+fn not_whole(status: &PoolStatus, tally: &Tally, patience: Duration) -> Failure {
+    let message = format!("the pool is not whole after {} s: {tally}", patience.as_secs());
+    let gaps = status.gaps();
+    let first = gaps.iter().find(|gap| gap.severity == Severity::Error).or(gaps.first());
+    let hint = first.and_then(|gap| Some(format!("{}: {}", gap.whose.as_deref()?, gap.cure.as_deref()?)));
+    Failure::new(Cause::Outside, message).hint_maybe(hint)
+}

@@ -1,0 +1,216 @@
+//! What of a pool is not whole: one next command for each, and the member who runs it.
+
+use hangar_plan::diagnostic::Severity;
+use hangar_plan::strategy::decision::Finding;
+
+use super::{MemberStatus, NodeStatus, PoolStatus};
+
+impl PoolStatus {
+    /// What of the pool is not whole, each with the next command and the member who runs it.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Finding> {
+        let mut gaps = Vec::new();
+        let active: Vec<&MemberStatus> = self.active().collect();
+        let is_member = active.iter().any(|member| member.id == self.own);
+        if is_member {
+            gaps.extend(self.node_gaps(&active));
+            gaps.extend(self.range_gaps(&active));
+            if active.len() < 3 {
+                let message = format!("{} organisations: the loss of one stops the pool", active.len());
+                let command = "hangar pool invite --to FINGERPRINT";
+                gaps.push(gap(Severity::Note, "pool".into(), message, command, &self.own));
+            }
+        }
+        for proposal in &self.proposed {
+            let what = format!("the {} of `{}`, proposed by `{}`", proposal.kind, proposal.subject, proposal.proposer);
+            for member in &proposal.waits_for {
+                let (subject, message) = (format!("member:{member}"), format!("{what}, waits for `{member}`"));
+                gaps.push(gap(Severity::Note, subject, message, &proposal.command, member));
+            }
+        }
+        gaps
+    }
+
+    fn node_gaps(&self, active: &[&MemberStatus]) -> Vec<Finding> {
+        let mut gaps = Vec::new();
+        let nodes = || active.iter().flat_map(|member| member.nodes.iter().map(move |node| (*member, node)));
+        if nodes().all(|(_, node)| node.live.1 == 0) {
+            let message = "no own node answers: what the pool is like cannot be told from here".to_owned();
+            gaps.push(gap(Severity::Error, format!("member:{}", self.own), message, "hangar up", &self.own));
+        } else {
+            gaps.extend(nodes().filter_map(|(member, node)| node_gap(member, node)));
+        }
+        for member in active {
+            for other in active.iter().filter(|other| !member.deployed_by.contains(&other.id)) {
+                let message = format!("`{}` has not loaded every authority of `{}`", other.id, member.id);
+                gaps.push(gap(Severity::Warning, format!("member:{}", other.id), message, "hangar up", &other.id));
+            }
+        }
+        gaps
+    }
+
+    fn range_gaps(&self, active: &[&MemberStatus]) -> Vec<Finding> {
+        let mut gaps = Vec::new();
+        if let Some(ranges) = self.unavailable.filter(|ranges| *ranges > 0) {
+            // Whose nodes are down has the replicas that are missed.
+            let is_down = |member: &&&MemberStatus| member.nodes.iter().any(|node| !node.is_live());
+            let whose = active.iter().find(is_down).map_or(self.own.as_str(), |member| member.id.as_str());
+            let message = format!("{ranges} ranges have no majority: what they hold can be neither read nor written");
+            gaps.push(gap(Severity::Error, "pool".into(), message, "hangar up", whose));
+        }
+        if let Some(ranges) = self.underreplicated.filter(|ranges| *ranges > 0) {
+            let message = format!("{ranges} ranges lack replicas: no node goes until they are copied");
+            gaps.push(gap(Severity::Warning, "pool".into(), message, "hangar pool status --wait", &self.own));
+        }
+        gaps
+    }
+}
+
+fn node_gap(member: &MemberStatus, node: &NodeStatus) -> Option<Finding> {
+    let address = &node.address;
+    let message = if node.node_id.is_none() {
+        format!("`{address}` is not known to the cluster")
+    } else if node.live.0 < node.live.1 {
+        format!("{} of {} own nodes call `{address}` live", node.live.0, node.live.1)
+    } else if node.accepts_us == Some(false) {
+        format!("`{address}` does not take a certificate of ours")
+    } else {
+        return None;
+    };
+    Some(gap(Severity::Error, format!("node:{address}"), message, "hangar up", &member.id))
+}
+
+fn gap(severity: Severity, subject: String, message: String, command: &str, whose: &str) -> Finding {
+    Finding { severity, subject, message, cure: Some(format!("`{command}`")), whose: Some(whose.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use hangar_plan::strategy::member::MemberState;
+
+    use super::super::{Proposal, Tally};
+    use super::*;
+
+    fn node(host: &str) -> NodeStatus {
+        NodeStatus { address: format!("{host}:26257"), node_id: Some(1), live: (1, 1), accepts_us: Some(true) }
+    }
+
+    fn whole() -> PoolStatus {
+        let ids = ["uss1", "uss2", "uss3"];
+        let member = |id: &str| MemberStatus {
+            id: id.into(),
+            state: MemberState::Active,
+            locality: format!("zone={id}"),
+            nodes: vec![NodeStatus { accepts_us: (id != "uss1").then_some(true), ..node(id) }],
+            deployed_by: ids.map(ToOwned::to_owned).to_vec(),
+        };
+        PoolStatus {
+            pool: "east".into(),
+            own: "uss1".into(),
+            founder: "uss1".into(),
+            cluster_id: None,
+            identities: Vec::new(),
+            gateways_agree: true,
+            open: None,
+            proposed: Vec::new(),
+            members: ids.map(member).to_vec(),
+            underreplicated: Some(0),
+            unavailable: Some(0),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Subject, member and command of each.
+    fn told(status: &PoolStatus) -> Vec<(String, String, String)> {
+        let told = |gap: Finding| (gap.subject, gap.whose.unwrap_or_default(), gap.cure.unwrap_or_default());
+        status.gaps().into_iter().map(told).collect()
+    }
+
+    fn one(subject: &str, whose: &str, command: &str) -> Vec<(String, String, String)> {
+        vec![(subject.to_owned(), whose.to_owned(), format!("`{command}`"))]
+    }
+
+    #[test]
+    fn a_whole_pool_has_no_gap_and_a_full_tally() {
+        let status = whole();
+        assert_eq!(told(&status), []);
+        let tally = Tally::of(&status);
+        assert!(tally.is_full() && status.is_whole());
+        assert_eq!(tally.to_string(), "nodes live 3 of 3, nodes that accept us 2 of 2, authorities loaded 6 of 6");
+    }
+
+    #[test]
+    fn a_node_that_is_down_unknown_or_refuses_us_is_its_owners() {
+        for change in [
+            (|node: &mut NodeStatus| node.live = (0, 1)) as fn(&mut NodeStatus),
+            |node| node.node_id = None,
+            |node| node.accepts_us = Some(false),
+        ] {
+            let mut status = whole();
+            change(&mut status.members[2].nodes[0]);
+            assert_eq!(told(&status), one("node:uss3:26257", "uss3", "hangar up"));
+        }
+    }
+
+    #[test]
+    fn who_has_not_loaded_an_authority_is_told_to() {
+        let mut status = whole();
+        status.members[0].deployed_by.retain(|id| id != "uss2");
+        assert_eq!(told(&status), one("member:uss2", "uss2", "hangar up"));
+        let tally = Tally::of(&status);
+        assert!(!tally.is_full());
+        assert_eq!((tally.acknowledgements.done, tally.acknowledgements.of), (5, 6));
+    }
+
+    #[test]
+    fn a_vote_that_is_missing_names_its_voter_and_its_command() {
+        let mut status = whole();
+        status.proposed.push(Proposal {
+            kind: "join".into(),
+            subject: "uss4".into(),
+            proposer: "uss1".into(),
+            waits_for: vec!["uss2".into()],
+            command: "hangar pool accept uss4".into(),
+        });
+        assert_eq!(told(&status), one("member:uss2", "uss2", "hangar pool accept uss4"));
+        let tally = Tally::of(&status);
+        assert!(!tally.is_full(), "a change is under way");
+        assert!(tally.to_string().ends_with("; join uss4 waits for uss2"), "{tally}");
+    }
+
+    #[test]
+    fn ranges_without_a_majority_are_of_who_is_down() {
+        let mut status = whole();
+        status.members[1].nodes[0].live = (0, 1);
+        status.unavailable = Some(2);
+        status.underreplicated = Some(3);
+        let all = told(&status);
+        assert_eq!(all[1..2], one("pool", "uss2", "hangar up"));
+        assert_eq!(all[2..], one("pool", "uss1", "hangar pool status --wait"));
+    }
+
+    #[test]
+    fn one_thing_is_said_where_no_own_node_answers() {
+        let mut status = whole();
+        for node in status.members.iter_mut().flat_map(|member| &mut member.nodes) {
+            (node.live, node.node_id) = ((0, 0), None);
+        }
+        (status.unavailable, status.underreplicated) = (None, None);
+        assert_eq!(told(&status), one("member:uss1", "uss1", "hangar up"));
+    }
+
+    #[test]
+    fn who_only_asks_hears_of_votes_alone() {
+        let mut status = whole();
+        status.members[0].state = MemberState::Asking;
+        status.members[1].nodes[0].live = (0, 1);
+        assert_eq!(told(&status), []);
+    }
+
+    #[test]
+    fn two_organisations_are_told_what_they_do_not_survive() {
+        let mut status = whole();
+        status.members.pop();
+        assert_eq!(told(&status), one("pool", "uss1", "hangar pool invite --to FINGERPRINT"));
+    }
+}
