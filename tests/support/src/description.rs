@@ -26,6 +26,8 @@ pub struct Description {
     pub entry: Option<String>,
     /// Name of the pool, if there is to be one.
     pub pool: Option<String>,
+    /// By what its records travel; none for a folder beside the workspaces.
+    pub carrier: Option<String>,
 }
 
 /// A plugin block.
@@ -97,6 +99,7 @@ coreService:
             access: nowhere,
             entry: None,
             pool: None,
+            carrier: None,
         }
     }
 }
@@ -131,7 +134,7 @@ impl fmt::Display for Plugin {
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, infra, secrets, plugins, block, addresses, egress, access, entry, pool } = self;
+        let Self { name, infra, secrets, plugins, block, addresses, egress, access, entry, pool, carrier } = self;
         let secrets = secrets.as_ref().unwrap_or(infra);
         let local = || format!("  addresses = {addresses:?}\n  egress    = [\"{egress}\"]");
         let block = block.clone().unwrap_or_else(local);
@@ -171,6 +174,8 @@ services {{
             chart = chart.display(),
         )?;
         let Some(pool) = pool else { return Ok(()) };
+        let carrier = carrier.as_deref().unwrap_or("folder:../carrier");
+        let dev = if carrier.starts_with("oci:") { "\n  dev     = true" } else { "" };
         write!(
             f,
             r#"
@@ -180,7 +185,7 @@ pool "cockroachdb" {{
 }}
 
 roster {{
-  carrier = "folder:../carrier"
+  carrier = "{carrier}"{dev}
 }}
 "#
         )

@@ -6,6 +6,7 @@ use test_support::wait_for;
 
 use crate::pool::live_nodes;
 use crate::pooled::{accept, pooled};
+use crate::traffic::Traffic;
 
 /// Fingerprints of the authorities of a member, as another one lists them.
 fn authorities(list: &[Value], member: &str) -> Vec<String> {
@@ -19,8 +20,10 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
     let pooled = pooled().await?;
     let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
     let before = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
+    let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
     let rotate = async { second.run(&["pool", "rotate-ca", "--yes"]).await?.done() };
     tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
+    traffic.ends_well(0).await?;
     let after = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     assert_eq!((before.len(), after.len()), (1, 1));
     assert_ne!(before, after);

@@ -1,11 +1,14 @@
 //! What an organisation's Kubernetes API shows.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::json;
@@ -28,12 +31,7 @@ pub(crate) struct Origins {
 
 /// Reads the logs of the database nodes.
 pub(crate) async fn origins(organisation: &OrganisationFile) -> Result<Origins> {
-    origins_in(organisation, NAMESPACE).await
-}
-
-/// Reads the logs of the database nodes of one namespace.
-pub(crate) async fn origins_in(organisation: &OrganisationFile, namespace: &str) -> Result<Origins> {
-    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, namespace);
+    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, NAMESPACE);
     let mut origins = Origins::default();
     for pod in pods.list(&ListParams::default()).await? {
         let name = pod.metadata.name.unwrap_or_default();
@@ -117,7 +115,36 @@ pub(crate) async fn n_revisions(organisation: &OrganisationFile, namespace: &str
     Ok(secrets.list(&of_release).await?.items.len())
 }
 
-pub(crate) async fn client(organisation: &OrganisationFile) -> Result<Client> {
+/// The Secret of the instance's root client, with the bundle beside its certificate.
+pub(crate) const CLIENT_SECRET: &str = "dss-cockroachdb-client-root";
+const DATABASE: &str = "dss-cockroachdb";
+
+/// The files of a Secret of the instance.
+pub(crate) async fn secret(organisation: &OrganisationFile, name: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let secrets: Api<Secret> = Api::namespaced(client(organisation).await?, NAMESPACE);
+    let files = secrets.get(name).await?.data.unwrap_or_default();
+    Ok(files.into_iter().map(|(name, bytes)| (name, bytes.0)).collect())
+}
+
+/// Takes every database node of an organisation down at once, and for good.
+pub(crate) async fn lose_database(organisation: &OrganisationFile) -> Result<()> {
+    let client = client(organisation).await?;
+    let workloads: Api<StatefulSet> = Api::namespaced(client.clone(), NAMESPACE);
+    let none = json!({ "spec": { "replicas": 0 } });
+    workloads.patch_scale(DATABASE, &PatchParams::default(), &Patch::Merge(none)).await?;
+    let pods: Api<Pod> = Api::namespaced(client, NAMESPACE);
+    for ordinal in 0..3 {
+        let at_once = DeleteParams::default().grace_period(0);
+        match pods.delete(&format!("{DATABASE}-{ordinal}"), &at_once).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn client(organisation: &OrganisationFile) -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(&organisation.kubeconfig)?;
     Ok(Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
 }

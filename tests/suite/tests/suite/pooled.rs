@@ -13,6 +13,8 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 pub(crate) const MEMBERS: [&str; 3] = ["uss1", "uss2", "uss3"];
 /// An organisation of the same world that is in no pool.
 pub(crate) const ALONE: &str = "uss4";
+/// Where the founder's recovery key is.
+pub(crate) const RECOVERY: &str = "recovery.key";
 const PLUGINS: [&str; 2] = ["local", "cockroachdb"];
 /// What `hangar` and the world read by themselves: asked for here, so that a missing one is told before anything starts.
 const NEEDED: [&str; 4] = ["HANGAR_HELM", "HANGAR_TERRAFORM", "HANGAR_KUBEONE", "HANGAR_REGISTRY"];
@@ -30,7 +32,8 @@ static POOLED: Mutex<Option<Result<Pooled, String>>> = Mutex::const_new(None);
 pub(crate) async fn pooled() -> Result<MappedMutexGuard<'static, Pooled>> {
     let mut turn = POOLED.lock().await;
     if turn.is_none() {
-        *turn = Some(Pooled::form().await.map_err(|err| format!("{err:#}")));
+        let setting = Setting { name: "pooled", spare: &[ALONE], ..Setting::default() };
+        *turn = Some(Pooled::form(&setting).await.map_err(|err| format!("{err:#}")));
     }
     MutexGuard::try_map(turn, |made| made.as_mut().and_then(|made| made.as_mut().ok())).map_err(|turn| {
         let why = turn.as_ref().and_then(|made| made.as_ref().err()).cloned();
@@ -43,16 +46,34 @@ pub(crate) async fn turn() -> impl Drop {
     POOLED.lock().await
 }
 
+/// What one pool has apart from others.
+#[derive(Default)]
+pub(crate) struct Setting<'a> {
+    /// Name of its folder.
+    pub(crate) name: &'a str,
+    /// Organisations of its world that are in no pool.
+    pub(crate) spare: &'a [&'a str],
+    /// Further arguments of `pool create`.
+    pub(crate) create: &'a [&'a str],
+    /// Repository of the world's registry by which records travel; none for a folder.
+    pub(crate) repository: Option<&'a str>,
+}
+
 impl Pooled {
-    async fn form() -> Result<Self> {
-        let stage = Stage::start("pooled", &[MEMBERS[0], MEMBERS[1], MEMBERS[2], ALONE]).await?;
-        let members: Vec<_> = MEMBERS.iter().map(|name| stage.member(name)).collect::<Result<_>>()?;
+    /// Deploys three organisations and joins them.
+    pub(crate) async fn form(setting: &Setting<'_>) -> Result<Self> {
+        let stage = Stage::start(setting.name, &[&MEMBERS, setting.spare].concat()).await?;
+        let carrier = setting.repository.map(|path| format!("oci://{}/{path}", stage.world.file().registry));
+        let members = MEMBERS.iter().map(|name| stage.member_by(name, carrier.clone()));
+        let members: Vec<_> = members.collect::<Result<_>>()?;
         stage.push(&members[0]).await?;
         try_join_all(members.iter().map(deploy)).await?;
-        let founded = members[0].run(&["pool", "create", "--yes", "--json"]).await?.done()?;
+        let recovery = stage.root.join(RECOVERY).display().to_string();
+        let create = [&["pool", "create", "--yes", "--json", "--recovery", &recovery], setting.create].concat();
+        let founded = members[0].run(&create).await?.done()?;
         let founder = founded.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
-        join(&stage, &members[0], &founder, &[], &members[1]).await?;
-        join(&stage, &members[0], &founder, &members[1..2], &members[2]).await?;
+        join(&members[0], &founder, &[], &members[1]).await?;
+        join(&members[0], &founder, &members[1..2], &members[2]).await?;
         Ok(Self { stage, members })
     }
 }
@@ -65,20 +86,16 @@ async fn deploy(member: &Workspace) -> Result<()> {
 }
 
 /// One asks, one invites, the others accept, the joiner joins: all at once, as on machines of their own.
-async fn join(
-    stage: &Stage,
-    inviter: &Workspace,
-    inviter_key: &str,
-    others: &[Workspace],
-    joiner: &Workspace,
-) -> Result<()> {
+async fn join(inviter: &Workspace, inviter_key: &str, others: &[Workspace], joiner: &Workspace) -> Result<()> {
     let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?;
     let key = asked.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
     let invite = async { inviter.run(&["pool", "invite", "--to", &key]).await?.done() };
     let enter = async {
-        let invitation = stage.root.join("carrier").join(format!("{}.invitation.json", joiner.name));
-        wait_for("the invitation", async || Ok(invitation.exists().then_some(()))).await?;
-        joiner.run(&["pool", "join", "--from", inviter_key]).await?.done()
+        let join = wait_for("the invitation", async || {
+            let run = joiner.run(&["pool", "join", "--from", inviter_key]).await?;
+            Ok((!run.stderr.contains("shows no invitation for us")).then_some(run))
+        });
+        join.await?.done()
     };
     let accept = try_join_all(others.iter().map(|other| accept(other, &joiner.name)));
     tokio::try_join!(invite, enter, accept)?;
@@ -136,11 +153,17 @@ impl Stage {
 
     /// A workspace whose plugins come from the world's registry.
     pub(crate) fn member(&self, name: &str) -> Result<Workspace> {
+        self.member_by(name, None)
+    }
+
+    /// The same, with records that travel by this carrier.
+    fn member_by(&self, name: &str, carrier: Option<String>) -> Result<Workspace> {
         let registry = &self.world.file().registry;
         let mut description = self.description(name)?;
         description.plugins = PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into();
         description.infra = "local".into();
         description.pool = Some("east".into());
+        description.carrier = carrier;
         Workspace::lay_down(&self.root, &description)
     }
 
@@ -164,6 +187,7 @@ impl Stage {
             },
             entry: None,
             pool: None,
+            carrier: None,
         })
     }
 

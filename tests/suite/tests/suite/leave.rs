@@ -1,0 +1,155 @@
+//! A member leaves a pool, and asks anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use test_support::{Workspace, wait_for};
+use test_world::OrganisationFile;
+use tokio::task::JoinHandle;
+
+use crate::cluster::{CLIENT_SECRET, secret};
+use crate::pool::live_nodes;
+use crate::pooled::{Pooled, Setting, accept, turn};
+use crate::traffic::{Gateway, Traffic};
+
+/// How the database counts the nodes of all: those that are in and those that are out for good.
+const MEMBERSHIPS: &str = "SELECT membership FROM crdb_internal.gossip_liveness ORDER BY node_id";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> {
+    let _turn = turn().await;
+    let pooled = Pooled::form(&Setting { name: "leave", ..Setting::default() }).await?;
+    let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
+    let [one, three] = [pooled.stage.organisation("uss1")?, pooled.stage.organisation("uss3")?];
+    let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss2"]).await?;
+    let watch = Watch::begin(one).await?;
+    let leave = async { third.run(&["pool", "leave", "--lose-tolerance", "--yes"]).await?.done() };
+    tokio::try_join!(leave, accept(first, "uss3"), accept(second, "uss3"))?;
+    watch.ends_well().await?;
+    traffic.ends_well(0).await?;
+    is_out(&pooled, &[first, second]).await?;
+    is_refused(one, three).await?;
+    a_second_run_changes_nothing(first, third).await?;
+    asks_anew_and_is_rejected(first, second, third).await?;
+    third.run(&["down", "--yes"]).await?.done()?;
+    first.run(&["pool", "verify"]).await?.done()?;
+    Ok(())
+}
+
+/// The third member is out for the records, for the database and for every bundle.
+pub(crate) async fn is_out(pooled: &Pooled, others: &[&Workspace]) -> Result<()> {
+    for member in others {
+        let status = wait_for("six live nodes and no change", async || {
+            let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+            let is_still = status["open"] == Value::Null && status["proposed"] == serde_json::json!([]);
+            ensure!(live_nodes(&status) >= 6 && is_still, "{status:#}");
+            Ok(Some(status))
+        })
+        .await?;
+        assert_eq!(state(&status, "uss3"), Some("gone"), "{status:#}");
+        let organisation = pooled.stage.organisation(&member.name)?;
+        assert_eq!(n_authorities(organisation).await?, 2, "the authority of who is out is in no bundle");
+        let gateway = Gateway::to(organisation, organisation).await?;
+        let memberships = gateway.ask(MEMBERSHIPS).await?;
+        let n_out = memberships.iter().filter(|one| *one == "decommissioned").count();
+        assert_eq!((memberships.len(), n_out), (9, 3), "{memberships:?}");
+    }
+    let file = pooled.stage.root.join("records.jsonl").display().to_string();
+    others[0].run(&["pool", "export", &file]).await?.done()?;
+    // By another program, from the file alone.
+    let told = others[1].run(&["pool", "history", "--file", &file]).await?.done()?;
+    ensure!(told.stdout.contains("of uss3"), "{}", told.stdout);
+    Ok(())
+}
+
+/// A certificate of who is out opens nothing, not even from where the network lets it call.
+async fn is_refused(owner: &OrganisationFile, out: &OrganisationFile) -> Result<()> {
+    let gateway = Gateway::to(owner, out).await?.calling_from(owner)?;
+    let answer = gateway.ask("SELECT 1").await;
+    let err = answer.err().context("a root certificate of who is out was taken")?;
+    let told = format!("{err:#}").to_lowercase().replace(' ', "");
+    ensure!(told.contains("unknownca") || told.contains("unknowncertificateauthority"), "{err:#}");
+    Ok(())
+}
+
+async fn a_second_run_changes_nothing(stays: &Workspace, left: &Workspace) -> Result<()> {
+    let again = left.run(&["pool", "leave", "--lose-tolerance", "--yes"]).await?.done()?;
+    assert!(again.stdout.contains("It was so already"), "{}", again.stdout);
+    let up = stays.run(&["up", "--yes"]).await?.done()?;
+    assert!(up.stdout.contains("nothing was done"), "{}", up.stdout);
+    Ok(())
+}
+
+/// Whoever has left asks like anybody, and one member's no is enough.
+async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner: &Workspace) -> Result<()> {
+    let nobody = second.run(&["pool", "reject", "uss3"]).await?.exits(4)?;
+    assert!(nobody.stderr.contains("no member proposes anything about `uss3`"), "{}", nobody.stderr);
+    let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?.value("identity")?;
+    let key = asked["fingerprint"].as_str().context("a fingerprint")?.to_owned();
+    let invite = async { first.run(&["pool", "invite", "--to", &key]).await?.exits(4) };
+    let reject = wait_for("a proposal to reject", async || {
+        let run = second.run(&["pool", "reject", "uss3"]).await?;
+        Ok(run.stdout.contains("Rejected").then_some(run))
+    });
+    let (invited, _) = tokio::try_join!(invite, reject)?;
+    assert!(invited.stderr.contains("the join of `uss3` is taken back: `uss2` said no"), "{}", invited.stderr);
+    let again = second.run(&["pool", "reject", "uss3"]).await?;
+    assert!(matches!(again.code, Some(0 | 4)), "said again it changes nothing: {}", again.stderr);
+    for member in [second, first] {
+        member.run(&["up", "--yes"]).await?.done()?;
+    }
+    let status = first.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+    assert_eq!(status["proposed"], serde_json::json!([]), "every slot is free again: {status:#}");
+    assert_eq!(state(&status, "uss3"), Some("asking"), "{status:#}");
+    Ok(())
+}
+
+pub(crate) fn state<'a>(status: &'a Value, member: &str) -> Option<&'a str> {
+    let mut members = status["members"].as_array().into_iter().flatten();
+    members.find(|one| one["id"] == member).and_then(|one| one["state"].as_str())
+}
+
+pub(crate) async fn n_authorities(organisation: &OrganisationFile) -> Result<usize> {
+    let files = secret(organisation, CLIENT_SECRET).await?;
+    let bundle = files.get("ca.crt").context("a bundle")?;
+    Ok(String::from_utf8_lossy(bundle).matches("BEGIN CERTIFICATE").count())
+}
+
+/// Looks again and again at the bundle of a member, and at what its database counts while it is the shorter one.
+pub(crate) struct Watch {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Watch {
+    pub(crate) async fn begin(organisation: &OrganisationFile) -> Result<Self> {
+        let gateway = Gateway::to(organisation, organisation).await?;
+        let (organisation, stop) = (organisation.clone(), Arc::new(AtomicBool::new(false)));
+        let asked = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let mut pace = tokio::time::interval(Duration::from_millis(150));
+            loop {
+                pace.tick().await;
+                let is_last = asked.load(Ordering::Acquire);
+                if n_authorities(&organisation).await? > 2 {
+                    ensure!(!is_last, "the bundle never became shorter");
+                    continue;
+                }
+                let memberships = gateway.ask(MEMBERSHIPS).await?;
+                let n_in = memberships.iter().filter(|one| *one != "decommissioned").count();
+                ensure!(n_in == 6, "the bundle is short and the database counts {n_in} nodes: {memberships:?}");
+                return Ok(());
+            }
+        });
+        Ok(Self { stop, task })
+    }
+
+    /// Says that when the bundle became shorter the database knew no node under it.
+    pub(crate) async fn ends_well(self) -> Result<()> {
+        self.stop.store(true, Ordering::Release);
+        self.task.await?
+    }
+}
