@@ -11,14 +11,27 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{checkout::Checkout, program::Program, setup};
 
+mod faults;
 mod member;
+mod traffic;
 mod world;
 
 use member::Member;
 use world::World;
 
-/// Names of the organisations; the first founds the pool.
-const ORGANISATIONS: [&str; 3] = ["uss1", "uss2", "uss3"];
+/// What is shown.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Options {
+    /// Leave everything running until Enter is pressed
+    #[arg(long)]
+    keep: bool,
+    /// Replace an authority and lose a member afterwards, while others write and read; needs `kubectl` and `psql`
+    #[arg(long)]
+    faults: bool,
+    /// How many organisations there are; the first founds the pool
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
+    members: u8,
+}
 
 /// Plugins that are pushed to the world's registry and pulled from it by each organisation.
 const PLUGINS: [&str; 2] = ["local", "cockroachdb"];
@@ -48,8 +61,11 @@ impl Stage {
     }
 }
 
-/// Does all set-up, brings three organisations up, pools them and draws the pool.
-pub(crate) fn run(checkout: &Checkout, keep: bool) -> Result<()> {
+/// Does all set-up, brings the organisations up, pools them and draws the pool.
+pub(crate) fn run(checkout: &Checkout, options: Options) -> Result<()> {
+    if options.faults && options.members < 3 {
+        bail!("--faults loses a member, which a pool of two does not survive: --members 3");
+    }
     let ready = setup::for_demo(checkout)?;
     let folder = checkout.target.join("demo");
     if folder.exists() {
@@ -64,11 +80,13 @@ pub(crate) fn run(checkout: &Checkout, keep: bool) -> Result<()> {
         folder,
         started: Instant::now(),
     };
-    stage.say("world", "three Kubernetes APIs, a registry, DNS and load balancers start");
-    let world = World::start(&stage, &ready.program("hangar-world"), &ORGANISATIONS)?;
+    let names: Vec<String> = (1..=options.members).map(|n| format!("uss{n}")).collect();
+    let n = names.len();
+    stage.say("world", &format!("{n} Kubernetes APIs, a registry, DNS and load balancers start"));
+    let world = World::start(&stage, &ready.program("hangar-world"), &names)?;
     push(&stage, &world, &ready.variables())?;
     let members: Vec<Member> =
-        ORGANISATIONS.iter().map(|name| Member::lay_down(&stage, &world, name)).collect::<Result<_>>()?;
+        names.iter().map(|name| Member::lay_down(&stage, &world, name)).collect::<Result<_>>()?;
     together(&members, |member| {
         stage.say(&member.name, "hangar init && hangar up");
         member.run(&stage, &["init", "--yes"])?;
@@ -76,7 +94,8 @@ pub(crate) fn run(checkout: &Checkout, keep: bool) -> Result<()> {
     })?;
     let [founder, joiners @ ..] = members.as_slice() else { bail!("a demo has members") };
     stage.say(&founder.name, "hangar pool create");
-    let inviter = founder.identity(&stage, &["pool", "create", "--yes"])?;
+    let silence: &[&str] = if options.faults { &["--silence", faults::SILENCE] } else { &[] };
+    let inviter = founder.identity(&stage, &[&["pool", "create", "--yes"], silence].concat())?;
     for (n, joiner) in joiners.iter().enumerate() {
         join(&stage, founder, &inviter, &joiners[..n], joiner)?;
     }
@@ -84,8 +103,11 @@ pub(crate) fn run(checkout: &Checkout, keep: bool) -> Result<()> {
     println!();
     founder.show(&stage, &["pool", "status"])?;
     println!();
-    stage.say("done", "three organisations, nine database nodes, one cluster that nobody owns alone");
-    farewell(&stage, &world, keep)
+    stage.say("done", &format!("{n} organisations, {} database nodes, one cluster that nobody owns alone", 3 * n));
+    if options.faults {
+        faults::show(&stage, &world, &members)?;
+    }
+    farewell(&stage, &world, options.keep)
 }
 
 /// The plugins go to the registry, from which each organisation pulls them.
@@ -148,7 +170,7 @@ fn farewell(stage: &Stage, world: &World, keep: bool) -> Result<()> {
     for (name, kubeconfig) in &world.kubeconfigs {
         println!("  KUBECONFIG={} kubectl -n dss get pods        # {name}", kubeconfig.display());
     }
-    println!("  {} -C {} pool status", stage.hangar.display(), workspace(ORGANISATIONS[1]));
+    println!("  {} -C {} pool status", stage.hangar.display(), workspace("uss2"));
     println!("Press Enter to end it.");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("cannot wait for Enter")?;

@@ -68,11 +68,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Deploy three organisations and pool them, on this machine
+    /// Deploy organisations and pool them, on this machine
     Demo {
-        /// Leave everything running until Enter is pressed
-        #[arg(long)]
-        keep: bool,
+        #[command(flatten)]
+        options: demo::Options,
     },
     /// Do all set-up and run all tests
     Test {
@@ -108,7 +107,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::BuildPlugins => setup::plugins(&checkout),
         Command::Images { release } => images::run(&checkout, if release { Profile::Release } else { Profile::Dev }),
         Command::World { arguments } => world::run(&checkout, &arguments),
-        Command::Demo { keep } => demo::run(&checkout, keep),
+        Command::Demo { options } => demo::run(&checkout, options),
         Command::Test { filter, versions } => suite::run(&checkout, filter.as_deref(), versions),
         Command::GenDocs => docs::run(&checkout).and_then(|()| chart::run(&checkout)),
         Command::Tidy => tidy::run(&checkout),

@@ -21,7 +21,7 @@ coreService:
 
 /// How often the carrier is looked at for an invitation, and how many times.
 const LOOK: Duration = Duration::from_millis(100);
-const LOOKS: usize = 300;
+const LOOKS: usize = 1_200;
 
 /// One organisation, with a workspace of its own.
 pub(crate) struct Member {
@@ -115,10 +115,15 @@ services {{
 
     /// Runs one command that tells who we are, and returns the fingerprint.
     pub(crate) fn identity(&self, stage: &Stage, arguments: &[&str]) -> Result<String> {
+        Ok(field(&self.value(stage, arguments, "identity")?, "fingerprint"))
+    }
+
+    /// Runs one command and returns the object of this kind that it tells.
+    pub(crate) fn value(&self, stage: &Stage, arguments: &[&str], kind: &str) -> Result<Value> {
         let text = self.read(stage, &[arguments, &["--json"]].concat())?;
-        let objects = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let identity = objects.into_iter().find(|object| object["kind"] == "identity");
-        identity.map(|object| field(&object["value"], "fingerprint")).context("the command told no fingerprint")
+        let mut objects = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found = objects.find(|object| object["kind"] == kind);
+        found.map(|mut object| object["value"].take()).with_context(|| format!("the command told no `{kind}`"))
     }
 
     /// Runs one command and shows what it prints.

@@ -23,11 +23,11 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn start(stage: &Stage, program: &Path, names: &[&str]) -> Result<Self> {
+    pub(crate) fn start(stage: &Stage, program: &Path, names: &[String]) -> Result<Self> {
         let folder = stage.folder.join("world");
         let complaints = stage.folder.join("world.log");
         let (child, stdout) = Program::new(program)
-            .args(["up", "--ttl", "30m", "--organisations", &names.join(",")])
+            .args(["up", "--ttl", "60m", "--organisations", &names.join(",")])
             .arg("--dir")
             .arg(&folder)
             .envs(stage.variables.iter().map(|(name, value)| (name, value)))
@@ -51,6 +51,13 @@ impl World {
             organisations,
             _child: child,
         })
+    }
+
+    /// kubectl, in the namespace of an organisation's instance.
+    pub(crate) fn kubectl(&self, name: &str) -> Result<Program> {
+        let kubeconfig = self.kubeconfigs.iter().find(|(of, _)| of == name).map(|(_, path)| path);
+        let kubeconfig = kubeconfig.with_context(|| format!("the world has no organisation `{name}`"))?;
+        Ok(Program::new("kubectl").arg("--kubeconfig").arg(kubeconfig).args(["-n", "dss"]))
     }
 
     /// What `world.json` says of an organisation.

@@ -131,7 +131,10 @@ spec:
     {{- include "dss.more" $db.extraContainers | nindent 4 }}
   volumes:
     # Mounted whole, never by subPath: a changed Secret reaches the running pod.
-    {{- include "dss.certificates.volume" (list . "certs" (include "dss.secret.node" .) (list "node.crt" "node.key")) | nindent 4 }}
+    - name: certs
+      secret:
+        secretName: {{ include "dss.secret.node" . | quote }}
+        defaultMode: {{ 0440 }}
     - name: tmp
       emptyDir: {}
     {{- include "dss.more" $db.extraVolumes | nindent 4 }}
