@@ -28,7 +28,7 @@ pub use credential::{
 };
 pub use environment::{Environment, EnvironmentError};
 pub use finding::{ConfigError, Finding, Report};
-pub use lock::{Lock, LockError, LockedPlugin, Signer};
+pub use lock::{Lock, LockError, LockedChart, LockedPlugin, Signer};
 pub use names::{DnsName, InstanceName, KubeName, Locality, NameError, PluginName, PoolName, SlotName};
 pub use paths::{Paths, PathsError};
 pub use raw::schema as file_schema;

@@ -1,4 +1,4 @@
-//! `hangar.lock`: which plugins exactly, and what each was granted.
+//! `hangar.lock`: which plugins exactly, and what each was granted; and which chart.
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +24,20 @@ const HEADER: &str = "# What `hangar` pinned and what the operator granted. Made
 pub struct Lock {
     /// By the name they have in the workspace file.
     pub plugins: BTreeMap<PluginName, LockedPlugin>,
+    /// The chart of the services, if it comes from a registry.
+    pub chart: Option<LockedChart>,
+}
+
+/// The chart of the services, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedChart {
+    /// Where it came from, as the workspace file says it.
+    pub source: String,
+    /// Its identity in the registry.
+    pub manifest_digest: Digest,
+    /// Who vouches for it.
+    pub signer: Signer,
 }
 
 /// One plugin, pinned, with what it was granted.
@@ -51,7 +65,7 @@ pub struct LockedPlugin {
     pub grant: Grant,
 }
 
-/// Who vouches for a plugin.
+/// Who vouches for a plugin or a chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Signer {
@@ -64,6 +78,8 @@ pub enum Signer {
 #[serde(deny_unknown_fields)]
 struct RawLock {
     version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chart: Option<LockedChart>,
     #[serde(default, rename = "plugin")]
     plugins: Vec<RawPlugin>,
 }
@@ -149,7 +165,7 @@ impl Lock {
     pub fn text(&self) -> String {
         let plugins =
             self.plugins.iter().map(|(name, plugin)| RawPlugin { name: name.clone(), plugin: plugin.clone() });
-        let raw = RawLock { version: VERSION, plugins: plugins.collect() };
+        let raw = RawLock { version: VERSION, chart: self.chart.clone(), plugins: plugins.collect() };
         let text = toml::to_string(&raw).expect("a lock has only string keys and no nulls");
         format!("{HEADER}{text}")
     }
@@ -167,7 +183,7 @@ impl Lock {
                 return Err(LockError::Twice { path: path.to_owned(), name });
             }
         }
-        Ok(Self { plugins })
+        Ok(Self { plugins, chart: raw.chart })
     }
 }
 

@@ -145,6 +145,12 @@ pub(crate) struct RawRoster {
 pub(crate) struct RawServices {
     /// The chart: a folder, or `oci://host/path:tag`.
     pub(crate) chart: String,
+    /// Accept that nobody signed it. Needed for a chart from a registry until signatures are verified.
+    #[serde(default)]
+    pub(crate) unsigned: bool,
+    /// Let the registry it comes from be spoken to over plain http on this machine.
+    #[serde(default)]
+    pub(crate) dev: bool,
     /// A file of the operator's own chart values.
     pub(crate) values: Option<PathBuf>,
 }

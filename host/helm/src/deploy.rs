@@ -83,7 +83,12 @@ impl Releases {
         preview.allow(wanted.release.as_str(), wanted.adopt)?;
         self.make_way(wanted, &manifest, &preview).await?;
         failpoint::hit("helm.upgrade.before");
-        self.upgrade(wanted, &attempts).await?;
+        self.upgrade(wanted, &attempts).await.map_err(|err| match err {
+            HelmError::HookFailed { detail, .. } => {
+                HelmError::HookFailed { hooks: preview.hooks.iter().map(ToString::to_string).collect(), detail }
+            }
+            err => err,
+        })?;
         failpoint::hit("helm.upgrade.after");
         match self.latest(wanted.namespace, wanted.release).await? {
             Some(record) if wanted.is(&record) => {

@@ -129,6 +129,28 @@ pub enum HelmError {
         /// What Helm said.
         detail: String,
     },
+    /// A policy of the cluster does not let an object be.
+    #[error("a policy of the cluster refuses an object of the chart: {detail}")]
+    Denied {
+        /// What the API server said, with the policy.
+        detail: String,
+    },
+    /// An object is going, and whatever is applied to it goes along.
+    #[error("{object} is being deleted{}", held(held_by))]
+    BeingDeleted {
+        /// The object.
+        object: String,
+        /// Finalizers that hold it.
+        held_by: Vec<String>,
+    },
+    /// A hook of the chart did not end well.
+    #[error("{} failed: {detail}", hooks_of(hooks))]
+    HookFailed {
+        /// Hooks that the chart runs.
+        hooks: Vec<String>,
+        /// What Helm said.
+        detail: String,
+    },
     /// The cluster does not know the kind of an object.
     #[error("the cluster serves no kind of `{api_version}` for {object}")]
     NoKind {
@@ -164,6 +186,20 @@ pub enum HelmError {
         object: String,
         /// Why.
         reason: String,
+    },
+    /// The release would make a workload with empty volumes beside one of others that has the data.
+    #[error(
+        "{object}, made by {by}, runs `{program}` on volumes of its own, and the chart would make {made} beside it, with empty ones"
+    )]
+    Twin {
+        /// The workload that stands.
+        object: String,
+        /// Who made it, as far as is known.
+        by: String,
+        /// What it runs.
+        program: String,
+        /// The workload that would come.
+        made: String,
     },
     /// Helm did not end in time; it was interrupted.
     #[error("helm did not end within {} s: {detail}", after.as_secs())]
@@ -246,21 +282,64 @@ impl Hint for HelmError {
             Self::Foreign { .. } => {
                 "look at what would change with `hangar plan`; `hangar up --adopt` takes it over, or choose another release name"
             }
-            Self::VolumesLost { .. } => "give the chart the names that the volumes have, or move the data first",
+            Self::VolumesLost { .. } => {
+                "give the chart the names and the number that stand, or move the data first; what Helm is to leave alone has the annotation `helm.sh/resource-policy: keep`"
+            }
+            Self::Twin { .. } => {
+                "give the chart the names that stand (`names` in its values; its README has those of other tools), or remove what stands, or choose another namespace"
+            }
             Self::NoKind { .. } => {
-                "install what defines that kind first, or switch off what needs it in the values file"
+                "install what defines that kind first, or switch off what needs it in the values file, or take a chart that is made for its version"
+            }
+            Self::Denied { .. } => {
+                "give the object what the policy asks for in the values file, or talk to whoever keeps that policy"
+            }
+            Self::BeingDeleted { .. } => {
+                "wait until it is gone, or have whoever set the finalizer finish; then run the same command again"
+            }
+            Self::HookFailed { .. } => {
+                "read its end with `kubectl logs job/NAME`, cure that, then run the same command again: it goes forward"
             }
             Self::Quota { .. } => "raise the quota of the namespace, or lower the requests in the values file",
             Self::WebhookDown { .. } => {
                 "bring up the service behind that webhook or remove the webhook, then run the same command again"
             }
-            Self::Refused { .. } => "some fields are fixed once an object is made; change the value back",
+            Self::Refused { detail } if is_fixed(detail) => {
+                "some fields are fixed once an object is made; change the value back"
+            }
+            Self::Refused { .. } => "correct what it names in the values file, or in the chart",
             Self::Deadline { .. } | Self::Ended { .. } => {
                 "run the same command again: it repairs what was left and goes on"
             }
             Self::Unreadable { .. } => "see what is stored with `helm get metadata`; a newer Helm may have written it",
         };
         Some(hint.to_owned())
+    }
+}
+
+/// Whether the API server says that a field cannot change, in any of its ways.
+fn is_fixed(detail: &str) -> bool {
+    [
+        "immutable",
+        "updates to statefulset",
+        "can only be set when it is made",
+        "can not be less than",
+        "may not be changed",
+    ]
+    .iter()
+    .any(|said| detail.contains(said))
+}
+
+fn held(held_by: &[String]) -> String {
+    let names: Vec<_> = held_by.iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { String::new() } else { format!(", and {} holds it", names.join(", ")) }
+}
+
+fn hooks_of(hooks: &[String]) -> String {
+    match hooks {
+        [] => "a hook of the chart".to_owned(),
+        [one] => format!("hook {one}"),
+        several => format!("one of the hooks {}", several.join(", ")),
     }
 }
 

@@ -12,10 +12,12 @@
 
 mod access;
 mod attempts;
+mod beside;
 mod chart;
 mod deploy;
 mod dialect;
 mod difference;
+mod enlarge;
 mod error;
 mod live;
 mod manifest;
@@ -33,6 +35,7 @@ mod values;
 
 pub use access::ClusterAccess;
 pub use attempts::settle;
+pub use beside::{Neighbour, Twin};
 pub use chart::Chart;
 pub use deploy::{Deploy, Deployed};
 pub use difference::Field;
@@ -52,8 +55,10 @@ pub const FAIL_POINTS: &[(&str, &str)] = &[
     ("helm.render.before", "no manifest in the cache"),
     ("helm.repair.before", "a release of ours that is pending"),
     ("helm.repair.after", "a release of ours that has failed"),
+    ("helm.remake.enlarged", "a StatefulSet whose claims ask for more than its template says"),
     ("helm.remake.labelled", "a StatefulSet of others whose pods have the labels of the new one"),
     ("helm.remake.orphaned", "pods and volumes without their StatefulSet, which the next run makes anew around them"),
+    ("helm.remake.removed", "no Deployment of others, whose pods go, and none of the release yet"),
     ("helm.upgrade.before", "the release as it was"),
     ("helm.upgrade.started", "a helm that runs on and ends the upgrade, or a pending release if it is killed too"),
     ("helm.upgrade.after", "the release as asked for"),

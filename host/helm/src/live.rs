@@ -17,6 +17,9 @@ pub(crate) const HELM: &str = "helm";
 /// Part of what the API server says of a namespace that is not there.
 const NO_NAMESPACE: &str = "namespaces \"";
 
+/// Kinds that are made anew where they cannot be changed.
+const REMADE: [&str; 2] = ["StatefulSet", "Deployment"];
+
 /// How older API servers say that fields of a StatefulSet can only be set when it is made: of the spec as a whole.
 const FIXED_SPEC: &str = "updates to statefulset spec for fields other than";
 /// How newer ones say it: of each field, with its whole value.
@@ -38,7 +41,7 @@ pub(crate) enum Tried {
     Conflicts(Vec<Owned>),
     /// The namespace is not there yet.
     NoNamespace,
-    /// A StatefulSet's fields that can only be set when it is made would change.
+    /// A workload's fields that can only be set when it is made would change.
     Immutable(String),
 }
 
@@ -78,6 +81,10 @@ impl<'a> Live<'a> {
         Ok(Self { client, namespace, kinds })
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        self.client
+    }
+
     /// Whether the cluster serves the kind of an object.
     pub(crate) fn serves(&self, object: &Object) -> bool {
         self.kind(object).is_some()
@@ -107,6 +114,16 @@ impl<'a> Live<'a> {
             Ok(object) => Ok(Tried::Accepted(object)),
             Err(err) => tried(object, err),
         }
+    }
+
+    /// What would come if the object were not there: tried under a name that nothing has.
+    pub(crate) async fn as_new(&self, object: &Object, wanted: &Value) -> Result<Value, HelmError> {
+        let tried = Object { name: format!("{}-anew", object.name), ..object.clone() };
+        let mut wanted = wanted.clone();
+        wanted["metadata"]["name"] = tried.name.as_str().into();
+        let mut made = self.request(&tried, &wanted, false).await.map_err(|err| refused(object, err))?;
+        made["metadata"]["name"] = object.name.as_str().into();
+        Ok(made)
     }
 
     async fn request(&self, object: &Object, wanted: &Value, force: bool) -> Result<Value, kube::Error> {
@@ -148,7 +165,7 @@ fn tried(object: &Object, err: kube::Error) -> Result<Tried, HelmError> {
         if status.code == 404 && status.message.contains(NO_NAMESPACE) {
             return Ok(Tried::NoNamespace);
         }
-        if object.kind == "StatefulSet"
+        if REMADE.contains(&object.kind.as_str())
             && let Some(why) = fixed(object, status)
         {
             return Ok(Tried::Immutable(why));
@@ -157,16 +174,17 @@ fn tried(object: &Object, err: kube::Error) -> Result<Tried, HelmError> {
     Err(refused(object, err))
 }
 
-/// Says which fields can only be set when an object is made, if nothing else is wrong.
+/// Says which fields can only be set when an object is made. What else is wrong may come of what others have set, and is told
+/// when the object is tried as a new one.
 fn fixed(object: &Object, status: &Status) -> Option<String> {
     let causes: Vec<_> = status.details.iter().flat_map(|details| &details.causes).collect();
-    let all_say = |said: &str| !causes.is_empty() && causes.iter().all(|cause| cause.message.contains(said));
-    if all_say(FIXED_SPEC) {
+    if causes.iter().any(|cause| cause.message.contains(FIXED_SPEC)) {
         return Some(status.message.clone());
     }
-    let fields: BTreeSet<String> = causes.iter().map(|cause| format!("`{}`", cause.field)).collect();
-    let list = fields.into_iter().collect::<Vec<_>>().join(", ");
-    all_say(FIXED_FIELD).then(|| format!("{object}: {list} can only be set when it is made"))
+    let fixed = causes.iter().filter(|cause| cause.message.contains(FIXED_FIELD));
+    let fields: BTreeSet<String> = fixed.map(|cause| format!("`{}`", cause.field)).collect();
+    let list = fields.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!fields.is_empty()).then(|| format!("{object}: {list} can only be set when it is made"))
 }
 
 /// The fields of others than Helm, each once. What an older Helm set by merging is taken over by a newer one.
@@ -189,12 +207,14 @@ pub(crate) fn refused(object: &Object, err: kube::Error) -> HelmError {
         kube::Error::Api(status) => status,
         err => return HelmError::storage(format!("look at {object}"), err),
     };
-    let said = status.message.as_str();
+    // Below its first line it may show the object.
+    let said = status.message.lines().next().unwrap_or_default();
     let detail =
         if said.contains(&format!("\"{}\"", object.name)) { said.to_owned() } else { format!("{object}: {said}") };
     match status.code {
         401 => HelmError::CredentialRefused,
         403 if said.contains("exceeded quota") => HelmError::Quota { detail },
+        400..=499 if is_policy(said) => HelmError::Denied { detail },
         403 if said.contains("is forbidden: User") => HelmError::Forbidden { detail },
         500 if said.contains("failed calling webhook") => HelmError::WebhookDown { detail },
         400..=499 => HelmError::Refused { detail },
@@ -202,6 +222,11 @@ pub(crate) fn refused(object: &Object, err: kube::Error) -> HelmError {
         500 if said.contains("failed to create typed patch object") => HelmError::Refused { detail },
         _ => HelmError::storage(format!("look at {object}"), kube::Error::Api(status)),
     }
+}
+
+/// Whether a refusal is that of a policy, which others keep.
+fn is_policy(said: &str) -> bool {
+    ["denied the request", "ValidatingAdmissionPolicy", "violates PodSecurity"].iter().any(|sign| said.contains(sign))
 }
 
 #[cfg(test)]
@@ -226,7 +251,14 @@ mod tests {
             told(&[("spec.selector", of_a_field), ("spec.podManagementPolicy", of_a_field)]).as_deref(),
             Some("StatefulSet db: `spec.podManagementPolicy`, `spec.selector` can only be set when it is made")
         );
-        assert_eq!(told(&[("spec.selector", of_a_field), ("spec.replicas", "Invalid value: -1: must be more")]), None);
+        // A field of others that is left over makes no sense beside ours, and goes where the object is made anew.
+        let left_over = ("spec.updateStrategy.rollingUpdate", "Invalid value: only allowed for updateStrategy");
+        assert_eq!(told(&[left_over, ("spec", of_the_spec)]).as_deref(), Some("all of it"));
+        assert_eq!(
+            told(&[left_over, ("spec.selector", of_a_field)]).as_deref(),
+            Some("StatefulSet db: `spec.selector` can only be set when it is made")
+        );
+        assert_eq!(told(&[("spec.replicas", "Invalid value: -1: must be more")]), None);
         assert_eq!(told(&[]), None);
     }
 }

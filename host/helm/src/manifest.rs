@@ -108,12 +108,12 @@ impl Manifest {
         object.kind == "Service" && self.value(object).is_ok_and(|value| value["spec"]["type"] == "LoadBalancer")
     }
 
-    /// Reads one object.
+    /// Reads one object, as Kubernetes would.
     ///
     /// # Errors
     ///
     /// [`HelmError::Template`] for YAML that says a thing twice, or otherwise makes no sense below its head.
-    pub(crate) fn value(&self, object: &Object) -> Result<Value, HelmError> {
+    pub fn value(&self, object: &Object) -> Result<Value, HelmError> {
         let text = self.text(object).unwrap_or_default();
         serde_norway::from_str(&dialect::to_1_2(text))
             .map_err(|err| HelmError::Template { detail: format!("{object}: {err}") })

@@ -29,8 +29,10 @@ impl Owner {
             (Some(name), of) => Some(Self::Release(format!("{}/{name}", of.unwrap_or("?")))),
             _ => {
                 let entries = metadata["managedFields"].as_array().cloned().unwrap_or_default();
+                // Those who only tell its status, such as controllers, did not make it.
+                let makers = entries.iter().filter(|entry| entry["subresource"].is_null());
                 let mut managers: Vec<String> =
-                    entries.iter().filter_map(|entry| entry["manager"].as_str().map(ToOwned::to_owned)).collect();
+                    makers.filter_map(|entry| entry["manager"].as_str().map(ToOwned::to_owned)).collect();
                 managers.sort();
                 managers.dedup();
                 Some(Self::Managers(managers))
@@ -55,6 +57,13 @@ pub(crate) fn mark(object: &mut Value, release: &ReleaseName, namespace: &str) {
 /// Whether Helm runs the object at some point and keeps it out of the release.
 pub(crate) fn is_hook(object: &Value) -> bool {
     object["metadata"]["annotations"]["helm.sh/hook"].is_string()
+}
+
+/// Whether a hook runs when a release is installed or upgraded.
+pub(crate) fn runs_at_deploy(hook: &Value) -> bool {
+    let points = hook["metadata"]["annotations"]["helm.sh/hook"].as_str().unwrap_or_default();
+    let is_one = |point: &str| ["pre-install", "post-install", "pre-upgrade", "post-upgrade"].contains(&point);
+    points.split(',').any(|point| is_one(point.trim()))
 }
 
 /// Whether the object stays when it is no part of the release any more.

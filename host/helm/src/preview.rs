@@ -1,18 +1,20 @@
 //! What a deploy would change in the cluster, tried on the server before anything is done.
 
-use std::collections::BTreeSet;
+mod trial;
+
 use std::fmt;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use serde_json::{Value, json};
+use trial::{Trial, defined, gone};
 
+use crate::beside::Neighbour;
 use crate::deploy::Deploy;
-use crate::difference::{self, Field};
+use crate::difference::Field;
 use crate::error::HelmError;
-use crate::live::{Live, Owned, Tried};
+use crate::live::{Live, Owned};
 use crate::manifest::{Manifest, Object};
-use crate::ownership::{self, Owner};
+use crate::ownership;
 use crate::record;
 use crate::releases::Releases;
 
@@ -24,10 +26,12 @@ const AT_ONCE: usize = 8;
 pub struct Preview {
     /// Objects that change, in Helm's order of installation; then those that go.
     pub changes: Vec<ObjectChange>,
-    /// Objects that only run, whenever anything else changes: hooks.
+    /// Objects that only run, whenever anything else changes: hooks of installs and upgrades.
     pub hooks: Vec<Object>,
     /// A release of this name that was not made by us, in words; to adopt it must be said.
     pub foreign: Option<String>,
+    /// Objects of others that stay beside the release: those that it would double, and, where it takes something over, all.
+    pub neighbours: Vec<Neighbour>,
 }
 
 /// What happens to one object.
@@ -58,8 +62,10 @@ pub enum Effect {
     Leave,
     /// It is there, made by others (in words), and becomes part of the release.
     Adopt(String),
-    /// It is made anew around the pods and volumes that it has, which stay; says why it cannot be changed in place.
+    /// It is made anew, a set around the pods and volumes that it has, which stay; says why it cannot be changed in place.
     Remake(String),
+    /// It is a set of ours whose volumes grow: claims ask for more, and it is made anew around the pods that it has.
+    Enlarge,
 }
 
 impl Releases {
@@ -86,7 +92,7 @@ impl Releases {
         for object in manifest.objects() {
             let value = manifest.value(object)?;
             if ownership::is_hook(&value) {
-                preview.hooks.push(object.clone());
+                preview.hooks.extend(ownership::runs_at_deploy(&value).then(|| object.clone()));
             } else {
                 tried.push((object, value));
             }
@@ -100,107 +106,9 @@ impl Releases {
         for object in gone(&before, manifest) {
             preview.changes.extend(trial.removal(object, &before).await?);
         }
+        preview.neighbours = self.neighbours(wanted, manifest, &preview).await?;
         Ok(preview)
     }
-}
-
-/// Objects that are tried on the server, one after the other.
-struct Trial<'a> {
-    live: &'a Live<'a>,
-    wanted: &'a Deploy<'a>,
-    /// Kinds that the chart itself defines.
-    defined: BTreeSet<String>,
-}
-
-impl Trial<'_> {
-    async fn change(&self, object: &Object, mut value: Value) -> Result<Option<ObjectChange>, HelmError> {
-        let made = |effect| ObjectChange {
-            object: object.clone(),
-            effect,
-            fields: Vec::new(),
-            restarts: false,
-            conflicts: Vec::new(),
-        };
-        if !self.live.serves(object) && self.defined.contains(&object.kind) {
-            return Ok(Some(made(Effect::Create)));
-        }
-        ownership::mark(&mut value, self.wanted.release, self.wanted.namespace);
-        let Some(before) = self.live.read(object).await? else {
-            // Tried too: what is refused is refused now, and not half-way.
-            self.live.try_apply(object, &value).await?;
-            return Ok(Some(made(Effect::Create)));
-        };
-        let owner = Owner::of(&before, self.wanted.release, self.wanted.namespace);
-        let mut change = made(owner.map_or(Effect::Update, |owner| Effect::Adopt(owner.to_string())));
-        let after = match self.live.try_apply(object, &value).await? {
-            Tried::Accepted(after) => after,
-            Tried::NoNamespace => return Ok(Some(change)),
-            Tried::Immutable(why) => {
-                change.effect = Effect::Remake(why);
-                return Ok(Some(change));
-            }
-            Tried::Conflicts(owned) => {
-                change.conflicts = owned;
-                match self.live.take(object, &value).await? {
-                    Tried::Accepted(after) => after,
-                    Tried::Immutable(why) => {
-                        (change.effect, change.conflicts) = (Effect::Remake(why), Vec::new());
-                        return Ok(Some(change));
-                    }
-                    Tried::NoNamespace | Tried::Conflicts(_) => return Ok(Some(change)),
-                }
-            }
-        };
-        // Helm's own marks on what is adopted are said by the effect already.
-        let mut marked = before.clone();
-        ownership::mark(&mut marked, self.wanted.release, self.wanted.namespace);
-        let shown = if change.effect == Effect::Update { &before } else { &marked };
-        change.fields = difference::between(shown, &after, object.kind == "Secret");
-        change.restarts = replaces_pods(object, &before, &after);
-        let is_change = !change.fields.is_empty() || change.effect != Effect::Update;
-        Ok(is_change.then_some(change))
-    }
-
-    /// What was part of the release and is no more.
-    async fn removal(&self, object: &Object, before: &Manifest) -> Result<Option<ObjectChange>, HelmError> {
-        let value = before.value(object)?;
-        if ownership::is_hook(&value) || !self.live.serves(object) || self.live.read(object).await?.is_none() {
-            return Ok(None);
-        }
-        let effect = if ownership::is_kept(&value) { Effect::Leave } else { Effect::Delete };
-        Ok(Some(ObjectChange {
-            object: object.clone(),
-            effect,
-            fields: Vec::new(),
-            restarts: false,
-            conflicts: Vec::new(),
-        }))
-    }
-}
-
-/// Objects of one manifest that another does not have. A version of an API is no part of who an object is.
-fn gone<'a>(before: &'a Manifest, after: &Manifest) -> Vec<&'a Object> {
-    let is_same = |one: &Object, other: &Object| {
-        (&one.kind, &one.namespace, &one.name) == (&other.kind, &other.namespace, &other.name)
-    };
-    before.objects().filter(|one| !after.objects().any(|other| is_same(one, other))).collect()
-}
-
-/// Kinds that a manifest defines itself.
-fn defined(manifest: &Manifest) -> Result<BTreeSet<String>, HelmError> {
-    let definitions = manifest.objects().filter(|object| object.kind == "CustomResourceDefinition");
-    definitions
-        .map(|object| Ok(manifest.value(object)?["spec"]["names"]["kind"].as_str().unwrap_or_default().to_owned()))
-        .collect()
-}
-
-/// Whether the pods of a workload are replaced by a change of it.
-fn replaces_pods(object: &Object, before: &Value, after: &Value) -> bool {
-    let template = |value: &Value| value["spec"]["template"].clone();
-    let by_hand = after["spec"]["updateStrategy"]["type"] == json!("OnDelete");
-    ["StatefulSet", "Deployment", "DaemonSet"].contains(&object.kind.as_str())
-        && !by_hand
-        && template(before) != template(after)
 }
 
 impl Preview {
@@ -210,13 +118,32 @@ impl Preview {
         self.changes.iter().all(|change| change.effect == Effect::Leave)
     }
 
-    /// Refuses what a deploy must not do by itself: overwrite fields of others, take over what others made, make a
-    /// workload anew. The last two may be asked for (`adopt`).
+    /// Whether something that others made becomes part of the release.
+    pub(crate) fn takes_over(&self) -> bool {
+        self.foreign.is_some() || self.changes.iter().any(|change| matches!(change.effect, Effect::Adopt(_)))
+    }
+
+    /// Refuses what a deploy must not do by itself: double a workload of others with empty volumes or take one away, overwrite
+    /// fields of others, take over what others made, make a workload anew. All but the first two may be asked for (`adopt`).
     ///
     /// # Errors
     ///
-    /// [`HelmError::Foreign`], [`HelmError::NotOurs`], [`HelmError::Refused`], [`HelmError::FieldConflict`].
+    /// [`HelmError::Twin`], [`HelmError::VolumesLost`], [`HelmError::Foreign`], [`HelmError::NotOurs`], [`HelmError::Refused`],
+    /// [`HelmError::FieldConflict`].
     pub fn allow(&self, release: &str, adopt: bool) -> Result<(), HelmError> {
+        if let Some((neighbour, twin)) = self.neighbours.iter().find_map(|one| Some((one, one.twin.as_ref()?))) {
+            return Err(HelmError::Twin {
+                object: neighbour.object.to_string(),
+                by: neighbour.by.clone(),
+                program: twin.program.clone(),
+                made: twin.of.to_string(),
+            });
+        }
+        let is_lost = |change: &&ObjectChange| change.effect == Effect::Delete && holds_data(&change.object);
+        if let Some(lost) = self.changes.iter().find(is_lost).filter(|_| self.foreign.is_some()) {
+            let reason = "the chart has nothing of that name, so it would be taken away".to_owned();
+            return Err(HelmError::VolumesLost { object: lost.object.to_string(), reason });
+        }
         if adopt {
             return Ok(());
         }
@@ -254,9 +181,15 @@ impl Preview {
         }
         if !self.is_empty() {
             lines.extend(self.hooks.iter().map(|hook| format!("> {hook} runs")));
+            lines.extend(self.neighbours.iter().map(ToString::to_string));
         }
         lines
     }
+}
+
+/// Whether an object is, or alone keeps, what nobody can make again.
+fn holds_data(object: &Object) -> bool {
+    ["StatefulSet", "PersistentVolumeClaim"].contains(&object.kind.as_str())
 }
 
 impl fmt::Display for ObjectChange {
@@ -268,7 +201,11 @@ impl fmt::Display for ObjectChange {
             Effect::Delete => write!(f, "- {object}")?,
             Effect::Leave => write!(f, "= {object} leaves the release and stays")?,
             Effect::Adopt(owner) => write!(f, "~ {object}, adopted from {owner}")?,
-            Effect::Remake(_) => write!(f, "-/+ {object}, made anew; its pods and volumes stay")?,
+            Effect::Remake(_) if object.kind == "StatefulSet" => {
+                write!(f, "-/+ {object}, made anew; its pods and volumes stay")?;
+            }
+            Effect::Remake(_) => write!(f, "-/+ {object}, made anew")?,
+            Effect::Enlarge => write!(f, "~ {object}, with larger volumes; its pods stay")?,
         }
         if *restarts { f.write_str(" (replaces its pods)") } else { Ok(()) }
     }

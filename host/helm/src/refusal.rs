@@ -9,7 +9,10 @@ use crate::error::HelmError;
 type Meaning = fn(String) -> HelmError;
 
 /// Words of Helm, and what they mean. The first that matches counts, so the narrow ones stand before the wide ones.
-const MEANINGS: [(&str, Meaning); 24] = [
+const MEANINGS: [(&str, Meaning); 29] = [
+    ("hooks failed", |detail| HelmError::HookFailed { hooks: Vec::new(), detail }),
+    ("failed pre-install:", |detail| HelmError::HookFailed { hooks: Vec::new(), detail }),
+    ("failed post-install:", |detail| HelmError::HookFailed { hooks: Vec::new(), detail }),
     ("chart requires kubeversion", |detail| HelmError::KubeVersion { detail }),
     ("execution error at", |detail| HelmError::Template { detail }),
     (" executing \"", |detail| HelmError::Template { detail }),
@@ -29,6 +32,8 @@ const MEANINGS: [(&str, Meaning); 24] = [
     ("conflict with \"", |detail| HelmError::FieldConflict { detail }),
     ("failed calling webhook", |detail| HelmError::WebhookDown { detail }),
     ("exceeded quota", |detail| HelmError::Quota { detail }),
+    ("validatingadmissionpolicy", |detail| HelmError::Denied { detail }),
+    ("denied the request", |detail| HelmError::Denied { detail }),
     ("no matches for kind", |detail| HelmError::Refused { detail }),
     // An immutable field is `Forbidden: updates to ..`, inside of what is invalid.
     (" is invalid:", |detail| HelmError::Refused { detail }),

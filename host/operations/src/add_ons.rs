@@ -138,6 +138,6 @@ impl Session {
         })?;
         let dev = self.site.workspace.plugins.get(&self.site.workspace.infra.plugin).is_some_and(|plugin| plugin.dev);
         let failed = |err| Failure::of_registry(format!("cannot fetch the chart of add-on `{}`", add_on.name), err);
-        self.site.pulled_chart(&reference, dev).await.map_err(failed)
+        Ok(self.site.pulled_chart(&reference, dev).await.map_err(failed)?.path)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hangar_engine::{Engine, StepContext, StepError};
-use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Values};
+use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Render, Values};
 use hangar_kube::rollout::{self, Level, Target};
 use hangar_kube::{Access, Cluster};
 use hangar_plan::hint::Hint as _;
@@ -56,15 +56,41 @@ impl Services {
         Ok(is_recorded && self.preview(&values).await?.is_empty())
     }
 
-    /// What of the cluster would change, as a part of a plan.
+    /// What of the cluster would change, as a part of a plan. Asked to adopt, it refuses what not even that allows.
     pub(crate) async fn part(&self, overlay: &str) -> Result<plan::Release, StepError> {
         let preview = self.preview(&self.values(overlay)?).await?;
-        Ok(plan::Release {
+        if self.adopt {
+            preview.allow(self.release.as_str(), true).map_err(failed)?;
+        }
+        Ok(plan::Release { changes: preview.lines(), ..self.named() })
+    }
+
+    /// The release as a part of a plan that changes nothing.
+    pub(crate) fn named(&self) -> plan::Release {
+        plan::Release {
             name: self.release.to_string(),
             namespace: self.namespace.clone(),
             chart: format!("{} {}", self.chart.name(), self.chart.version()),
-            changes: preview.lines(),
-        })
+            changes: Vec::new(),
+        }
+    }
+
+    /// What the chart makes of these values.
+    pub(crate) async fn rendered(&self, overlay: &str) -> Result<Manifest, StepError> {
+        let values = self.values(overlay)?;
+        let render = Render {
+            release: &self.release,
+            namespace: &self.namespace,
+            chart: &self.chart,
+            values: &values,
+            kube_version: &self.kube_version,
+        };
+        self.releases.helm().render(&render, &self.cache).await.map_err(failed)
+    }
+
+    /// Sets of others that run the program of this image in the namespace, in words.
+    pub(crate) async fn running_beside(&self, image: &str) -> Result<Vec<String>, StepError> {
+        self.releases.running_beside(&self.namespace, &self.release, image).await.map_err(failed)
     }
 
     /// Whether a release of this name stands that is none of ours.
@@ -174,7 +200,7 @@ fn targets(manifest: &Manifest) -> Vec<Target> {
         .collect()
 }
 
-fn failed(err: HelmError) -> StepError {
+pub(crate) fn failed(err: HelmError) -> StepError {
     let hint = err.hint();
     let step = match &err {
         HelmError::SecretInValues { .. }
@@ -185,6 +211,7 @@ fn failed(err: HelmError) -> StepError {
         | HelmError::Foreign { .. }
         | HelmError::NotOurs { .. }
         | HelmError::FieldConflict { .. }
+        | HelmError::Twin { .. }
         | HelmError::VolumesLost { .. } => StepError::person(err),
         _ => StepError::outside(err),
     };

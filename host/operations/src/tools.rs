@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use hangar_config::Chart;
+use hangar_config::{Chart, LockedChart, Signer};
 use hangar_helm::Helm;
 use hangar_plan::hint::Hint as _;
-use registry_client::{ArtifactKind, Limits, RegistryError, Store};
+use registry_client::{ArtifactKind, Limits, Pulled, RegistryError, Store};
 use registry_reference::Reference;
 
 use crate::failure::{Cause, Failure};
@@ -29,25 +29,61 @@ impl Site {
         })
     }
 
-    /// The chart on disk; one of a registry is pulled once and then by digest.
+    /// The chart on disk; one of a registry is what the lock has pinned, whatever its tag says by now.
     pub(crate) async fn chart(&self) -> Result<PathBuf, Failure> {
-        match &self.workspace.services.chart {
-            Chart::Folder(path) => Ok(path.clone()),
-            Chart::Oci(reference) => {
-                let failed = |err: RegistryError| {
-                    let hint = err.hint();
-                    Failure::of(Cause::Outside, "cannot fetch the services' chart", err).hint_maybe(hint)
-                };
-                self.pulled_chart(reference, false).await.map_err(failed)
-            }
+        let reference = match &self.workspace.services.chart {
+            Chart::Folder(path) => return Ok(path.clone()),
+            Chart::Oci(reference) => reference,
+        };
+        let Some(pinned) = self.pinned_chart(reference)? else {
+            return Err(Failure::refused(format!("chart `{reference}` is not pinned"))
+                .hint_is("`hangar init` fetches it and pins its digest in hangar.lock"));
+        };
+        Ok(self.services_chart(&pinned).await?.path)
+    }
+
+    /// Fetches the chart of the services and pins it, if it comes from a registry and is not pinned yet. Returns what it is
+    /// pinned to.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be had, or the lock not be written; it is then as it was.
+    pub async fn pin_chart(&self) -> Result<Option<String>, Failure> {
+        let Chart::Oci(reference) = &self.workspace.services.chart else { return Ok(None) };
+        let pinned = self.pinned_chart(reference)?;
+        let pulled = self.services_chart(pinned.as_ref().unwrap_or(reference)).await?;
+        if pinned.is_none() {
+            let mut lock = self.lock()?;
+            lock.chart = Some(LockedChart {
+                source: reference.to_string(),
+                manifest_digest: pulled.manifest_digest,
+                signer: Signer::Unsigned,
+            });
+            lock.save(&self.paths.lock())
+                .map_err(|err| Failure::of(Cause::Outside, "cannot write the lock of the chart", err))?;
         }
+        Ok(Some(format!("{reference} ({})", pulled.manifest_digest)))
+    }
+
+    fn pinned_chart(&self, reference: &Reference) -> Result<Option<Reference>, Failure> {
+        let locked = self.lock()?.chart.filter(|locked| locked.source == reference.to_string());
+        Ok(locked.map(|locked| reference.pinned(locked.manifest_digest)))
+    }
+
+    async fn services_chart(&self, reference: &Reference) -> Result<Pulled, Failure> {
+        let pulled = self.pulled_chart(reference, self.workspace.services.dev).await;
+        pulled.map_err(|err| {
+            let failure = Failure::of_registry("cannot fetch the services' chart", err);
+            let known = failure.hint().map(ToOwned::to_owned);
+            failure.hint_is("check `services { chart }` in hangar.hcl: registry, path and tag").hint_maybe(known)
+        })
     }
 
     /// A chart of a registry, on disk.
-    pub(crate) async fn pulled_chart(&self, reference: &Reference, dev: bool) -> Result<PathBuf, RegistryError> {
+    pub(crate) async fn pulled_chart(&self, reference: &Reference, dev: bool) -> Result<Pulled, RegistryError> {
         let store = Store::open(self.paths.store())?;
         let client = client(dev, &self.environment);
         let kind = &ArtifactKind::HELM_CHART;
-        Ok(client.pull_artifact(&store, reference, kind, Limits::default(), &|_| {}).await?.path)
+        client.pull_artifact(&store, reference, kind, Limits::default(), &|_| {}).await
     }
 }

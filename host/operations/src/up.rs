@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::adapters::PluginStore;
 use crate::add_ons;
+use crate::adoption;
 use crate::cluster;
 use crate::failure::{Cause, Failure};
 use crate::infrastructure::{self, Module, Provider};
@@ -86,6 +87,13 @@ pub(crate) struct OpenStack {
     pub(crate) scratch: Scratch,
 }
 
+impl Prepared {
+    /// Whether terraform changes something first, so that of the cluster nothing is known yet.
+    pub(crate) fn changes_infrastructure(&self) -> bool {
+        self.stack_plan.has_changes()
+    }
+}
+
 impl Session {
     /// Shows what `up` would do. Changes nothing but the workspace's own folder.
     ///
@@ -114,9 +122,10 @@ impl Session {
             return Ok(Outcome::Declined);
         }
         let mut changed = self.lay_down(&prepared, &plan, &vault, &runtime).await?;
-        changed |= self.take_over(&prepared, &plan, &vault).await?;
+        let Some(taken) = self.take_over(&prepared, plan, &vault).await? else { return Ok(Outcome::Declined) };
+        changed |= taken.changed;
         self.operate(&prepared.engine, &vault, &runtime).await?;
-        Ok(if changed || !plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
+        Ok(if changed || !taken.plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
     }
 
     /// Takes the instance down: the release is uninstalled, then terraform destroys what it made. Refused for a member.
@@ -148,6 +157,7 @@ impl Session {
         };
         // From here on the cluster may be gone: a run that goes on after a kill must not ask it.
         infrastructure::forget(prepared.engine.journal()).await?;
+        adoption::remember(&prepared.engine, false).await?;
         let operation = prepared.engine.begin(work("down", &plan)).await?;
         let approved = Approved::Plan(Box::new(prepared.stack_plan.clone()));
         let steps = Steps::new().with(
@@ -219,7 +229,7 @@ impl Session {
         plan.parts.push(Part::Keys(plan::Keys { made, store }));
         let stands = infrastructure::stands(prepared.engine.journal()).await?;
         let namespace = workspace.instance.namespace.to_string();
-        match stands.filter(|_| !prepared.stack_plan.has_changes()) {
+        match stands.filter(|_| !prepared.changes_infrastructure()) {
             None => {
                 let step = infrastructure::APPLY.to_owned();
                 let later = |what: String| Part::KnownAfter(KnownAfter { what, step: step.clone() });

@@ -16,7 +16,7 @@ use crate::output::Output;
 /// Begin a workspace: fetch its plugins, show what they ask, record what you grant
 ///
 /// Without a `hangar.hcl` it writes one for the named infra provider, to be edited. With one it fetches every plugin, shows
-/// what each asks for and records the grants in `hangar.lock`.
+/// what each asks for and records the grants in `hangar.lock`, with the digest of a chart that comes from a registry.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
     /// Infra provider to write a workspace for, such as `aws` or `local`
@@ -41,7 +41,11 @@ pub(crate) async fn run(
     let fetched = site.fetch_plugins(&|text| lines.live(text)).await;
     lines.finish();
     let fetched = fetched?;
-    approve(site, &fetched, args.yes, global.no_input, output)
+    approve(site, &fetched, args.yes, global.no_input, output)?;
+    if let Some(chart) = site.pin_chart().await? {
+        output.answer("chart", &format!("chart {chart}"), &json!({ "chart": chart }));
+    }
+    Ok(())
 }
 
 /// Shows what plugins ask, and records the grants once the operator agrees.

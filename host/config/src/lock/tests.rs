@@ -36,7 +36,7 @@ fn plugin(grant: Grant) -> LockedPlugin {
 
 fn lock() -> Lock {
     let plugins = [("cockroachdb", plugin(Grant::default())), ("aws", plugin(Grant::accept(&request())))];
-    Lock { plugins: plugins.map(|(name, plugin)| (name.parse().expect("a name"), plugin)).into() }
+    Lock { plugins: plugins.map(|(name, plugin)| (name.parse().expect("a name"), plugin)).into(), chart: None }
 }
 
 #[test]
@@ -49,6 +49,25 @@ fn a_lock_comes_back_as_it_was_saved() {
     assert_eq!(Lock::load(&path).expect("loaded"), lock);
     lock.save(&path).expect("saved again");
     assert_eq!(fs::read_to_string(&path).expect("text"), lock.text());
+}
+
+#[test]
+fn a_chart_of_a_registry_is_pinned_beside_the_plugins() {
+    let chart = LockedChart {
+        source: "registry.example.com/charts/dss:0.1.0".to_owned(),
+        manifest_digest: Digest::from_sha256([4; 32]),
+        signer: Signer::Unsigned,
+    };
+    let lock = Lock { chart: Some(chart), ..lock() };
+    insta::assert_snapshot!(lock.text().lines().skip(3).take(6).collect::<Vec<_>>().join("\n"), @r#"
+    version = 1
+
+    [chart]
+    source = "registry.example.com/charts/dss:0.1.0"
+    manifest-digest = "sha256:0404040404040404040404040404040404040404040404040404040404040404"
+    signer = "unsigned"
+    "#);
+    assert_eq!(Lock::parse(&lock.text(), Path::new("hangar.lock")).expect("its own form"), lock);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::{raw::RawServices, workspace::check::Check};
 pub struct Services {
     /// The chart.
     pub chart: Chart,
+    /// Whether its registry may be spoken to over plain http on this machine.
+    pub dev: bool,
     /// The operator's own chart values.
     pub values: Option<PathBuf>,
 }
@@ -35,9 +37,14 @@ pub(super) fn read(check: &mut Check<'_>) -> Option<Services> {
         }
         None => check.path(at, raw.chart.as_ref()).map(Chart::Folder),
     };
+    if matches!(chart, Some(Chart::Oci(_))) && !raw.unsigned {
+        let finding = check.finding(at, "signatures of charts cannot be verified yet, so this one counts as unsigned");
+        let help = "add `unsigned = true` to this block to take it as it is; the lock pins its digest".to_owned();
+        check.push(finding.label("comes from a registry").help(help));
+    }
     let values = match raw.values {
         None => Some(None),
         Some(path) => check.path("/services/values", &path).map(Some),
     };
-    Some(Services { chart: chart?, values: values? })
+    Some(Services { chart: chart?, dev: raw.dev, values: values? })
 }

@@ -56,8 +56,9 @@ roster {
   carrier = "folder:../us-east-roster"
 }
 services {
-  chart  = "oci://registry.example.com/charts/dss:0.1.0"
-  values = "services.yaml"
+  chart    = "oci://registry.example.com/charts/dss:0.1.0"
+  unsigned = true
+  values   = "services.yaml"
 }
 cluster {
   endpoint = "https://10.0.0.1:6443/"

@@ -257,6 +257,22 @@ fn a_plugin_from_a_registry_has_to_be_accepted_as_unsigned() {
 }
 
 #[test]
+fn a_chart_from_a_registry_has_to_be_accepted_as_unsigned() {
+    let chart = "chart = \"oci://registry.example.com/charts/dss:0.1.0\"";
+    insta::assert_snapshot!(refused("chart = \"../chart\"", chart), @r#"
+     × signatures of charts cannot be verified yet, so this one counts as unsigned
+       ╭─[hangar.hcl:19:3]
+    18 │ services {
+    19 │   chart = "oci://registry.example.com/charts/dss:0.1.0"
+       ·   ──┬──
+       ·     ╰── comes from a registry
+    20 │ }
+       ╰────
+     help: add `unsigned = true` to this block to take it as it is; the lock pins its digest
+    "#);
+}
+
+#[test]
 fn a_bad_reference_is_shown_at_the_very_character() {
     let source = "unsigned = true\n  source = \"oci://registry.example.com/Hangar/local:0.1\"";
     insta::assert_snapshot!(refused("source = \"file:local.wasm\"", source), @r#"

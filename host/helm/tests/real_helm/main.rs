@@ -1,9 +1,12 @@
 //! The driver with the real Helm. Those that need a cluster run against the real control plane.
 
+mod adoption;
 mod bad_input;
+mod by_hand;
 #[path = "../../../kube/tests/real_cluster/control_plane.rs"]
 mod control_plane;
 mod example;
+mod hindrances;
 mod previews;
 mod refusals;
 mod releases;

@@ -144,7 +144,14 @@ async fn a_set_that_others_made_is_adopted_with_its_pods_and_volumes() -> Result
     let claim = until("their claim", async || Ok(claims.get_opt("datadir-db-0").await?)).await?;
     let preview = stage.preview(json!({})).await?;
     assert!(matches!(preview.changes[0].effect, Effect::Remake(_)), "{preview:?}");
-    assert_eq!(lines(&preview), "-/+ StatefulSet db, made anew; its pods and volumes stay");
+    insta::assert_snapshot!(lines(&preview), @r"
+    -/+ StatefulSet db, made anew; its pods and volumes stay
+        spec.podManagementPolicy: OrderedReady → Parallel
+        + spec.selector.matchLabels.app: ours
+        - spec.selector.matchLabels[app.kubernetes.io/name]: cockroachdb
+        + spec.template.metadata.labels.app: ours
+        - spec.template.metadata.labels[app.kubernetes.io/name]: cockroachdb
+    ");
     let err = stage.deploy(json!({})).await;
     assert!(matches!(&err, Err(HelmError::Refused { .. })), "{err:?}");
     stage.adopt = true;
@@ -171,4 +178,77 @@ async fn a_set_whose_volumes_have_other_names_is_left_alone() -> Result<()> {
     assert!(matches!(&err, Err(HelmError::VolumesLost { .. })), "{err:?}");
     assert_eq!(sets.get("db").await?.uid(), before);
     Ok(())
+}
+
+#[tokio::test]
+async fn volumes_of_ours_grow_around_their_pods_where_their_class_allows_it() -> Result<()> {
+    let stage = Stage::new("larger").await?;
+    let of = |class: &str, size: &str| {
+        let wanted = format!("storageClassName: {class}, resources: {{requests: {{storage: {size}}}}}");
+        SET.replace("resources: {requests: {storage: 1Gi}}", &wanted)
+    };
+    let classes: Api<k8s_openapi::api::storage::v1::StorageClass> = Api::all(stage.client().await?);
+    for (name, grows) in [("grows", true), ("fixed", false)] {
+        let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+            "provisioner": "example.com/none", "allowVolumeExpansion": grows});
+        classes.patch(name, &PatchParams::apply("test"), &Patch::Apply(class)).await?;
+    }
+    stage.template("templates/map.yaml", &of("grows", "1Gi"))?;
+    stage.deploy(json!({})).await?;
+    let (sets, pods): (Api<StatefulSet>, Api<Pod>) = (stage.api().await?, stage.api().await?);
+    let claims: Api<PersistentVolumeClaim> = stage.api().await?;
+    let old = until("the pod", async || Ok(pods.get_opt("db-0").await?)).await?;
+    bind(&stage, "datadir-db-0").await?;
+
+    stage.template("templates/map.yaml", &of("grows", "2Gi"))?;
+    insta::assert_snapshot!(lines(&stage.preview(json!({})).await?), @r"
+    ~ StatefulSet db, with larger volumes; its pods stay
+        spec.volumeClaimTemplates[].spec.resources.requests.storage: 1Gi → 2Gi
+    ");
+    stage.deploy(json!({})).await?;
+    let claim = claims.get("datadir-db-0").await?;
+    let asked = claim.spec.and_then(|spec| spec.resources?.requests?.remove("storage")).map(|size| size.0);
+    assert_eq!(asked.as_deref(), Some("2Gi"));
+    let set = sets.get("db").await?;
+    let owned = until("the pod to be taken up", async || {
+        let pod = pods.get_opt("db-0").await?;
+        Ok(pod.filter(|pod| pod.owner_references().iter().any(|owner| Some(&owner.uid) == set.metadata.uid.as_ref())))
+    });
+    assert_eq!(owned.await?.uid(), old.uid(), "the very same pod");
+    assert!(stage.deploy(json!({})).await?.was_there);
+
+    // Volumes never shrink, and not every class lets them grow.
+    stage.template("templates/map.yaml", &of("grows", "1Gi"))?;
+    let err = stage.deploy(json!({})).await.map(drop);
+    assert!(matches!(&err, Err(HelmError::Refused { .. })), "{err:?}");
+    let fixed = Stage::new("fixed-class").await?;
+    fixed.template("templates/map.yaml", &of("fixed", "1Gi"))?;
+    fixed.deploy(json!({})).await?;
+    let (sets, claims): (Api<StatefulSet>, Api<PersistentVolumeClaim>) = (fixed.api().await?, fixed.api().await?);
+    until("the claim", async || Ok(claims.get_opt("datadir-db-0").await?)).await?;
+    bind(&fixed, "datadir-db-0").await?;
+    let before = sets.get("db").await?.uid();
+    fixed.template("templates/map.yaml", &of("fixed", "2Gi"))?;
+    let err = fixed.deploy(json!({})).await.err().context("it grew")?;
+    assert!(err.to_string().contains("datadir-db-0") && err.to_string().contains("storageclass"), "{err}");
+    assert_eq!(sets.get("db").await?.uid(), before);
+    Ok(())
+}
+
+/// Gives a claim a volume, as storage does.
+async fn bind(stage: &Stage, claim: &str) -> Result<()> {
+    let claims: Api<PersistentVolumeClaim> = stage.api().await?;
+    let live = until("the claim", async || Ok(claims.get_opt(claim).await?)).await?;
+    let class = live.spec.and_then(|spec| spec.storage_class_name).unwrap_or_default();
+    let name = format!("{}-{claim}", stage.namespace);
+    let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nowhere"},
+        "storageClassName": class, "claimRef": {"namespace": stage.namespace, "name": claim}}});
+    let volumes: Api<k8s_openapi::api::core::v1::PersistentVolume> = Api::all(stage.client().await?);
+    volumes.patch(&name, &PatchParams::apply("test"), &Patch::Apply(volume)).await?;
+    until("the claim to be bound", async || {
+        let phase = claims.get(claim).await?.status.and_then(|status| status.phase);
+        Ok((phase.as_deref() == Some("Bound")).then_some(()))
+    })
+    .await
 }

@@ -209,14 +209,7 @@ async fn a_release_that_would_not_fit_is_refused_before_anything_happens() -> Re
 #[tokio::test]
 async fn our_chart_is_taken_by_the_real_api_and_changed_in_place() -> Result<()> {
     let mut stage = Stage::new("ours").await?;
-    stage.chart = tempfile::tempdir()?;
-    let ours = tool::chart_path();
-    for entry in
-        walkdir::WalkDir::new(&ours).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file())
-    {
-        stage
-            .template(&entry.path().strip_prefix(&ours)?.to_string_lossy(), &std::fs::read_to_string(entry.path())?)?;
-    }
+    stage.take_our_chart()?;
     let mut quiet = example::values();
     example::set(&mut quiet, "/coreService", json!({"enabled": false}));
     example::set(&mut quiet, "/schema/run", json!(false));
@@ -225,10 +218,10 @@ async fn our_chart_is_taken_by_the_real_api_and_changed_in_place() -> Result<()>
     assert_eq!(serving.revision, 2);
     let joined = example::with("/cockroachdb/sourceRanges", json!(["192.0.2.0/28", "203.0.113.0/28"]));
     assert_eq!(stage.deploy(joined).await?.revision, 3);
-    // A volume's size is fixed once it is made.
+    // A volume grows once it is there, and no storage is.
     let err = stage.deploy(example::with("/cockroachdb/storage/size", json!("200Gi"))).await.map(drop);
     let says =
-        |detail: &str| detail.contains("updates to statefulset spec") || detail.contains("`spec.volumeClaimTemplates`");
+        |detail: &str| detail.contains("datadir-dss-cockroachdb-0") && detail.contains("immutable after creation");
     assert!(matches!(&err, Err(HelmError::Refused { detail }) if says(detail)), "{err:?}");
     assert_eq!(stage.deploy(example::values()).await?.revision, 4);
     let folder = tempfile::tempdir()?;

@@ -51,6 +51,20 @@ impl Stage {
         Ok(std::fs::write(path, content)?)
     }
 
+    /// Goes on with the chart of the services.
+    pub(crate) fn take_our_chart(&mut self) -> Result<()> {
+        self.chart = tempfile::tempdir()?;
+        let ours = tool::chart_path();
+        for entry in walkdir::WalkDir::new(&ours) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                let name = entry.path().strip_prefix(&ours)?.to_string_lossy();
+                self.template(&name, &std::fs::read_to_string(entry.path())?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A job that Helm waits for, and that nobody runs.
     pub(crate) fn hook(&self) -> Result<()> {
         self.template(

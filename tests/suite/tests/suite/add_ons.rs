@@ -116,7 +116,7 @@ async fn push_chart(root: &Path, registry: &str) -> Result<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the author of a chart has helm, not hangar")]
-async fn helm(folder: &Path, arguments: &[&str]) -> Result<String> {
+pub(crate) async fn helm(folder: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(needed("HANGAR_HELM")?);
     command.args(arguments).current_dir(folder).env("HOME", folder).kill_on_drop(true);
     let output = command.output().await?;

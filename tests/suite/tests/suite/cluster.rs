@@ -31,7 +31,12 @@ pub(crate) struct Origins {
 
 /// Reads the logs of the database nodes.
 pub(crate) async fn origins(organisation: &OrganisationFile) -> Result<Origins> {
-    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, NAMESPACE);
+    origins_in(organisation, NAMESPACE).await
+}
+
+/// Reads the logs of the database nodes of one namespace.
+pub(crate) async fn origins_in(organisation: &OrganisationFile, namespace: &str) -> Result<Origins> {
+    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, namespace);
     let mut origins = Origins::default();
     for pod in pods.list(&ListParams::default()).await? {
         let name = pod.metadata.name.unwrap_or_default();
@@ -144,7 +149,7 @@ pub(crate) async fn lose_database(organisation: &OrganisationFile) -> Result<()>
     Ok(())
 }
 
-async fn client(organisation: &OrganisationFile) -> Result<Client> {
+pub(crate) async fn client(organisation: &OrganisationFile) -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(&organisation.kubeconfig)?;
     Ok(Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
 }

@@ -5,17 +5,21 @@
 //! first in each file and take seconds; those with one take turns, since a world fills a small machine.
 
 mod add_ons;
+mod adopted;
 mod aks;
 #[cfg(feature = "real-aws")]
 mod aws;
 mod azure;
 mod changes;
+mod charts;
 mod cluster;
+mod disks;
 mod doctor;
 mod evict;
 mod existing;
 mod gcp;
 mod gke;
+mod helm_test;
 mod infra;
 mod init;
 mod keys;
@@ -25,6 +29,8 @@ mod module;
 mod plan;
 mod pool;
 mod pooled;
+mod renders;
+mod rights;
 mod secrets;
 mod standin;
 mod state;
