@@ -109,6 +109,23 @@ impl Stat {
     }
 }
 
+/// Whether this process ignores a signal, so that what it starts would ignore it too (`proc(5)`: `SigIgn` of
+/// `/proc/self/status`).
+///
+/// # Errors
+///
+/// Where there is no `/proc`.
+pub fn ignores_signal(number: i32) -> io::Result<bool> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let ignored = ignored_signals(&status).ok_or_else(|| io::Error::other("`/proc/self/status` has no `SigIgn`"))?;
+    Ok((1..=64).contains(&number) && ignored >> (number - 1) & 1 == 1)
+}
+
+fn ignored_signals(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
 /// Returns the living leaders of process groups that were started with this variable, and its value in each.
 ///
 /// Processes of other users cannot be read and are not among them. A process that has just been forked still has its
@@ -169,6 +186,15 @@ mod tests {
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let line = "7 (a) b (c) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
         assert_eq!(Stat::parse(line), Some(Stat { state: 'S', group: 7, start_time: 4242 }));
+    }
+
+    #[test]
+    fn ignored_signals_are_a_mask_in_base_sixteen() {
+        let status = "Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000006\nSigCgt:\t0000000000000001\n";
+        assert_eq!(ignored_signals(status), Some(0b110));
+        assert_eq!(ignored_signals("Name:\tsh\n"), None);
+        // What Rust programs start with.
+        assert!(ignores_signal(nix::libc::SIGPIPE).unwrap());
     }
 
     #[test]

@@ -9,7 +9,9 @@ use std::thread;
 
 use hangar_durable::ProcessId;
 use hangar_durable::failpoint::{self, GroupGuard};
-use hangar_durable::process::SPOOL_VARIABLE;
+use hangar_durable::process::{SPOOL_VARIABLE, ignores_signal};
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use crate::child::{Child, Exit, interrupt_group};
@@ -28,9 +30,25 @@ struct Request {
 }
 
 pub(crate) async fn spawn(command: Command, spool: Spool) -> Result<Child, ExecError> {
+    catch_ignored_interrupts();
     let (answer, answered) = oneshot::channel();
     thread_of_all().send(Request { command, spool, answer }).expect("the spawning thread never ends");
     answered.await.expect("the spawning thread answers every request")
+}
+
+/// Lets children be interrupted also where the host ignores SIGINT, which is how a shell starts what runs in a script's
+/// background.
+///
+/// A child inherits that a signal is ignored and can then not even trap it; of a signal that is caught it has the default
+/// (`execve(2)`, `sh(1)`). The handler does nothing, so the host still ignores it. No Ctrl-C reaches a child by this: it
+/// leads a process group of its own.
+fn catch_ignored_interrupts() {
+    static CAUGHT: OnceLock<()> = OnceLock::new();
+    CAUGHT.get_or_init(|| {
+        if ignores_signal(Signal::SIGINT as i32).unwrap_or(false) && signal(SignalKind::interrupt()).is_err() {
+            tracing::warn!("SIGINT is ignored here and cannot be caught: tools that are to stop are killed instead");
+        }
+    });
 }
 
 /// The thread starts with the first child and ends with the host. It must not end before: see the crate's documentation.

@@ -175,11 +175,19 @@ struct Host {
     _ending: Ending,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the host under test is started as a shell would start it")]
+/// Starts a host that does what `order` says.
 fn host(dir: &Path, order: &str) -> Host {
+    host_of("exec \"$0\" \"$@\"", dir, order)
+}
+
+/// Starts one by a script of the shell, whose `$0` and `$@` are the host.
+#[expect(clippy::disallowed_methods, reason = "the host under test is started as a shell would start it")]
+fn host_of(script: &str, dir: &Path, order: &str) -> Host {
     fs::write(dir.join("order"), order).unwrap();
     let this: PathBuf = std::env::current_exe().unwrap();
-    let process = process::Command::new(this)
+    let process = process::Command::new("sh")
+        .args(["-c", script])
+        .arg(this)
         .args(["--exact", "killed_host", "--ignored"])
         .current_dir(dir)
         .stdout(process::Stdio::null())
@@ -211,6 +219,14 @@ fn a_killed_host_interrupts_its_child() {
     host.kill_once_the_child_runs();
     wait_until("the child to be interrupted", || stdout(&host.spool).contains("interrupted"));
     wait_until("the child to end", || matches!(find(&host.spool).unwrap(), Found::Ended(Exit::Unknown)));
+}
+
+#[test]
+fn a_host_that_ignores_interrupts_starts_children_that_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut host = host_of("trap '' INT; exec \"$0\" \"$@\"", dir.path(), "interrupt -");
+    host.kill_once_the_child_runs();
+    wait_until("the child to be interrupted", || stdout(&host.spool).contains("interrupted"));
 }
 
 #[tokio::test]

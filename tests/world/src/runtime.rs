@@ -18,6 +18,7 @@ mod mounts;
 mod pause;
 mod rootfs;
 mod shim;
+mod signals;
 mod socket;
 mod spec;
 mod user_namespace;

@@ -10,9 +10,12 @@ use anyhow::{Context, Result};
 use hangar_agent::probe::{self, Means};
 use hangar_agent::reload::{Options, serve};
 use hangar_agent::{Loaded, Spec, Target};
+use hangar_durable::process::ignores_signal;
 use hangar_pki::{Authority, Bundle};
 use hangar_plan::strategy::observation::{HttpAnswer, Observation};
 use hangar_plan::strategy::probe::{HttpQuestion, Question};
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -42,6 +45,10 @@ impl Database {
         let script =
             format!("trap 'echo hup >> {0}' HUP; echo ready >> {0}; while :; do sleep 0.05; done", hang_ups.display());
         drop(fs::remove_file(&hang_ups));
+        if ignores_signal(Signal::SIGHUP as i32)? {
+            // As under `nohup`. A shell cannot trap what it was told to ignore; what is caught here it has by default.
+            drop(signal(SignalKind::hangup())?);
+        }
         let child = Command::new(&program).args(["-c", &script]).stdin(Stdio::null()).spawn()?;
         let database = Self { child, hang_ups };
         until(async || database.log(), |log| log.contains("ready")).await;

@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 use super::leash;
+use super::signals;
 use super::socket::{read_line, take_stdin, write_line};
 use super::spec::{ContainerSpec, Failure, PidNamespace, Report, machine};
 use super::user_namespace;
@@ -52,6 +53,7 @@ fn enter_namespaces(pid_namespace: PidNamespace) -> Result<(), Failure> {
 }
 
 async fn live(spec: &ContainerSpec, world: &UnixStream) -> Result<Report, Failure> {
+    signals::ignore_none_in_children().map_err(machine("let signals be"))?;
     let (ours, theirs) = UnixStream::pair().map_err(machine("make a socket pair"))?;
     let myself = std::env::current_exe().map_err(machine("find the runner"))?;
     let mut command = Command::new(myself);

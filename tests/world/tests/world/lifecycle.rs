@@ -46,8 +46,9 @@ async fn a_killed_world_takes_all_its_processes_along() -> Result<()> {
     let dir = scratch.path().join("killed");
     let images = scratch.path().join("images");
     test_world::images::ImageBuilder::new().text("/x", "x", 0o644).write(&images.join("x"), "docker.io/lab/x:1")?;
-    let mut program = Command::new(env!("CARGO_BIN_EXE_hangar-world"))
-        .args(["up", "--organisations", "uss1", "--ttl", "10m", "--dir"])
+    // `nohup` becomes the world, which then ignores SIGHUP. No container may.
+    let mut program = Command::new("nohup")
+        .args([env!("CARGO_BIN_EXE_hangar-world"), "up", "--organisations", "uss1", "--ttl", "10m", "--dir"])
         .arg(&dir)
         .arg("--images")
         .arg(&images)
@@ -60,11 +61,16 @@ async fn a_killed_world_takes_all_its_processes_along() -> Result<()> {
     let file = WorldFile::read(&dir)?;
     let lab = Namespace::of(&file.organisations[0], "lab").await?;
     let mark = format!("hangar-victim-{}", std::process::id());
-    let script = format!("setsid sleep 601 & while :; do sleep 0.1; done # {mark}");
+    let script = format!("grep SigIgn /proc/self/status; setsid sleep 601 & while :; do sleep 0.1; done # {mark}");
     for (name, shared) in [("own", false), ("shared", true)] {
         let container = json!({ "image": "docker.io/lab/x:1", "command": ["/bin/sh", "-c", script] });
         lab.pod(name, container, json!({ "shareProcessNamespace": shared })).await?;
         lab.until_ready(name).await?;
+        let log = async || Ok(Some(lab.log(name).await?).filter(|log| log.ends_with('\n')));
+        let ignored = wait_for("what it ignores", log).await?;
+        let ignored = u64::from_str_radix(ignored.trim_start_matches("SigIgn:").trim(), 16)?;
+        // Those above 31 are the C library's own.
+        assert_eq!(ignored & 0x7fff_ffff, 0, "{ignored:x}");
     }
     ensure!(is_anywhere(&mark), "the pods run");
     program.kill()?;
