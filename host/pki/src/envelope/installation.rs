@@ -1,9 +1,10 @@
 //! The installation key in its file.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use hangar_durable::{WriteError, create_private};
 
 use super::{ExposeSecret, InstallationKey, Zeroizing};
 use crate::PkiError;
@@ -21,7 +22,7 @@ impl InstallationKey {
     pub fn load_or_create(path: &Path) -> Result<Self, PkiError> {
         let failed = |err| PkiError::KeyFile { path: path.to_owned(), err };
         if !path.try_exists().map_err(failed)? {
-            create(path).map_err(failed)?;
+            create(path).map_err(|refused| failed(refused.err))?;
         }
         Self::load(path)
     }
@@ -45,20 +46,12 @@ impl InstallationKey {
     }
 }
 
-fn create(path: &Path) -> io::Result<()> {
+/// Whoever comes first makes it; for the others it is there.
+fn create(path: &Path) -> Result<(), WriteError> {
     let key = InstallationKey::generate();
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    writeln!(file, "# public key: {}", key.recipient())?;
-    writeln!(file, "{}", key.0.to_string().expose_secret())?;
-    file.sync_all()?;
-    // A link, not a rename: it never takes the place of a key that somebody else has just made.
-    let linked = match fs::hard_link(&draft, path) {
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    };
-    fs::remove_file(&draft)?;
-    linked
+    let identity = key.0.to_string();
+    let text = format!("# public key: {}\n{}\n", key.recipient(), identity.expose_secret());
+    create_private(path, Zeroizing::new(text).as_bytes()).map(|_made_by_us| ())
 }
 
 #[cfg(test)]
