@@ -60,8 +60,9 @@ pub async fn run(node: Weak<Node>, identity: Identity) {
 pub async fn beat(node: &Node, id: NodeId, new_epoch: bool) -> Beat {
     let duration = node.timers.liveness_duration();
     let nanos = i64::try_from(duration.as_nanos()).expect("seconds fit");
-    let draining = node.phase() == Phase::Draining;
+    // In this order: of two heartbeats the one that knows of the drain also ends later.
     let expiration = now_nanos() + nanos;
+    let draining = node.phase() == Phase::Draining;
     let heartbeat = Heartbeat { node: id, expiration, draining, new_epoch, process: node.process };
     let Some(raft) = node.raft() else { return Beat::Lost };
     let told = node.state().is_some_and(|state| state.liveness(id).is_some_and(|known| known.draining));

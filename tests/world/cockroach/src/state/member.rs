@@ -58,19 +58,23 @@ impl Member {
 
     /// Takes a heartbeat, and says whether the node is still this process's. A node that left for good cannot come
     /// alive again, and a process whose epoch another one has ended (two on copies of one store) is nobody any more.
+    /// One that a later one of its process has overtaken changes nothing.
     pub fn heartbeat(&mut self, heartbeat: &Heartbeat) -> bool {
         if self.membership == Membership::Decommissioned {
             return true;
         }
-        if heartbeat.new_epoch && self.process != heartbeat.process {
+        let is_new = heartbeat.new_epoch && self.process != heartbeat.process;
+        if is_new {
             self.liveness.epoch += 1;
             self.process = heartbeat.process;
         }
         if self.process != heartbeat.process {
             return false;
         }
+        if is_new || heartbeat.expiration >= self.liveness.expiration {
+            self.liveness.draining = heartbeat.draining;
+        }
         self.liveness.expiration = self.liveness.expiration.max(heartbeat.expiration);
-        self.liveness.draining = heartbeat.draining;
         true
     }
 
@@ -172,6 +176,21 @@ mod tests {
         assert!(member.heartbeat(&beat(2, true)));
         assert!(!member.heartbeat(&beat(1, false)));
         assert_eq!(member.liveness.epoch, 2);
+    }
+
+    #[test]
+    fn a_heartbeat_that_was_overtaken_does_not_take_a_drain_back() {
+        let mut member = Member::new(NodeId(3));
+        let beat = |expiration, draining, process| {
+            let new_epoch = process == 2 || expiration == 1;
+            Heartbeat { node: NodeId(3), expiration, draining, new_epoch, process }
+        };
+        assert!(member.heartbeat(&beat(1, false, 1)) && member.heartbeat(&beat(8, true, 1)));
+        assert!(member.heartbeat(&beat(7, false, 1)));
+        assert!(member.liveness.draining);
+        // It starts again, and its clock was set back.
+        assert!(member.heartbeat(&beat(5, false, 2)));
+        assert!(!member.liveness.draining);
     }
 
     #[test]
