@@ -98,7 +98,7 @@ impl<'a> Live<'a> {
 
     /// Applies nothing: the server does all it would do, admission included, but for keeping the outcome.
     pub(crate) async fn try_apply(&self, object: &Object, wanted: &Value) -> Result<Tried, HelmError> {
-        match self.request(object, wanted, false).await {
+        match self.request(object, wanted, &PatchParams::apply(HELM).dry_run()).await {
             Ok(object) => Ok(Tried::Accepted(object)),
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 let owned = owned_by_others(&status);
@@ -110,7 +110,7 @@ impl<'a> Live<'a> {
 
     /// The same, as if the fields of others were ours.
     pub(crate) async fn take(&self, object: &Object, wanted: &Value) -> Result<Tried, HelmError> {
-        match self.request(object, wanted, true).await {
+        match self.request(object, wanted, &PatchParams::apply(HELM).dry_run().force()).await {
             Ok(object) => Ok(Tried::Accepted(object)),
             Err(err) => tried(object, err),
         }
@@ -121,16 +121,23 @@ impl<'a> Live<'a> {
         let tried = Object { name: format!("{}-anew", object.name), ..object.clone() };
         let mut wanted = wanted.clone();
         wanted["metadata"]["name"] = tried.name.as_str().into();
-        let mut made = self.request(&tried, &wanted, false).await.map_err(|err| refused(object, err))?;
+        let mut made = self
+            .request(&tried, &wanted, &PatchParams::apply(HELM).dry_run())
+            .await
+            .map_err(|err| refused(object, err))?;
         made["metadata"]["name"] = object.name.as_str().into();
         Ok(made)
     }
 
-    async fn request(&self, object: &Object, wanted: &Value, force: bool) -> Result<Value, kube::Error> {
+    /// Applies it, as if the fields of others were ours.
+    pub(crate) async fn apply(&self, object: &Object, wanted: &Value) -> Result<(), HelmError> {
+        let applied = self.request(object, wanted, &PatchParams::apply(HELM).force()).await;
+        applied.map(drop).map_err(|err| refused(object, err))
+    }
+
+    async fn request(&self, object: &Object, wanted: &Value, params: &PatchParams) -> Result<Value, kube::Error> {
         let Ok(api) = self.api(object) else { return Ok(wanted.clone()) };
-        let mut params = PatchParams::apply(HELM).dry_run();
-        params.force = force;
-        let answer: DynamicObject = api.patch(&object.name, &params, &Patch::Apply(wanted)).await?;
+        let answer: DynamicObject = api.patch(&object.name, params, &Patch::Apply(wanted)).await?;
         Ok(serde_json::to_value(answer).expect("what came as JSON has a JSON form"))
     }
 

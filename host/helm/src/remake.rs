@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 use crate::deploy::Deploy;
 use crate::enlarge::Enlargement;
 use crate::error::HelmError;
-use crate::live::refused;
+use crate::live::{Live, refused};
 use crate::manifest::{Manifest, Object};
+use crate::ownership;
 use crate::preview::{Effect, Preview};
 use crate::releases::Releases;
 
@@ -55,6 +56,25 @@ impl Releases {
         }
         for change in gone {
             self.remove(wanted, &change.object).await?;
+        }
+        if self.helm.has_server_side_apply() { Ok(()) } else { self.settle_adopted(wanted, manifest, preview).await }
+    }
+
+    /// Applies what is adopted, on the server. A Helm that merges would leave what the chart does not name, such as a label in
+    /// the selector of a Service, which would then find none of the new pods.
+    async fn settle_adopted(
+        &self,
+        wanted: &Deploy<'_>,
+        manifest: &Manifest,
+        preview: &Preview,
+    ) -> Result<(), HelmError> {
+        let adopted = preview.changes.iter().filter(|change| matches!(change.effect, Effect::Adopt(_)));
+        let objects: Vec<&Object> = adopted.map(|change| &change.object).collect();
+        let live = Live::of(&self.client, wanted.namespace, objects.iter().copied()).await?;
+        for object in objects {
+            let mut value = manifest.value(object)?;
+            ownership::mark(&mut value, wanted.release, wanted.namespace);
+            live.apply(object, &value).await?;
         }
         Ok(())
     }

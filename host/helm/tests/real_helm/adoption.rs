@@ -164,6 +164,7 @@ async fn an_instance_of_the_tanka_manifests_is_adopted_by_its_names_and_never_do
     assert_eq!(owned(&stage, "cockroachdb").await?, before, "the very same pods and claims");
     assert_eq!(uid::<Service>(&stage, "cockroach-db-external-node-0").await?, address);
     assert!(uid::<Deployment>(&stage, "core-service").await?.is_some(), "nobody asked for its end");
+    assert_eq!(stage.preview(values.clone()).await?.lines(), Vec::<String>::new());
     assert!(stage.deploy(values).await?.was_there);
     Ok(())
 }

@@ -17,23 +17,12 @@ use crate::pooled::{ALONE, Stage, pooled};
 const NAMESPACE: &str = "theirs";
 const NOTHING_DONE: &str = "is as it should be: nothing was done";
 
-/// What the operator writes into the values file, in the words of the chart's README.
-const NAMES: &str = "\
-cockroachdb:
-  cache: 64MiB
-  maxSqlMemory: 64MiB
-  terminationGracePeriodSeconds: 5
-  storage: { size: 1Gi }
-  resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 256Mi } }
-  locality: [{ key: zone, value: uss4 }]
+/// What the operator writes into the values file under `cockroachdb`, in the words of the chart's README.
+const NAMES: &str = "  locality: [{ key: zone, value: uss4 }]
   join: [cockroachdb-0.cockroachdb.theirs.svc.cluster.local:26257]
   advertise: { suffix: db.dss.uss4.example.com }
   names: { nodes: cockroachdb, clients: cockroachdb-balanced, external: cockroach-db-external-node }
   secrets: { node: cockroachdb.node, clientRoot: cockroachdb.client.root }
-coreService:
-  replicas: 1
-schema:
-  run: true
 ";
 
 fn workspace(stage: &Stage) -> Result<Workspace> {
@@ -98,14 +87,15 @@ async fn an_instance_of_tanka_is_shown_refused_where_it_would_lose_and_adopted_w
         plan.contains("is known once the chart renders") && plan.contains("cockroachdb.locality is needed"),
         "{plan}"
     );
-    workspace.write("services.yaml", &NAMES.replace("nodes: cockroachdb, ", ""))?;
+    workspace.edit("services.yaml", "coreService:\n", &format!("{NAMES}schema:\n  run: true\ncoreService:\n"))?;
+    workspace.edit("services.yaml", "nodes: cockroachdb, ", "")?;
     let plan = workspace.run(&["plan"]).await?.done()?.stdout;
     ensure!(plan.contains("StatefulSet dss-cockroachdb would be another one, empty, beside it"), "{plan}");
     let doubled = workspace.run(&["up", "--adopt", "--yes"]).await?.exits(4)?;
     ensure!(doubled.stderr.contains("runs `cockroach` on volumes of its own"), "{}", doubled.stderr);
 
     // The Secret of the node's certificate knows one authority, that of the bundle two.
-    workspace.write("services.yaml", NAMES)?;
+    workspace.edit("services.yaml", "names: { ", "names: { nodes: cockroachdb, ")?;
     let lost = workspace.run(&["up", "--adopt", "--yes"]).await?.exits(4)?;
     ensure!(lost.stderr.contains(&format!("would no longer trust `{}`", authorities.other)), "{}", lost.stderr);
     ensure!(identities(&client).await? == before, "something was done");
