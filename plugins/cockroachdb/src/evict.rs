@@ -48,8 +48,20 @@ pub(crate) fn witness(situation: &Situation<'_>, own: &Member, subject: &str) ->
     Decision::Steps(vec![steps::acknowledge(seen, "evict")])
 }
 
+/// Whether nothing of a node was heard. A load balancer takes the connection of a node that is gone and drops it: only who shows
+/// a certificate, or says why it refuses ours, is a node that answers.
 fn is_silent(seen: Option<&Observation>) -> bool {
-    matches!(seen, Some(Observation::Tls(answer)) if matches!(answer.outcome, TlsOutcome::Unreachable | TlsOutcome::TimedOut))
+    let Some(Observation::Tls(answer)) = seen else { return false };
+    match answer.outcome {
+        TlsOutcome::Unreachable | TlsOutcome::TimedOut => true,
+        TlsOutcome::Other => answer.peer_leaf.is_none(),
+        TlsOutcome::Accepted
+        | TlsOutcome::IdentityRefused
+        | TlsOutcome::AuthorityUnknown
+        | TlsOutcome::ServerUntrusted
+        | TlsOutcome::NameMismatch
+        | TlsOutcome::Expired => false,
+    }
 }
 
 /// Once the eviction is open: the nodes go out of the cluster. Nothing where that is done.
@@ -98,4 +110,25 @@ pub(crate) fn taken_out(
         (false, _) => format!("`{actor}` to take nodes {nodes} of `{}` out of the cluster", subject.id),
     };
     Some(situation.wait(crate::cluster::questions(situation), message))
+}
+
+#[cfg(test)]
+mod tests {
+    use hangar_sdk::pooling_strategy::TlsAnswer;
+
+    use super::*;
+
+    fn ended(outcome: TlsOutcome, peer_leaf: Option<&str>) -> bool {
+        let answer =
+            TlsAnswer { outcome, peer_leaf: peer_leaf.map(Into::into), peer_authority: None, detail: String::new() };
+        is_silent(Some(&Observation::Tls(answer)))
+    }
+
+    #[test]
+    fn a_load_balancer_that_drops_the_connection_is_no_node_that_answers() {
+        assert!(ended(TlsOutcome::Other, None) && ended(TlsOutcome::Unreachable, None));
+        assert!(!ended(TlsOutcome::Other, Some("ab")), "who shows a certificate lives");
+        assert!(!ended(TlsOutcome::AuthorityUnknown, None), "and so does who refuses ours");
+        assert!(!is_silent(None), "what was not looked at was not silent");
+    }
 }
