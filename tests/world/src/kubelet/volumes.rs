@@ -122,13 +122,17 @@ impl Volumes {
     }
 }
 
-/// A path inside a volume; one that is not there is made, as the kubelet does. A mounted file is a snapshot: no later
-/// update reaches it, because the links that an update moves are followed now.
+/// A path inside a volume; one that is not there is made, as the kubelet does: with the mode of the volume, whose group it gets by
+/// that. A mounted file is a snapshot: no later update reaches it, because the links that an update moves are followed now.
 fn sub_folder(source: &Path, sub_path: &str) -> Result<PathBuf, String> {
-    let path = source.join(sub_path);
-    if !path.exists() {
-        std::fs::create_dir_all(&path)
-            .map_err(|err| format!("failed to create subPath directory for volumeMount: {err}"))?;
+    let failed = |err: std::io::Error| format!("failed to create subPath directory for volumeMount: {err}");
+    let mut path = source.to_owned();
+    for part in Path::new(sub_path) {
+        path.push(part);
+        if !path.exists() {
+            let mode = std::fs::metadata(source).map_err(failed)?.permissions();
+            std::fs::create_dir(&path).and_then(|()| std::fs::set_permissions(&path, mode)).map_err(failed)?;
+        }
     }
     path.canonicalize().map_err(|err| err.to_string())
 }
@@ -136,4 +140,22 @@ fn sub_folder(source: &Path, sub_path: &str) -> Result<PathBuf, String> {
 /// Whether any volume shows something of the API.
 pub(super) fn are_shown(spec: &PodSpec) -> bool {
     spec.volumes.iter().flatten().any(|volume| Payload::of(volume).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// The pod's group may write below a volume that is its own, in a folder that nobody made before too.
+    #[test]
+    fn a_sub_path_has_the_mode_of_its_volume() {
+        let volume = tempfile::tempdir().expect("a temporary folder");
+        std::fs::set_permissions(volume.path(), std::fs::Permissions::from_mode(0o2775)).expect("it is ours");
+        let made = sub_folder(volume.path(), "a/b").expect("it is made");
+        for folder in [made.as_path(), made.parent().expect("below the volume")] {
+            assert_eq!(std::fs::metadata(folder).expect("it is there").permissions().mode() & 0o7777, 0o2775);
+        }
+    }
 }
