@@ -15,7 +15,7 @@ pub use datastore::Datastore;
 pub use error::AgentError;
 pub use reload::Loaded;
 pub use report::{Answer, Report, Seal};
-pub use spec::{Spec, Target};
+pub use spec::{Spec, SqlClient, Target};
 
 /// Port of the reload sidecar, where a specification names no other.
 pub const RELOAD_PORT: u16 = 8090;

@@ -146,7 +146,7 @@ struct ProbeArgs {
     /// Folder of the leaf to show: `tls.crt`, `tls.key`, perhaps `ca.crt`
     #[arg(long, value_name = "FOLDER")]
     identity: Option<PathBuf>,
-    /// Folder of the root client for SQL: `client.root.crt`, `client.root.key`, `ca.crt`
+    /// Folder of the client for SQL, with the files that the specification names and `ca.crt`
     #[arg(long, value_name = "FOLDER")]
     client: Option<PathBuf>,
     /// Address to call from
@@ -162,9 +162,9 @@ struct ReloadArgs {
     /// Folder of the mounted certificates and keys
     #[arg(long, value_name = "FOLDER")]
     certs_dir: PathBuf,
-    /// Name of the process to signal, in the pod's shared process namespace
+    /// Name of the process to signal, in the pod's shared process namespace; without one nobody is told
     #[arg(long, value_name = "NAME")]
-    process: String,
+    process: Option<String>,
     /// Where to answer
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,

@@ -29,7 +29,7 @@ pub(crate) use http::get;
 pub struct Means {
     /// Folder of the probe leaf: `tls.crt`, `tls.key` and perhaps `ca.crt`.
     pub identity: Option<PathBuf>,
-    /// Folder of the instance's root client: `client.root.crt`, `client.root.key` and `ca.crt`. For SQL alone.
+    /// Folder of the instance's client, with the files that the specification names and `ca.crt`. For SQL alone.
     pub client: Option<PathBuf>,
     /// Address to call from.
     pub source: Option<IpAddr>,
@@ -49,7 +49,7 @@ struct Round {
 ///
 /// [`AgentError`] only where nothing at all could be looked at.
 pub async fn run(spec: Spec, means: &Means) -> Result<Report, AgentError> {
-    let credentials = Credentials::read(spec.bundle.as_deref(), means)?;
+    let credentials = Credentials::read(&spec, means)?;
     let permits = Arc::new(Semaphore::new(spec.parallel.max(1)));
     let round = Arc::new(Round { spec, credentials, dialer: Dialer::new(means.source) });
     let mut looks = JoinSet::new();

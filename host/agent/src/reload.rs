@@ -26,8 +26,8 @@ use watcher::Watcher;
 pub struct Options {
     /// Folder of the mounted files.
     pub certs_dir: PathBuf,
-    /// Name of the database's process.
-    pub process: String,
+    /// Name of the database's process; none where it is not told by a signal.
+    pub process: Option<String>,
     /// Where to answer.
     pub listen: SocketAddr,
     /// How often to look.
@@ -46,7 +46,8 @@ pub struct Loaded {
     pub generation: String,
     /// When the database was last told to reload; none if it never was, because it started with these files.
     pub signalled_ms: Option<u64>,
-    /// Whether the files are not whole, or a process of the name has not been told of them, or there is none.
+    /// Whether the files are not whole, or a process of the name has not been told of them, or there is none. Without a name
+    /// nobody is told here, and whole files are all there is to wait for.
     pub pending: bool,
     /// What is wrong with the files, where they are not whole.
     pub problem: Option<String>,
@@ -63,7 +64,8 @@ pub async fn serve(options: &Options, say: impl Fn(&str)) -> Result<(), AgentErr
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     say(&format!("listening on {}", listener.local_addr().map_err(failed)?));
-    let mut watcher = Watcher::new(options.certs_dir.clone(), Processes::named(&options.process), options.grace);
+    let processes = options.process.as_deref().map(Processes::named);
+    let mut watcher = Watcher::new(options.certs_dir.clone(), processes, options.grace);
     let (publish, current) = watch::channel(watcher.look(&say));
     let watching = async {
         let mut ticks = tokio::time::interval(options.interval);

@@ -22,12 +22,34 @@ pub struct Spec {
     /// Authorities by which servers are trusted, in PEM; none: `ca.crt` of the identity's folder, or of the client's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<String>,
+    /// Who asks by SQL.
+    #[serde(default)]
+    pub client: SqlClient,
     /// Most questions at one time.
     #[serde(default = "parallel")]
     pub parallel: usize,
     /// Port of the reload sidecars.
     #[serde(default = "reload_port")]
     pub reload_port: u16,
+}
+
+/// Who asks by SQL, and the files of the client's folder that prove it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SqlClient {
+    /// User.
+    pub user: String,
+    /// File of the certificate.
+    pub certificate_file: String,
+    /// File of its key.
+    pub key_file: String,
+}
+
+impl Default for SqlClient {
+    fn default() -> Self {
+        let user = "root".to_owned();
+        Self { certificate_file: format!("client.{user}.crt"), key_file: format!("client.{user}.key"), user }
+    }
 }
 
 /// One pod.
@@ -60,6 +82,7 @@ impl Spec {
             probes,
             targets: BTreeMap::new(),
             bundle: None,
+            client: SqlClient::default(),
             parallel: parallel(),
             reload_port: reload_port(),
         }

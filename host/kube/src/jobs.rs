@@ -10,5 +10,5 @@ mod run;
 mod template;
 mod verb;
 
-pub use probe::{ProbeIdentity, ProbeJob, ProbeResult, probe};
+pub use probe::{ProbeIdentity, ProbeJob, ProbeResult, SqlClient, probe};
 pub use verb::{VerbEnd, VerbJob, verb};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hangar_engine::{StepContext, StepError};
-use hangar_kube::jobs::{ProbeIdentity, ProbeJob, VerbJob};
+use hangar_kube::jobs::{ProbeIdentity, ProbeJob, SqlClient, VerbJob};
 use hangar_kube::{Cluster, KubeError};
 use hangar_pki::{Authority, Bundle};
 use hangar_plan::grant::VerbGrant;
@@ -50,8 +50,8 @@ pub(crate) struct ClusterHands {
     pub(crate) members: Mutex<Bundle>,
     pub(crate) agent_image: String,
     pub(crate) database_image: String,
-    /// Secret of the root client.
-    pub(crate) client_secret: String,
+    /// The instance's own client of its database.
+    pub(crate) client: SqlClient,
     /// Verbs the operator granted, with the names of the instance filled in.
     pub(crate) verbs: Vec<VerbGrant>,
 }
@@ -123,7 +123,7 @@ impl ClusterHands {
             pull_secrets: &[],
             probes,
             identity: &identity,
-            client_secret: &self.client_secret,
+            client: &self.client,
             deadline: ROUND,
         };
         let results = hangar_kube::jobs::probe(&self.cluster, &job).await.map_err(outside)?;
@@ -153,7 +153,7 @@ impl ClusterHands {
             image: &self.database_image,
             pull_secrets: &[],
             command: &command,
-            client_secret: grant.secret.as_deref().unwrap_or(&self.client_secret),
+            client_secret: grant.secret.as_deref().unwrap_or(&self.client.secret),
             client_path: grant.mount.as_deref().unwrap_or_default(),
             deadline: VERB,
         };

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use hangar_engine::Engine;
+use hangar_kube::jobs::SqlClient;
 use hangar_kube::{Access, Cluster};
 use hangar_pki::{Bundle, Certificate};
 use hangar_plan::grant::{Kind as PluginKind, StrategyGrant};
 use hangar_plan::hint::Hint as _;
 use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::{Envelope, Part, Plan};
-use hangar_plan::strategy::certificate::CertificatePolicy;
+use hangar_plan::strategy::certificate::{CertificatePolicy, Placement, Profile};
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::intent::{Goal as StrategyGoal, Instance, Intent, Node, Pool};
 use hangar_pool::{Drive, OwnRecord, PoolError, Strategy as _, Tell};
@@ -140,6 +141,14 @@ fn node(address: &hangar_plan::infrastructure::NodeAddress) -> Node {
     }
 }
 
+/// Who asks by SQL: the client of a certificate is the one that its common name says.
+fn sql_client(profile: &Profile) -> SqlClient {
+    let names = |attribute: &&(String, String)| attribute.0 == "CN";
+    let user = profile.subject.iter().find(names).map(|(_, name)| name.clone()).unwrap_or_default();
+    let Placement { secret, certificate_file, key_file, .. } = profile.placement.clone();
+    SqlClient { secret, user, certificate_file, key_file }
+}
+
 /// Everything a procedure needs, connected.
 pub(crate) struct Connected {
     pub(crate) hands: Arc<ClusterHands>,
@@ -166,11 +175,11 @@ impl Session {
             );
         }
         let services = self.services(engine, &stands, &cluster, &access).await?;
-        let client_secret = policy
+        let client = policy
             .profiles
             .iter()
             .find(|profile| profile.usages == [hangar_plan::strategy::certificate::KeyUsage::ClientAuth])
-            .map(|profile| profile.placement.secret.clone())
+            .map(sql_client)
             .unwrap_or_default();
         let instance = &self.site.workspace.instance;
         let expand = |text: &str| {
@@ -194,7 +203,7 @@ impl Session {
             members: Mutex::new(Bundle::default()),
             agent_image: instance.agent_image.to_string(),
             database_image: instance.database_image.to_string(),
-            client_secret,
+            client,
             verbs: verbs.collect(),
         };
         Ok(Connected { hands: Arc::new(hands), pooling })

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::AgentError;
 use crate::probe::{Means, read};
+use crate::{AgentError, Spec};
 
 /// What a round may show and whom it trusts.
 pub(super) struct Credentials {
@@ -34,10 +34,10 @@ struct Trust {
 }
 
 impl Credentials {
-    pub(super) fn read(bundle: Option<&str>, means: &Means) -> Result<Self, AgentError> {
+    pub(super) fn read(spec: &Spec, means: &Means) -> Result<Self, AgentError> {
         let identity = means.identity.as_deref();
         let client = means.client.as_deref();
-        let stated = bundle.map(|text| Trust::parse("of the specification", text)).transpose()?;
+        let stated = spec.bundle.as_deref().map(|text| Trust::parse("of the specification", text)).transpose()?;
         let beside = |dir: Option<&Path>| match dir.map(|dir| dir.join("ca.crt")).filter(|path| path.exists()) {
             Some(path) => Trust::read(&path).map(Some),
             None => Ok(None),
@@ -54,7 +54,7 @@ impl Credentials {
             bundle: own,
             identity: identity.map(|dir| certified(dir, "tls.crt", "tls.key")).transpose()?,
             client: client
-                .map(|dir| certified(dir, "client.root.crt", "client.root.key"))
+                .map(|dir| certified(dir, &spec.client.certificate_file, &spec.client.key_file))
                 .transpose()?
                 .map(|key| Client { key, trust: client_trust }),
         })

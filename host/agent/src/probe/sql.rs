@@ -1,4 +1,4 @@
-//! SQL probes, as the instance's root client.
+//! SQL probes, as the instance's own client.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) async fn look(round: &Round, question: &SqlQuestion, budget: Duration
         Ok(stream) => stream,
         Err(err) => return failed(FailureClass::Unreachable, chain(&err)),
     };
-    match rows(stream, MakeRustlsConnect::new(tls), question, budget).await {
+    match rows(stream, MakeRustlsConnect::new(tls), &round.spec.client.user, question, budget).await {
         Ok(rows) => Observation::Rows(rows),
         Err(err) => failure(&err),
     }
@@ -31,6 +31,7 @@ pub(super) async fn look(round: &Round, question: &SqlQuestion, budget: Duration
 async fn rows(
     stream: TcpStream,
     mut tls: MakeRustlsConnect,
+    user: &str,
     question: &SqlQuestion,
     budget: Duration,
 ) -> Result<Rows, Error> {
@@ -38,7 +39,7 @@ async fn rows(
     let connector = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, name)
         .expect("making a connector of rustls never fails; a bad name does when connecting");
     let (client, connection) = Config::new()
-        .user("root")
+        .user(user)
         .dbname(&question.database)
         .application_name("hangar-probe")
         .ssl_mode(SslMode::Require)

@@ -15,7 +15,7 @@ const BLUR_MS: u64 = 2000;
 /// Remembers whom it has told of what.
 pub(super) struct Watcher {
     dir: PathBuf,
-    processes: Processes,
+    processes: Option<Processes>,
     grace_ms: u64,
     /// The generation each process was last told of.
     told: HashMap<Process, String>,
@@ -25,7 +25,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(dir: PathBuf, processes: Processes, grace: Duration) -> Self {
+    pub(super) fn new(dir: PathBuf, processes: Option<Processes>, grace: Duration) -> Self {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         Self { dir, processes, grace_ms, told: HashMap::new(), signalled_ms: None, said: None }
     }
@@ -40,9 +40,10 @@ impl Watcher {
         if let Some(problem) = &files.problem {
             self.say_once(&say, format!("not whole: {problem}"));
         } else {
-            match self.processes.find() {
-                Ok(processes) => pending = !self.tell(&files, &processes, &say),
-                Err(err) => self.say_once(&say, format!("cannot read /proc: {err}")),
+            match self.processes.as_ref().map(Processes::find) {
+                None => pending = false,
+                Some(Ok(processes)) => pending = !self.tell(&files, &processes, &say),
+                Some(Err(err)) => self.say_once(&say, format!("cannot read /proc: {err}")),
             }
         }
         Loaded {

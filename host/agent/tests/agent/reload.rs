@@ -116,10 +116,14 @@ impl Drop for Sidecar {
 
 impl Sidecar {
     async fn start(dir: &Path, process: &str) -> Result<Self> {
+        Self::start_with(dir, Some(process)).await
+    }
+
+    async fn start_with(dir: &Path, process: Option<&str>) -> Result<Self> {
         let (send, mut said) = mpsc::unbounded_channel();
         let options = Options {
             certs_dir: dir.to_owned(),
-            process: process.to_owned(),
+            process: process.map(str::to_owned),
             listen: "127.0.0.1:0".parse()?,
             interval: Duration::from_millis(20),
             grace: Duration::ZERO,

@@ -20,7 +20,7 @@ use crate::workload;
 /// Where the pod finds who it says it is.
 const IDENTITY: &str = "/etc/hangar/identity";
 
-/// Where the pod finds the instance's root client.
+/// Where the pod finds the instance's own client.
 const CLIENT: &str = "/etc/hangar/client";
 
 /// Where the image keeps our own program.
@@ -57,10 +57,25 @@ pub struct ProbeJob<'a> {
     pub probes: &'a [Probe],
     /// Who the probes say they are.
     pub identity: &'a ProbeIdentity,
-    /// Secret of the instance's root client; mounted only if a probe asks by SQL.
-    pub client_secret: &'a str,
+    /// Who asks by SQL; mounted only if a probe does.
+    pub client: &'a SqlClient,
     /// For all of it.
     pub deadline: Duration,
+}
+
+/// The instance's own client of its database.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SqlClient {
+    /// Secret of its certificate and key.
+    #[serde(skip)]
+    pub secret: String,
+    /// User, as the certificate names it.
+    pub user: String,
+    /// File of the certificate.
+    pub certificate_file: String,
+    /// File of its key.
+    pub key_file: String,
 }
 
 /// A leaf that lives for minutes and names nobody.
@@ -149,11 +164,12 @@ impl ProbeJob<'_> {
             Mount::secret("identity", IDENTITY, &name),
         ];
         if self.probes.iter().any(|probe| matches!(probe.question, Question::Sql(_))) {
-            mounts.push(Mount::secret("client", CLIENT, self.client_secret));
+            mounts.push(Mount::secret("client", CLIENT, &self.client.secret));
             command.push(format!("--client={CLIENT}"));
         }
         let template = Template { image: self.image, pull_secrets: self.pull_secrets, command: &command, mounts };
-        let specification = json!({"version": VERSION, "probes": self.probes, "targets": targets}).to_string();
+        let specification =
+            json!({"version": VERSION, "probes": self.probes, "targets": targets, "client": self.client}).to_string();
         Run {
             namespace: self.namespace,
             sort: "probe",

@@ -1,10 +1,10 @@
 //! Probes and verbs as Jobs, from their making to their last trace.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hangar_kube::jobs::{ProbeIdentity, ProbeJob, VerbJob, probe, verb};
+use hangar_kube::jobs::{ProbeIdentity, ProbeJob, SqlClient, VerbJob, probe, verb};
 use hangar_kube::rollout::{self, Level, Target};
 use hangar_kube::{Cluster, KubeError};
 use hangar_plan::strategy::observation::Observation;
@@ -59,10 +59,17 @@ fn job<'a>(namespace: &'a str, probes: &'a [Probe], identity: &'a ProbeIdentity)
         pull_secrets: &[],
         probes,
         identity,
-        client_secret: "client-root",
+        client: &CLIENT,
         deadline: SOON,
     }
 }
+
+static CLIENT: LazyLock<SqlClient> = LazyLock::new(|| SqlClient {
+    secret: "client-root".into(),
+    user: "root".into(),
+    certificate_file: "client.root.crt".into(),
+    key_file: "client.root.key".into(),
+});
 
 fn answer(ids: &[&str]) -> String {
     let results: Vec<Value> = ids

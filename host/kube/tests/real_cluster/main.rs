@@ -6,6 +6,5 @@ mod kubelet;
 mod logs;
 mod machine;
 mod objects;
-mod readiness;
 mod troubles;
 mod workloads;

@@ -87,7 +87,8 @@ volumeMounts:
   {{- include "dss.more" $db.extraVolumeMounts | nindent 2 }}
 {{- end -}}
 
-{{/* The sidecar that tells a database of changed certificates: (list . "process" "folder"). */}}
+{{/* The sidecar that tells a database of changed certificates and says what is mounted: (list . "process" "folder"); without a process
+     it tells nobody. */}}
 {{- define "dss.reload" -}}
 {{- $root := index . 0 -}}
 name: reload
@@ -97,7 +98,9 @@ command:
   - /usr/bin/hangar-agent
   - reload
   - --certs-dir={{ index . 2 }}
-  - --process={{ index . 1 }}
+  {{- with index . 1 }}
+  - --process={{ . }}
+  {{- end }}
   - --listen=$(POD_IP):8090
 env:
   {{- include "dss.env" dict | nindent 2 }}
@@ -131,7 +134,10 @@ spec:
     {{- include "dss.more" $db.extraContainers | nindent 4 }}
   volumes:
     # Mounted whole, never by subPath: a changed Secret reaches the running pod.
-    {{- include "dss.certificates.volume" (list . "certs" (include "dss.secret.node" .) (list "node.crt" "node.key")) | nindent 4 }}
+    - name: certs
+      secret:
+        secretName: {{ include "dss.secret.node" . | quote }}
+        defaultMode: {{ 0440 }}
     - name: tmp
       emptyDir: {}
     {{- include "dss.more" $db.extraVolumes | nindent 4 }}

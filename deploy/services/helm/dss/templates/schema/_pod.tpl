@@ -55,7 +55,7 @@ volumeMounts:
 - --user=yugabyte
 - --database=yugabyte
 - --client=/opt/yugabyte-certs
-- --certificate=yugabyte
+- --certificate=client.yugabyte
 {{- else -}}
 - --host={{ include "dss.host" (list . (include "dss.cockroachdb.public" .)) }}
 - --port=26257
