@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// Part of what decides whether an image is written again: changed whenever this code writes something else.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// An image of one layer: some programs and how they are started.
 struct Image {
     name: &'static str,
     tag: &'static str,
-    /// The name of each program in the folder of programs, and its path in the image.
+    /// The name of each program in the folder of programs, and its path in the image; one may stand under several.
     programs: &'static [(&'static str, &'static str)],
     /// A folder of the clone that goes along, and its path in the image; left out where the clone has none.
     folder: Option<(&'static str, &'static str)>,
@@ -32,7 +32,7 @@ struct Image {
     working_dir: &'static str,
 }
 
-const IMAGES: [Image; 3] = [
+const IMAGES: [Image; 4] = [
     Image {
         name: "interuss/hangar",
         tag: env!("CARGO_PKG_VERSION"),
@@ -56,6 +56,19 @@ const IMAGES: [Image; 3] = [
         folder: Some(("tests/world/dss/db-schemas", "db-schemas")),
         entrypoint: &[],
         working_dir: "/",
+    },
+    Image {
+        name: "interuss/yugabyte",
+        tag: "2025.1.2.1-interuss",
+        programs: &[
+            ("yugabyte", "home/yugabyte/bin/yb-admin"),
+            ("yugabyte", "home/yugabyte/bin/yb-master"),
+            ("yugabyte", "home/yugabyte/bin/yb-ts-cli"),
+            ("yugabyte", "home/yugabyte/bin/yb-tserver"),
+        ],
+        folder: None,
+        entrypoint: &[],
+        working_dir: "/home/yugabyte",
     },
 ];
 

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use crate::{checkout::Checkout, tools::Toolbox};
 
 /// Packages whose binaries are built. All in one cargo invocation, so that each dependency is compiled once.
-const PACKAGES: [&str; 5] = ["hangar-cli", "hangar-agent", "test-world", "world-cockroach", "world-dss"];
+const PACKAGES: [&str; 6] =
+    ["hangar-cli", "hangar-agent", "test-world", "world-cockroach", "world-dss", "world-yugabyte"];
 
 /// How programs are built. The dev profile optimises what has to be fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,6 +64,7 @@ credential "kubeconfig" {
 }
 
 services {
-  chart  = "oci://registry.example.com/charts/dss:0.1.0"
-  values = "services.yaml"
+  chart    = "oci://registry.example.com/charts/dss:0.1.0"
+  unsigned = true
+  values   = "services.yaml"
 }

@@ -13,6 +13,7 @@ mod event;
 pub mod jobs;
 pub mod kubeconfig;
 mod mirror;
+pub mod mounted;
 pub mod namespace;
 mod pem;
 pub mod restart;

@@ -33,7 +33,6 @@ fn own(workspace: &Workspace) -> Result<Value, Failure> {
     };
     Ok(json!({
         "agent": {"image": instance.agent_image.to_string()},
-        "cockroachdb": {"image": instance.database_image.to_string()},
         "coreService": {
             "image": instance.image.to_string(),
             "hostname": instance.hostname.as_str(),

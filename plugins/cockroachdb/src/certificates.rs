@@ -19,7 +19,10 @@ const PROCESS: &str = "cockroach";
 ///
 /// [`Error::Invalid`] with every finding about the block.
 pub fn certificates(config: &str, intent: &Intent) -> Result<CertificatePolicy, Error> {
-    let config = Config::parse(config)?;
+    Ok(policy(&Config::parse(config)?, intent))
+}
+
+pub(crate) fn policy(config: &Config, intent: &Intent) -> CertificatePolicy {
     let names = Names::new(&intent.instance);
     let mut alternatives: Vec<_> = names.node_alternatives().into_iter().map(SubjectAlternative::Dns).collect();
     alternatives.push(SubjectAlternative::Ip("127.0.0.1".into()));
@@ -56,11 +59,11 @@ pub fn certificates(config: &str, intent: &Intent) -> Result<CertificatePolicy, 
         names.client_secret(),
         ["client.root.crt", "client.root.key"],
     );
-    Ok(CertificatePolicy {
+    CertificatePolicy {
         profiles: vec![node, root],
         reserved_names: vec!["node".into(), "root".into()],
         authority_algorithm: KeyAlgorithm::EcdsaP256,
         authority_lifetime_hours: config.authority_days * 24,
         distinct_authority_subjects: true,
-    })
+    }
 }

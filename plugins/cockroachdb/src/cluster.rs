@@ -2,8 +2,8 @@
 
 use hangar_sdk::pooling_strategy::{Decision, Member, Observation, Probe};
 
+use crate::database::Situation;
 use crate::probes::{self, NODES_SQL, RANGES_SQL};
-use crate::situation::Situation;
 
 /// One node of the database cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,8 @@ impl Cluster {
     /// As the first own node says; or the look, or the wait, that tells.
     pub(crate) fn seen(situation: &Situation<'_>) -> Result<Self, Decision> {
         let questions = questions(situation);
-        let unseen = situation.unseen(&questions);
-        if !unseen.is_empty() {
-            return Err(Decision::Look(unseen));
+        if let Some(look) = situation.look(&questions) {
+            return Err(look);
         }
         let read = || -> Option<Self> {
             let Some(Observation::Rows(nodes)) = situation.seen(&questions[0]) else { return None };
@@ -83,8 +82,8 @@ impl Cluster {
 pub(crate) fn questions(situation: &Situation<'_>) -> Vec<Probe> {
     let ordinal = situation.ordinals().next().unwrap_or_default();
     vec![
-        probes::sql(&situation.names, ordinal, "nodes", NODES_SQL),
-        probes::sql(&situation.names, ordinal, "ranges", RANGES_SQL),
+        probes::sql(&situation.database.names, ordinal, "nodes", NODES_SQL),
+        probes::sql(&situation.database.names, ordinal, "ranges", RANGES_SQL),
     ]
 }
 

@@ -1,13 +1,10 @@
 //! Leaving: this organisation's nodes go out of the cluster, and only then its authority out of the bundles.
 
-use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Awaiting, Decision, Error, Finding, Member, MemberState, Severity,
-};
-use serde_json::json;
+use hangar_sdk::pooling::{blocked, gates, steps as shared};
+use hangar_sdk::pooling_strategy::{AcknowledgementKind, Decision, Error, Finding, Member, MemberState, Severity};
 
 use crate::cluster::Cluster;
-use crate::placement::{self, CONSENT, Tolerance};
-use crate::situation::{Situation, blocked};
+use crate::database::Situation;
 use crate::steps;
 
 /// Name of the acknowledgement that holds the numbers of the nodes that go: after they are out nobody tells us any more.
@@ -34,45 +31,23 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
 
 /// Everything that must be true before the first node is touched.
 fn before(situation: &Situation<'_>, own: &Member) -> Result<Decision, Error> {
-    let peers: Vec<&Member> = situation.peers().collect();
-    if peers.is_empty() {
-        return Ok(blocked(
-            "pool",
-            "nobody else is in the pool",
-            "`hangar down` takes the instance and its data",
-            None,
-        ));
-    }
-    let now = Tolerance::of(peers.iter().copied().chain([own]));
-    if let Some(refusal) =
-        placement::refuses(now, Tolerance::of(peers.iter().copied()), &own.id, situation.has(CONSENT))
-    {
-        return Ok(refusal);
-    }
-    if !situation.is_open("leave", &own.id) {
-        let members = peers.iter().map(|member| member.id.clone()).collect();
-        let what = format!("accept the leave of {}", own.id);
-        return Ok(Decision::Awaiting(Awaiting { members, what, probes: Vec::new() }));
+    if let Some(decision) = gates::before_leaving(situation, own) {
+        return Ok(decision);
     }
     let cluster = match Cluster::seen(situation) {
         Ok(cluster) => cluster,
         Err(look) => return Ok(look),
     };
-    if let Some(trouble) = cluster.trouble(&[]) {
-        let questions = crate::cluster::questions(situation);
-        return Ok(situation.wait(questions, format!("a healthy cluster before anything goes: {trouble}")));
-    }
     let mut ids: Vec<String> = cluster.of(own).into_iter().map(|node| node.id.clone()).collect();
     if ids.len() != own.nodes.len() {
         let message = format!("the cluster counts {} nodes of ours, and our record {}", ids.len(), own.nodes.len());
         return Ok(blocked(format!("member:{}", own.id), message, "`hangar up`, then `hangar pool status`", None));
     }
     ids.sort_unstable();
-    let kept = steps::acknowledge(AcknowledgementKind::Other((LEAVING_NODES.into(), ids)), "leave");
+    let kept = shared::acknowledge(AcknowledgementKind::Other((LEAVING_NODES.into(), ids)), "leave");
     // No request is answered by an instance whose nodes are going.
-    let quiet = |values: &mut serde_json::Value| values["coreService"] = json!({"enabled": false});
-    let quiet = steps::apply_release(situation, "leave", "leave", quiet, &[])?;
-    let mut leaving = steps::set_state(MemberState::Leaving, "leave");
+    let quiet = shared::apply_release(situation, "leave", "leave", gates::quiet, &[])?;
+    let mut leaving = shared::set_state(MemberState::Leaving, "leave");
     leaving.requires = vec![kept.key.clone(), quiet.key.clone()];
     Ok(Decision::Steps(vec![kept, quiet, leaving]))
 }
@@ -108,12 +83,12 @@ fn out(situation: &Situation<'_>, own: &Member) -> Decision {
         return blocked("pool", "our record does not name the nodes that go", "`hangar pool leave` again", None);
     }
     let decommission = steps::decommission(situation, ids, &format!("{}:{}", server.host, server.port), "leave");
-    if !situation.facts.done.contains(&decommission.key)
+    if !situation.did(&decommission.key)
         && let Some(decision) = trouble(situation, ids)
     {
         return decision;
     }
-    let mut gone = steps::set_state(MemberState::Gone, "leave");
+    let mut gone = shared::set_state(MemberState::Gone, "leave");
     gone.requires.push(decommission.key.clone());
     Decision::Steps(vec![decommission, gone])
 }

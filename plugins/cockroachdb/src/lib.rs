@@ -1,12 +1,14 @@
 //! How CockroachDB nodes of several organisations become one cluster that nobody owns alone.
 //!
 //! A pure function: what is wanted, the roster and what was seen go in; what to look at or do next comes out.
-//! `decide` picks the procedure of the goal; each procedure is a file of its own.
+//! `decide` picks the procedure of the goal; what is this database's own stands in a file for each procedure, and what all
+//! databases share in `hangar_sdk::pooling`.
 
 mod certificates;
 mod cluster;
 mod config;
 mod create;
+mod database;
 mod decide;
 mod evict;
 mod join;
@@ -14,10 +16,7 @@ mod leave;
 mod names;
 mod operate;
 mod outline;
-mod placement;
 mod probes;
-mod rotate;
-mod situation;
 mod status;
 mod steps;
 mod values;

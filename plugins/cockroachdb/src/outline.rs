@@ -1,13 +1,12 @@
 //! What a procedure will do at most, for the operator to approve before it starts.
 
+use hangar_sdk::pooling::membership::{SEEN_DEAD, WITNESS};
+use hangar_sdk::pooling::rotation::PRESENTS;
+use hangar_sdk::pooling::trusted;
 use hangar_sdk::pooling_strategy::{Error, Goal, Intent, Phase, Roster};
 
-use crate::decide::WITNESS;
-use crate::evict::SEEN_DEAD;
 use crate::leave::LEAVING_NODES;
 use crate::names::Names;
-use crate::rotate::PRESENTS;
-use crate::situation::trusted;
 
 /// Says what the procedure for the goal will do at most.
 ///
@@ -36,6 +35,12 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             "acknowledge deployed".into(),
         ]);
         vec![
+            phase(
+                "shrink",
+                "take our own nodes that go out of the cluster before their pods go",
+                vec!["verb decommission".into()],
+                own(),
+            ),
             phase("trust", "let in the members of the roster", trust.collect(), own()),
             phase(
                 "proof",

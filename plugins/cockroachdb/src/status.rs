@@ -1,11 +1,12 @@
 //! What to look at for a status of the pool, from this member's own nodes.
 
+use hangar_sdk::pooling::{probes as shared, trusted};
 use hangar_sdk::pooling_strategy::{Error, Intent, Probe, Roster};
 
 use crate::config::Config;
+use crate::database::accepts_us;
 use crate::names::Names;
 use crate::probes::{self, CLUSTER_ID_SQL, NODES_SQL, RANGES_SQL};
-use crate::situation::trusted;
 
 /// Readiness, identity and known nodes of every own node; ranges once; every ordered pair that starts here.
 ///
@@ -16,9 +17,9 @@ pub fn status_probes(config: &str, intent: &Intent, roster: &Roster) -> Result<V
     Config::parse(config)?;
     let names = Names::new(&intent.instance);
     let mut all = vec![
-        probes::release(&intent.instance.release),
-        probes::workload(names.workload()),
-        probes::secret(names.node_secret()),
+        shared::release(&intent.instance.release),
+        shared::workload(names.workload()),
+        shared::secret(names.node_secret()),
         probes::sql(&names, 0, "ranges", RANGES_SQL),
     ];
     for node in &intent.instance.nodes {
@@ -27,7 +28,7 @@ pub fn status_probes(config: &str, intent: &Intent, roster: &Roster) -> Result<V
         all.push(probes::sql(&names, node.ordinal, "nodes", NODES_SQL));
     }
     for member in trusted(roster).filter(|member| !member.is_self) {
-        all.extend(member.nodes.iter().map(|node| probes::accepts_us(member, node)));
+        all.extend(member.nodes.iter().map(|node| accepts_us(member, node)));
     }
     Ok(all)
 }

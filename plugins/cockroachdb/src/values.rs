@@ -1,11 +1,11 @@
 //! The chart values that make the database part of its pool.
 
+use hangar_sdk::pooling::trusted;
 use hangar_sdk::pooling_strategy::{Error, Intent, Member, Roster};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::names::{Names, RPC_PORT, suffix};
-use crate::situation::trusted;
 
 /// Says which chart values an instance runs with: who it is, whom it joins, who may call.
 ///
@@ -34,6 +34,7 @@ pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Res
     ranges.sort_unstable();
     ranges.dedup();
     let mut database = json!({
+        "image": intent.instance.image,
         "nodes": intent.instance.nodes.len(),
         "locality": [{"key": config.locality_key, "value": intent.pool.locality}],
         "join": join,

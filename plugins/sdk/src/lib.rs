@@ -18,6 +18,7 @@ pub mod infra_provider;
 pub mod json;
 pub mod log;
 pub mod net;
+pub mod pooling;
 pub mod pooling_strategy;
 pub mod random;
 pub mod sealed_file;

@@ -3,6 +3,8 @@
 //! Each thread has its own. [`with`] puts one in place for the time of a closure and returns it, so that a test can
 //! look at what was asked and written. Without one, `http` is denied and everything else starts empty.
 
+pub mod pool;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

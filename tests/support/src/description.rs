@@ -28,6 +28,66 @@ pub struct Description {
     pub pool: Option<String>,
     /// By what its records travel; none for a folder beside the workspaces.
     pub carrier: Option<String>,
+    /// Which database it is.
+    pub database: Database,
+}
+
+/// A kind of database, by the plugin that pools it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Database {
+    /// The one that instances run unless they say otherwise.
+    #[default]
+    Cockroachdb,
+    /// The other one.
+    Yugabytedb,
+}
+
+impl Database {
+    /// Name of its plugin.
+    #[must_use]
+    pub fn plugin(self) -> &'static str {
+        match self {
+            Self::Cockroachdb => "cockroachdb",
+            Self::Yugabytedb => "yugabytedb",
+        }
+    }
+
+    /// The line of an instance that names its image, where that is not the usual one.
+    fn image(self) -> &'static str {
+        match self {
+            Self::Cockroachdb => "",
+            Self::Yugabytedb => "\n  database_image = \"docker.io/interuss/yugabyte:2025.1.2.1-interuss\"",
+        }
+    }
+
+    /// Values of the chart that make nine nodes fit one machine.
+    pub(crate) fn services(self) -> &'static str {
+        match self {
+            Self::Cockroachdb => {
+                "\
+cockroachdb:
+  cache: 64MiB
+  maxSqlMemory: 64MiB
+  terminationGracePeriodSeconds: 5
+  storage: { size: 1Gi }
+  resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 256Mi } }
+coreService:
+  replicas: 1
+"
+            }
+            Self::Yugabytedb => {
+                "\
+yugabytedb:
+  terminationGracePeriodSeconds: 5
+  storage: { size: 1Gi }
+  resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 256Mi } }
+  masterResources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 256Mi } }
+coreService:
+  replicas: 1
+"
+            }
+        }
+    }
 }
 
 /// A plugin block.
@@ -68,18 +128,6 @@ impl Plugin {
 }
 
 impl Description {
-    /// Values of the chart that make nine nodes fit one machine.
-    pub(crate) const SERVICES: &str = "\
-cockroachdb:
-  cache: 64MiB
-  maxSqlMemory: 64MiB
-  terminationGracePeriodSeconds: 5
-  storage: { size: 1Gi }
-  resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 256Mi } }
-coreService:
-  replicas: 1
-";
-
     /// An instance through the plugin `infra` from a file, with a cluster that nobody ever asks.
     #[must_use]
     pub fn without_world(name: &str, plugin: Plugin) -> Self {
@@ -100,6 +148,7 @@ coreService:
             entry: None,
             pool: None,
             carrier: None,
+            database: Database::default(),
         }
     }
 }
@@ -134,7 +183,8 @@ impl fmt::Display for Plugin {
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, infra, secrets, plugins, block, addresses, egress, access, entry, pool, carrier } = self;
+        let Self { name, infra, secrets, plugins, block, addresses, egress, access, entry, pool, carrier, database } =
+            self;
         let secrets = secrets.as_ref().unwrap_or(infra);
         let local = || format!("  addresses = {addresses:?}\n  egress    = [\"{egress}\"]");
         let block = block.clone().unwrap_or_else(local);
@@ -149,7 +199,7 @@ instance "{name}" {{
   hostname  = "dss.{name}.example.com"
   db_suffix = "db.dss.{name}.example.com"
   nodes     = 3
-  image     = "docker.io/interuss/dss:v0.22.0"
+  image     = "docker.io/interuss/dss:v0.22.0"{image}
 
   authorization {{
     jwks_endpoint = "https://auth.example.com/.well-known/jwks.json"
@@ -172,6 +222,7 @@ services {{
 "#,
             plugins = plugins.join("\n"),
             chart = chart.display(),
+            image = database.image(),
         )?;
         let Some(pool) = pool else { return Ok(()) };
         let carrier = carrier.as_deref().unwrap_or("folder:../carrier");
@@ -179,7 +230,7 @@ services {{
         write!(
             f,
             r#"
-pool "cockroachdb" {{
+pool "{plugin}" {{
   name     = "{pool}"
   locality = "{name}"
 }}
@@ -187,7 +238,8 @@ pool "cockroachdb" {{
 roster {{
   carrier = "{carrier}"{dev}
 }}
-"#
+"#,
+            plugin = database.plugin(),
         )
     }
 }

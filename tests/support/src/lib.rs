@@ -10,7 +10,7 @@ mod wait;
 mod workspace;
 
 pub use clouds::{AWS, AZURE, Cloud, Clouds, GOOGLE, Provider};
-pub use description::{Access, Description, Plugin};
+pub use description::{Access, Database, Description, Plugin};
 pub use needed::{hangar, helm, is_set, needed, scratch};
 pub use run::Run;
 pub use terraform::{Ended, Terraform};

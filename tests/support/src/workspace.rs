@@ -38,7 +38,7 @@ impl Workspace {
         }
         let workspace = Self { name, folder, home, deadline: DEADLINE };
         workspace.write("hangar.hcl", &description.to_string())?;
-        workspace.write("services.yaml", Description::SERVICES)?;
+        workspace.write("services.yaml", description.database.services())?;
         Ok(workspace)
     }
 

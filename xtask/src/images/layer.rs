@@ -1,7 +1,7 @@
 //! Layers of images.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -58,7 +58,8 @@ pub(crate) struct Layer {
     pub(crate) diff_id: String,
 }
 
-/// Writes files as one gzipped tar archive. No date, no owner and no name of this machine gets into it.
+/// Writes files as one gzipped tar archive. No date, no owner and no name of this machine gets into it. A file that stands under
+/// several paths is stored once; the others link to the first.
 pub(crate) fn write(files: &[File], to: impl Write) -> Result<Layer> {
     // The dates are 0 already; another operating system would be named in the header.
     let gzip = GzBuilder::new().mtime(0).operating_system(255).write(digest::Writer::new(to), Compression::fast());
@@ -67,8 +68,14 @@ pub(crate) fn write(files: &[File], to: impl Write) -> Result<Layer> {
         let mut header = header(tar::EntryType::Directory, 0o755, 0);
         archive.append_data(&mut header, folder, io::empty())?;
     }
+    let mut stored: BTreeMap<&Path, &Path> = BTreeMap::new();
     for file in files {
-        append(&mut archive, file).with_context(|| format!("cannot pack `{}`", file.source.display()))?;
+        let packed = match stored.get(file.source.as_path()) {
+            Some(first) => link(&mut archive, file, first),
+            None => append(&mut archive, file),
+        };
+        packed.with_context(|| format!("cannot pack `{}`", file.source.display()))?;
+        stored.entry(&file.source).or_insert(&file.path);
     }
     let (gzip, diff_id, _) = archive.into_inner()?.finish();
     let (mut to, digest, n_bytes) = gzip.finish()?.finish();
@@ -80,6 +87,10 @@ fn append(archive: &mut tar::Builder<impl Write>, File { path, source, mode }: &
     let mut file = fs::File::open(source)?;
     let mut header = header(tar::EntryType::Regular, *mode, file.metadata()?.len());
     archive.append_data(&mut header, path, &mut file)
+}
+
+fn link(archive: &mut tar::Builder<impl Write>, file: &File, to: &Path) -> io::Result<()> {
+    archive.append_link(&mut header(tar::EntryType::Link, file.mode, 0), &file.path, to)
 }
 
 /// Every folder above a file, each before those in it.
@@ -102,6 +113,7 @@ fn header(kind: tar::EntryType, mode: u32, n_bytes: u64) -> tar::Header {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
 
     use flate2::read::GzDecoder;
 
@@ -129,6 +141,20 @@ mod tests {
             })
             .collect();
         assert_eq!(entries, [("usr".into(), 0o755), ("usr/bin".into(), 0o755), ("usr/bin/tool".into(), 0o755)]);
+    }
+
+    #[test]
+    fn a_file_under_two_paths_is_stored_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let tool = folder.path().join("tool");
+        fs::write(&tool, "program").expect("the folder is ours");
+        let mut stored = Vec::new();
+        write(&[File::program("bin/a", tool.clone()), File::program("bin/b", tool)], &mut stored).expect("it packs");
+        let unpacked = folder.path().join("unpacked");
+        tar::Archive::new(GzDecoder::new(&stored[..])).unpack(&unpacked).expect("it unpacks");
+        let file = |name: &str| unpacked.join("bin").join(name);
+        assert_eq!(fs::read(file("b")).expect("it is there"), b"program");
+        assert_eq!(file("a").metadata().expect("it is there").ino(), file("b").metadata().expect("it is there").ino());
     }
 
     #[test]

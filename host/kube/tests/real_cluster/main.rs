@@ -6,5 +6,6 @@ mod kubelet;
 mod logs;
 mod machine;
 mod objects;
+mod readiness;
 mod troubles;
 mod workloads;

@@ -1,10 +1,10 @@
 //! Whole procedures in a pool of random size, at random paces, with random crashes.
 
 use hangar_sdk::pooling_strategy::{Goal, MemberState};
+use hangar_sdk::testing::pool::{NOW_MS, authority};
 use proptest::prelude::*;
 
-use crate::sim::{World, authority};
-use crate::site::NOW_MS;
+use crate::sim::{at_rest, founding, nodes_in, process};
 
 /// Who acts, how many of its steps take effect, and whether its process is gone then.
 type Event = (usize, usize, bool);
@@ -13,96 +13,77 @@ fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec((0..6_usize, 0..6_usize, prop::bool::weighted(0.2)), 0..most)
 }
 
-fn shake(world: &mut World, events: &[Event]) {
-    let ids: Vec<String> = world.organisations.keys().cloned().collect();
-    for (who, n_steps, crashes) in events {
-        let id = &ids[who % ids.len()];
-        world.round(id, *n_steps);
-        if *crashes {
-            world.crash(id);
-        }
-    }
-}
-
-/// Faults end: everybody goes round until all are done.
-fn calm(world: &mut World, subject: &str) {
-    let ids: Vec<String> = world.organisations.keys().cloned().collect();
-    for _ in 0..60 {
-        for id in &ids {
-            world.round(id, usize::MAX);
-        }
-        let waits =
-            world.is_open() || ids.iter().any(|id| world.organisations[id].alive && !world.organisations[id].ended);
-        if !waits {
-            return;
-        }
-    }
-    let blocked: Vec<_> =
-        world.organisations.iter().filter_map(|(id, one)| Some((id, one.blocked.as_ref()?))).collect();
-    panic!("{subject} never comes to its end: {blocked:?}");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_founding_initialises_once_and_ends(events in events(60)) {
-        let mut world = World::founding();
-        shake(&mut world, &events);
-        calm(&mut world, "founding");
-        prop_assert_eq!(world.n_inits, 1);
+        let mut world = founding();
+        world.shake(&events);
+        world.calm("founding");
+        prop_assert_eq!(world.play.n_inits, 1);
     }
 
     #[test]
     fn a_join_ends_with_a_member_that_never_initialised(n in 1..5_usize, before in events(30), after in events(60)) {
-        let mut world = World::at_rest(n);
+        let mut world = at_rest(n);
         world.add("uss9", MemberState::Asking, Goal::Join);
-        shake(&mut world, &before);
-        prop_assert_eq!(world.nodes_in("uss9"), 0);
+        world.shake(&before);
+        prop_assert_eq!(nodes_in(&world, "uss9"), 0);
         world.open("join", "uss9");
-        shake(&mut world, &after);
-        calm(&mut world, "join");
-        prop_assert_eq!(world.nodes_in("uss9"), 3);
+        world.shake(&after);
+        world.calm("join");
+        prop_assert_eq!(nodes_in(&world, "uss9"), 3);
         prop_assert_eq!(world.member("uss9").state, MemberState::Active);
-        prop_assert_eq!(world.n_inits, 0);
+        prop_assert_eq!(world.play.n_inits, 0);
     }
 
     #[test]
     fn a_leave_ends_with_every_node_out_and_no_node_refused(n in 2..6_usize, events in events(80)) {
-        let mut world = World::at_rest(n);
+        let mut world = at_rest(n);
         world.set_goal("uss1", Goal::Leave, &[("consent", "tolerance")]);
         world.open("leave", "uss1");
-        shake(&mut world, &events);
-        calm(&mut world, "leave");
-        prop_assert_eq!(world.nodes_in("uss1"), 0);
+        world.shake(&events);
+        world.calm("leave");
+        prop_assert_eq!(nodes_in(&world, "uss1"), 0);
         prop_assert_eq!(world.member("uss1").state, MemberState::Gone);
     }
 
     #[test]
     fn a_rotation_ends_with_the_new_authority_alone_and_no_node_refused(n in 1..6_usize, events in events(120)) {
-        let mut world = World::at_rest(n);
+        let mut world = at_rest(n);
         let new = authority("uss0", 2).fingerprint;
         world.set_goal("uss0", Goal::RotateCa, &[("authority", new.as_str())]);
         world.open("rotate-ca", "uss0");
-        shake(&mut world, &events);
-        calm(&mut world, "rotate-ca");
+        world.shake(&events);
+        world.calm("rotate-ca");
         let left: Vec<_> = world.member("uss0").authorities.iter().map(|one| one.fingerprint.clone()).collect();
         prop_assert_eq!(left, vec![new]);
     }
 
     #[test]
     fn leaves_are_renewed_once_and_loaded_by_every_node(n in 1..4_usize, events in events(40)) {
-        let mut world = World::at_rest(n);
+        let mut world = at_rest(n);
         let before = NOW_MS + 1;
         world.set_goal("uss0", Goal::RotateLeaves, &[("renew-before", before.to_string().as_str())]);
-        shake(&mut world, &events);
-        calm(&mut world, "rotate-certs");
-        prop_assert!(world.organisations["uss0"].shown_issued_ms >= before);
+        world.shake(&events);
+        world.calm("rotate-certs");
+        prop_assert!(process(&world, "uss0").issued_ms >= before);
+    }
+
+    /// The world holds that no pod goes whose node the cluster counts.
+    #[test]
+    fn nodes_that_go_are_out_of_the_cluster_before_their_pods(n in 2..5_usize, left in 1..3_usize, events in events(40)) {
+        let mut world = at_rest(n);
+        world.organisation("uss0").n_nodes = left;
+        world.shake(&events);
+        world.calm("shrink");
+        prop_assert_eq!(nodes_in(&world, "uss0"), left);
     }
 
     #[test]
     fn a_dead_member_is_taken_out_by_the_others(n in 3..6_usize, events in events(80)) {
-        let mut world = World::at_rest(n);
+        let mut world = at_rest(n);
         world.organisations.get_mut("uss2").expect("the third").alive = false;
         let witness = || Goal::Other(("witness".into(), vec![("member".into(), "uss2".into())]));
         for id in ["uss0", "uss1"] {
@@ -111,10 +92,10 @@ proptest! {
             world.set_goal(id, Goal::Operate, &[]);
         }
         world.open("evict", "uss2");
-        shake(&mut world, &events);
-        calm(&mut world, "evict");
-        prop_assert_eq!(world.nodes_in("uss2"), 0);
-        prop_assert!(world.n_decommissions >= 1);
+        world.shake(&events);
+        world.calm("evict");
+        prop_assert_eq!(nodes_in(&world, "uss2"), 0);
+        prop_assert!(world.play.n_decommissions >= 1);
     }
 }
 
@@ -130,7 +111,7 @@ fn init_happens_at_most_once_in_many_interleavings() {
     };
     let n_interleavings = 2_000;
     for _ in 0..n_interleavings {
-        let mut world = World::founding();
+        let mut world = founding();
         world.add("uss8", MemberState::Asking, Goal::Join);
         world.add("uss9", MemberState::Asking, Goal::Join);
         for _ in 0..25 {
@@ -147,6 +128,6 @@ fn init_happens_at_most_once_in_many_interleavings() {
                 }
             }
         }
-        assert!(world.n_inits <= 1);
+        assert!(world.play.n_inits <= 1);
     }
 }

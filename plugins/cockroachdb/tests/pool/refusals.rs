@@ -4,7 +4,7 @@ use hangar_sdk::pooling_strategy::{
     AcknowledgementKind, Decision, Finding, Goal, MemberState, Observation, Probe, Question, Rows,
 };
 
-use crate::sim::World;
+use crate::sim::{at_rest, nodes_in, process};
 use crate::site::{Site, healthy, member, steps};
 
 fn site(goal: Goal, n: usize) -> Site {
@@ -47,6 +47,17 @@ fn members_with_different_locality_tiers_block_and_say_whose_move_it_is() {
     assert_eq!(finding.whose.as_deref(), Some("uss1"));
 }
 
+/// Three replicas need three nodes: a founder alone keeps its three.
+#[test]
+fn no_node_goes_that_the_replicas_need() {
+    let mut world = at_rest(1);
+    world.organisation("uss0").n_nodes = 2;
+    world.round("uss0", usize::MAX);
+    let why = world.organisations["uss0"].blocked.clone().expect("it is refused");
+    assert!(why.contains("2 nodes would remain"), "{why}");
+    assert_eq!((nodes_in(&world, "uss0"), world.play.n_decommissions), (3, 0));
+}
+
 #[test]
 fn one_subject_for_two_authorities_blocks() {
     let mut site = site(Goal::Operate, 2);
@@ -56,7 +67,7 @@ fn one_subject_for_two_authorities_blocks() {
 
 #[test]
 fn a_member_whose_nodes_answer_is_not_seen_dead() {
-    let mut world = World::at_rest(3);
+    let mut world = at_rest(3);
     let witness = Goal::Other(("witness".into(), vec![("member".into(), "uss2".into())]));
     world.set_goal("uss0", witness, &[]);
     world.round("uss0", usize::MAX);
@@ -67,22 +78,26 @@ fn a_member_whose_nodes_answer_is_not_seen_dead() {
 /// A member that is out by its record and not by the database keeps its place in the bundle until its nodes are out too.
 #[test]
 fn a_bundle_does_not_shrink_while_the_cluster_counts_a_node_of_who_is_out() {
-    let mut world = World::at_rest(4);
+    let mut world = at_rest(4);
     let gone = world.members.iter_mut().find(|member| member.id == "uss3").expect("the fourth");
     gone.state = MemberState::Gone;
     world.round("uss1", usize::MAX);
-    assert_eq!((world.nodes_in("uss3"), world.n_decommissions), (3, 0), "the first by name acts, the others wait");
+    assert_eq!(
+        (nodes_in(&world, "uss3"), world.play.n_decommissions),
+        (3, 0),
+        "the first by name acts, the others wait"
+    );
     world.round("uss0", usize::MAX);
-    assert_eq!((world.nodes_in("uss3"), world.n_decommissions), (0, 1));
+    assert_eq!((nodes_in(&world, "uss3"), world.play.n_decommissions), (0, 1));
     for _ in 0..3 {
         world.round("uss0", usize::MAX);
         world.round("uss1", usize::MAX);
     }
     let theirs = world.member("uss3").authorities[0].fingerprint.clone();
     for id in ["uss0", "uss1"] {
-        assert!(!world.loaded(id).contains(&theirs), "then its authority goes");
+        assert!(!process(&world, id).trusts.contains(&theirs), "then its authority goes");
     }
-    assert_eq!(world.n_decommissions, 1);
+    assert_eq!(world.play.n_decommissions, 1);
 }
 
 /// Between saying that it leaves and the first node that goes, another member may have lost one.

@@ -1,44 +1,18 @@
 //! A pool on paper: members, facts and what the strategy says to them.
 
 use hangar_sdk::pooling_strategy::{
-    Acknowledgement, AcknowledgementKind, Action, Authority, Change, Decision, Fact, Facts, Goal, HttpAnswer, Instance,
-    Intent, Member, MemberState, Node, Observation, Pool, Probe, Question, Release, Roster, Rows, Step, TlsAnswer,
-    TlsOutcome, Workload,
+    Acknowledgement, AcknowledgementKind, Action, Change, Decision, Fact, Facts, Goal, Intent, Member, MemberState,
+    Observation, Probe, Question, Roster, Rows, Step, TlsOutcome, Workload,
 };
+use hangar_sdk::testing::pool;
+pub(crate) use hangar_sdk::testing::pool::{NOW_MS, deployed, fingerprint, http, tls, value};
 
-pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
+use crate::sim::Cockroach;
+
 pub(crate) const CLUSTER: &str = "6f3c1d8e-4d0c-4f0e-9a53-0d2b2f6f1a11";
 
-pub(crate) fn nodes(id: &str) -> Vec<Node> {
-    let node =
-        |ordinal| Node { ordinal, host: format!("{ordinal}.db.{id}.example.com"), port: 26257, addresses: Vec::new() };
-    (0..3).map(node).collect()
-}
-
 pub(crate) fn member(id: &str, state: MemberState) -> Member {
-    Member {
-        id: id.into(),
-        is_self: false,
-        state,
-        endpoint: format!("https://dss.{id}.example.com"),
-        locality: vec![("zone".into(), id.into())],
-        datastore: ("cockroachdb".into(), "v24.1.3".into()),
-        nodes: nodes(id),
-        egress: vec![format!("192.0.2.{}/32", id.len())],
-        authorities: vec![Authority {
-            fingerprint: format!("{id:0>64}"),
-            subject: format!("CN={id}"),
-            not_before_ms: 0,
-            not_after_ms: u64::MAX,
-            pem: String::new(),
-        }],
-        acknowledgements: Vec::new(),
-        facts: Vec::new(),
-    }
-}
-
-pub(crate) fn fingerprint(id: &str) -> String {
-    format!("{id:0>64}")
+    pool::member::<Cockroach>(id, state)
 }
 
 pub(crate) struct Site {
@@ -54,18 +28,8 @@ impl Site {
             member.is_self = member.id == own;
         }
         let founder = members[0].id.clone();
-        let instance = Instance {
-            name: own.into(),
-            namespace: "dss".into(),
-            release: "dss".into(),
-            cluster_domain: "cluster.local".into(),
-            image: "docker.io/cockroachdb/cockroach:v24.1.3".into(),
-            nodes: nodes(own),
-            facts: Vec::new(),
-        };
-        let pool = Pool { name: "east".into(), locality: own.into(), cluster_id: None, facts: Vec::new() };
         Self {
-            intent: Intent { goal, instance, pool },
+            intent: pool::intent::<Cockroach>(own, goal),
             roster: Roster { members, founder, open: None },
             facts: Facts {
                 now_ms: NOW_MS,
@@ -104,29 +68,8 @@ impl Site {
     }
 }
 
-pub(crate) fn http(status: u16, body: &str) -> Observation {
-    Observation::Http(HttpAnswer { status, body: body.into() })
-}
-
 pub(crate) fn uninitialised() -> Observation {
     http(503, r#"{"error":"node is waiting for cluster initialization"}"#)
-}
-
-pub(crate) fn tls(outcome: TlsOutcome) -> Observation {
-    Observation::Tls(TlsAnswer { outcome, peer_leaf: None, peer_authority: None, detail: String::new() })
-}
-
-pub(crate) fn value(text: &str) -> Observation {
-    Observation::Rows(Rows { columns: vec!["value".into()], rows: vec![vec![Some(text.into())]] })
-}
-
-pub(crate) fn deployed() -> Observation {
-    Observation::Release(Release {
-        status: "deployed".into(),
-        revision: 1,
-        chart_version: "0.1.0".into(),
-        values_digest: None,
-    })
 }
 
 /// What a healthy own cluster of the pool answers.

@@ -36,14 +36,8 @@ pub(crate) async fn origins(organisation: &OrganisationFile) -> Result<Origins> 
 
 /// Reads the logs of the database nodes of one namespace.
 pub(crate) async fn origins_in(organisation: &OrganisationFile, namespace: &str) -> Result<Origins> {
-    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, namespace);
     let mut origins = Origins::default();
-    for pod in pods.list(&ListParams::default()).await? {
-        let name = pod.metadata.name.unwrap_or_default();
-        let containers = pod.spec.map(|spec| spec.containers).unwrap_or_default();
-        let Some(node) = containers.into_iter().find(|container| container.name == "cockroachdb") else { continue };
-        let wanted = kube::api::LogParams { container: Some(node.name), ..Default::default() };
-        let log = pods.logs(&name, &wanted).await?;
+    for log in logs_in(organisation, namespace, "cockroachdb").await? {
         origins.n_nodes += 1;
         // It says so three times; the line of its log proper is the one that does not begin with `status:`.
         let n_said =
@@ -52,6 +46,24 @@ pub(crate) async fn origins_in(organisation: &OrganisationFile, namespace: &str)
         origins.n_joined += n_said(JOINED);
     }
     Ok(origins)
+}
+
+/// The logs of every container of this name.
+pub(crate) async fn logs(organisation: &OrganisationFile, container: &str) -> Result<Vec<String>> {
+    logs_in(organisation, NAMESPACE, container).await
+}
+
+async fn logs_in(organisation: &OrganisationFile, namespace: &str, container: &str) -> Result<Vec<String>> {
+    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, namespace);
+    let mut logs = Vec::new();
+    for pod in pods.list(&ListParams::default()).await? {
+        let name = pod.metadata.name.unwrap_or_default();
+        let containers = pod.spec.map(|spec| spec.containers).unwrap_or_default();
+        let Some(found) = containers.into_iter().find(|found| found.name == container) else { continue };
+        let wanted = kube::api::LogParams { container: Some(found.name), ..Default::default() };
+        logs.push(pods.logs(&name, &wanted).await?);
+    }
+    Ok(logs)
 }
 
 /// Whether the instance's namespace is there.

@@ -36,3 +36,4 @@ mod standin;
 mod state;
 mod traffic;
 mod up;
+mod yugabyte;

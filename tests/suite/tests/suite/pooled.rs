@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures::future::try_join_all;
-use test_support::{Access, Description, Plugin, Workspace, needed, scratch, wait_for};
+use test_support::{Access, Database, Description, Plugin, Workspace, needed, scratch, wait_for};
 use test_world::{Options, OrganisationFile, World};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
@@ -153,14 +153,24 @@ impl Stage {
 
     /// A workspace whose plugins come from the world's registry.
     pub(crate) fn member(&self, name: &str) -> Result<Workspace> {
-        self.member_by(name, None)
+        self.laid_down(name, Database::default(), None)
     }
 
     /// The same, with records that travel by this carrier.
     fn member_by(&self, name: &str, carrier: Option<String>) -> Result<Workspace> {
+        self.laid_down(name, Database::default(), carrier)
+    }
+
+    /// The same, with this database.
+    pub(crate) fn member_of(&self, name: &str, database: Database) -> Result<Workspace> {
+        self.laid_down(name, database, None)
+    }
+
+    fn laid_down(&self, name: &str, database: Database, carrier: Option<String>) -> Result<Workspace> {
         let registry = &self.world.file().registry;
         let mut description = self.description(name)?;
-        description.plugins = PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into();
+        description.database = database;
+        description.plugins = ["local", database.plugin()].map(|plugin| Plugin::of_registry(registry, plugin)).into();
         description.infra = "local".into();
         description.pool = Some("east".into());
         description.carrier = carrier;
@@ -188,6 +198,7 @@ impl Stage {
             entry: None,
             pool: None,
             carrier: None,
+            database: Database::default(),
         })
     }
 

@@ -40,6 +40,8 @@ pub enum CertsError {
 #[derive(Debug)]
 pub struct Certificates {
     dir: PathBuf,
+    /// Whose certificate it is in a folder for several nodes; none where it is the folder's own.
+    node: Option<String>,
     principal_map: Vec<(String, String)>,
     current: Mutex<Arc<Loaded>>,
 }
@@ -59,9 +61,23 @@ impl Certificates {
     ///
     /// When the CA or the node certificate is missing, broken or not a node's.
     pub fn for_node(dir: &Path, principal_map: Vec<(String, String)>) -> Result<Self, CertsError> {
-        let material = Material::read(dir)?;
-        let loaded = Loaded::new(material, &principal_map)?;
-        Ok(Self { dir: dir.to_owned(), principal_map, current: Mutex::new(Arc::new(loaded)) })
+        Self::read(dir, None, principal_map)
+    }
+
+    /// As above, from a folder with certificates of several nodes: this one's is `node.NAME.crt`. Whoever the authorities vouch
+    /// for is a member.
+    ///
+    /// # Errors
+    ///
+    /// When the CA or the node's certificate is missing or broken.
+    pub fn for_member(dir: &Path, name: &str) -> Result<Self, CertsError> {
+        let map = vec![(principals::ANYBODY.to_owned(), "node".to_owned())];
+        Self::read(dir, Some(name.to_owned()), map)
+    }
+
+    fn read(dir: &Path, node: Option<String>, principal_map: Vec<(String, String)>) -> Result<Self, CertsError> {
+        let loaded = Loaded::new(material(dir, node.as_deref())?, &principal_map)?;
+        Ok(Self { dir: dir.to_owned(), node, principal_map, current: Mutex::new(Arc::new(loaded)) })
     }
 
     /// The generation in use.
@@ -80,7 +96,7 @@ impl Certificates {
     ///
     /// When a certificate that is valid now would be lost, or TLS cannot work with the new files.
     pub fn reload(&self) -> Result<(), CertsError> {
-        let material = Material::read(&self.dir)?;
+        let material = material(&self.dir, self.node.as_deref())?;
         let current = self.current();
         for (what, old, new) in [
             ("CA cert", &current.material.ca, &material.ca),
@@ -107,6 +123,10 @@ impl Certificates {
             }
         }
     }
+}
+
+fn material(dir: &Path, node: Option<&str>) -> Result<Material, CertsError> {
+    node.map_or_else(|| Material::read(dir), |name| Ok(Material::of_node(dir, name)))
 }
 
 impl Loaded {

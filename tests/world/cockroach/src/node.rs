@@ -29,12 +29,13 @@ use crate::rpc::channel::Route;
 use crate::rpc::offsets::Offsets;
 use crate::rpc::peers::Peers;
 use crate::rpc::services::OPEN_WHILE_WAITING;
+use crate::sql::relation::Relation;
 use crate::state::descriptor::Descriptor;
 use crate::state::member::{Liveness, Membership};
 use crate::state::{ClusterState, NodeId};
 use crate::store::{Identity, Store};
 use crate::timers::Timers;
-use config::StartConfig;
+use config::{Dialect, StartConfig};
 
 /// Where a node is in its life. Only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,8 +50,14 @@ pub enum Phase {
     Draining,
 }
 
+/// The rows of a table function, or nothing where there is no such function.
+pub type TableFunctions = Box<dyn Fn(&str) -> Option<Relation> + Send + Sync>;
+
 /// Exit code after a log line of severity FATAL.
 pub const FATAL: u8 = 7;
+
+/// The version of SQL that a YugabyteDB says it is.
+pub const YUGABYTE: &str = "15.12-YB-2025.1.2.1-b0";
 
 /// Why a process ends by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +104,8 @@ pub struct Node {
     /// What peers say once this node was removed for good.
     removal: OnceLock<String>,
     pub heartbeat_failures: AtomicU64,
+    /// Table functions of a database that is built on this node, by name.
+    pub functions: OnceLock<TableFunctions>,
     identity: OnceLock<Identity>,
     raft: OnceLock<Arc<Raft>>,
     addresses: Mutex<BTreeSet<HostPort>>,
@@ -129,6 +138,7 @@ impl Node {
             tripped: Mutex::default(),
             removal: OnceLock::new(),
             heartbeat_failures: AtomicU64::new(0),
+            functions: OnceLock::new(),
             identity: OnceLock::new(),
             raft: OnceLock::new(),
             addresses,
@@ -218,6 +228,14 @@ impl Node {
     /// The version the cluster runs at, as far as this node knows.
     pub fn active_version(&self) -> Option<Version> {
         self.state().map(|state| state.active_version).or_else(|| self.identity.get().map(|identity| identity.version))
+    }
+
+    /// What `SELECT version()` says.
+    pub fn version_text(&self) -> String {
+        match self.config.dialect {
+            Dialect::Cockroach => self.build.sql_text(),
+            Dialect::Yugabyte => format!("PostgreSQL {YUGABYTE} on x86_64-pc-linux-gnu, compiled by clang, 64-bit"),
+        }
     }
 
     /// Checks a peer's version against the cluster's.

@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service as _;
@@ -46,6 +47,11 @@ pub async fn serve(node: Arc<Node>, routes: Routes, stream: TcpStream) {
         }
         Err(_) => return,
     };
+    serve_accepted(node, routes, tls).await;
+}
+
+/// As above, once the handshake is done.
+pub async fn serve_accepted(node: Arc<Node>, routes: Routes, tls: TlsStream<TcpStream>) {
     let caller = Caller::of_connection(tls.get_ref().1, node.certs.principal_map());
     let service = service_fn(move |request| answer(Arc::clone(&node), routes.clone(), caller.clone(), request));
     let connection =
@@ -55,7 +61,7 @@ pub async fn serve(node: Arc<Node>, routes: Routes, stream: TcpStream) {
 }
 
 /// Lets the peer read why it was refused: closing with unread bytes would reset the connection and lose the alert.
-async fn linger(mut stream: TcpStream) {
+pub async fn linger(mut stream: TcpStream) {
     drop(stream.shutdown().await);
     let mut rest = [0_u8; 1024];
     let drain = async { while matches!(stream.read(&mut rest).await, Ok(read) if read > 0) {} };

@@ -1,6 +1,7 @@
 //! SQL over the shared state: a parser, and relations in memory.
 
 pub mod builtin;
+pub mod dialect;
 pub mod error;
 pub mod expr;
 pub mod function;

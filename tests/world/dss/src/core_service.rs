@@ -16,8 +16,8 @@ use crate::{participants, say};
 
 /// How long the start waits for a database that is not there yet.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Major versions of the schemas this program works with.
-const SCHEMAS: [(&str, u32); 3] = [("rid", 4), ("scd", 3), ("aux", 1)];
+/// Major versions of the schemas this program works with, for each database.
+const SCHEMAS: [(&str, [u32; 2]); 3] = [("rid", [4, 1]), ("scd", [3, 1]), ("aux", [1, 1])];
 
 fn specs() -> Vec<Spec> {
     let own = [
@@ -178,15 +178,17 @@ async fn ready_database(datastore: &Datastore, scd: bool) -> Result<Client, Star
 }
 
 async fn attempt(datastore: &Datastore, scd: bool) -> Result<Client, StartError> {
-    let client = datastore.connect("aux").await?;
+    let aux = datastore.connect("aux").await?;
+    let is_yugabyte = participants::is_yugabyte(&aux).await.map_err(DatastoreError::from)?;
     for (database, wanted) in SCHEMAS.into_iter().filter(|(database, _)| scd || *database != "scd") {
-        let found = schema::current(&client, database).await?;
+        let wanted = wanted[usize::from(is_yugabyte)];
+        let client = datastore.connect(database).await?;
+        let found = schema::current(&client).await?;
         if found.major != wanted {
             return Err(StartError::Schema { database, found, wanted });
         }
     }
-    client.batch_execute("USE aux").await.map_err(DatastoreError::from)?;
-    Ok(client)
+    Ok(aux)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 use crate::datastore::{self, Datastore, DatastoreError};
 use crate::goflag::{Flags, Spec, value};
 use crate::say;
@@ -80,10 +82,10 @@ async fn terminated() {
 
 async fn migrate(datastore: &Datastore, steps: &Steps, wanted: &str) -> Result<(), SchemaError> {
     let database = &steps.database;
-    let client = datastore.connect("postgres").await?;
-    client.batch_execute(&format!("CREATE DATABASE IF NOT EXISTS {database}")).await.map_err(DatastoreError::from)?;
+    make(datastore, database).await?;
+    let client = datastore.connect(database).await?;
     if wanted.is_empty() {
-        let current = schema::current(&client, database).await?;
+        let current = schema::current(&client).await?;
         say(format!("{database} schema version: {current}"));
         return Ok(());
     }
@@ -91,6 +93,15 @@ async fn migrate(datastore: &Datastore, steps: &Steps, wanted: &str) -> Result<(
     let (from, n_steps) = steps.migrate(&client, target).await?;
     say(format!("{database} schema: {from} to {target} in {n_steps} steps"));
     Ok(())
+}
+
+/// Makes a database, unless it is there. One of the two databases has no `IF NOT EXISTS` for it.
+async fn make(datastore: &Datastore, database: &str) -> Result<(), DatastoreError> {
+    let client = datastore.connect("postgres").await?;
+    match client.batch_execute(&format!("CREATE DATABASE {database}")).await {
+        Err(err) if err.code() == Some(&SqlState::DUPLICATE_DATABASE) => Ok(()),
+        made => Ok(made?),
+    }
 }
 
 pub(crate) fn duration(text: &str) -> Option<Duration> {

@@ -65,7 +65,7 @@ async fn evict(
     delete: bool,
 ) -> Result<u64, DatastoreError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let expired = format!("(ends_at::DECIMAL)::INT < {}", now.saturating_sub(ttl).as_secs());
+    let expired = format!("CAST(extract(epoch FROM ends_at) AS BIGINT) < {}", now.saturating_sub(ttl).as_secs());
     let client = datastore.connect(database).await?;
     if delete {
         return Ok(client.execute(&format!("DELETE FROM {table} WHERE {expired}"), &[]).await?);

@@ -11,7 +11,8 @@ use tokio_postgres::Client;
 ///
 /// When the database refuses.
 pub async fn register(client: &Client, locality: &str, endpoint: &str) -> Result<(), tokio_postgres::Error> {
-    let upsert = "UPSERT INTO aux.pool_participants (locality, public_endpoint, updated_at) VALUES ($1, $2, now())";
+    let upsert = "INSERT INTO pool_participants (locality, public_endpoint, updated_at) VALUES ($1, $2, now()) \
+        ON CONFLICT (locality) DO UPDATE SET public_endpoint = excluded.public_endpoint, updated_at = excluded.updated_at";
     client.execute(upsert, &[&locality, &endpoint]).await.map(drop)
 }
 
@@ -21,7 +22,8 @@ pub async fn register(client: &Client, locality: &str, endpoint: &str) -> Result
 ///
 /// When the database refuses.
 pub async fn heartbeat(client: &Client, locality: &str, source: &str) -> Result<(), tokio_postgres::Error> {
-    let upsert = "UPSERT INTO aux.heartbeats (locality, source, timestamp, reporter) VALUES ($1, $2, now(), $1)";
+    let upsert = "INSERT INTO heartbeats (locality, source, timestamp, reporter) VALUES ($1, $2, now(), $1) \
+        ON CONFLICT (locality, source) DO UPDATE SET timestamp = excluded.timestamp, reporter = excluded.reporter";
     client.execute(upsert, &[&locality, &source]).await.map(drop)
 }
 
@@ -31,8 +33,22 @@ pub async fn heartbeat(client: &Client, locality: &str, source: &str) -> Result<
 ///
 /// When the database refuses.
 pub async fn dar_id(client: &Client) -> Result<String, tokio_postgres::Error> {
-    let row = client.query_one("SELECT crdb_internal.cluster_id()::STRING", &[]).await?;
-    Ok(row.get(0))
+    let statement = if is_yugabyte(client).await? {
+        "SELECT DISTINCT CAST(universe_uuid AS TEXT) FROM yb_servers()"
+    } else {
+        "SELECT CAST(crdb_internal.cluster_id() AS TEXT)"
+    };
+    Ok(client.query_one(statement, &[]).await?.get(0))
+}
+
+/// Whether this database is the other one, by its own version.
+///
+/// # Errors
+///
+/// When the database refuses.
+pub async fn is_yugabyte(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let version: String = client.query_one("SELECT version()", &[]).await?.get(0);
+    Ok(version.contains("-YB-"))
 }
 
 /// All instances that registered, with their last heartbeats.
@@ -43,12 +59,15 @@ pub async fn dar_id(client: &Client) -> Result<String, tokio_postgres::Error> {
 pub async fn instances(client: &Client) -> Result<Value, tokio_postgres::Error> {
     let rows = client
         .query(
-            "SELECT locality, public_endpoint, (updated_at::DECIMAL)::INT FROM aux.pool_participants ORDER BY locality",
+            "SELECT locality, public_endpoint, CAST(extract(epoch FROM updated_at) AS BIGINT) FROM pool_participants ORDER BY locality",
             &[],
         )
         .await?;
     let beats = client
-        .query("SELECT locality, source, (timestamp::DECIMAL)::INT FROM aux.heartbeats ORDER BY locality, source", &[])
+        .query(
+            "SELECT locality, source, CAST(extract(epoch FROM timestamp) AS BIGINT) FROM heartbeats ORDER BY locality, source",
+            &[],
+        )
         .await?;
     let instances: Vec<Value> = rows
         .iter()

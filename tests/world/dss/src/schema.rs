@@ -9,7 +9,30 @@ use crate::datastore::DatastoreError;
 
 /// Schemas the program carries, by folder, for images that hold nothing but the program. A folder that exists beats
 /// them.
-const BUILT_IN: [(&str, &[(&str, &str)]); 3] = [
+///
+/// The longer path comes first: both databases have folders of the same last name.
+const BUILT_IN: [(&str, &[(&str, &str)]); 6] = [
+    (
+        "yugabyte/rid",
+        &[
+            ("upto-v1.0.0-create.sql", include_str!("../db-schemas/yugabyte/rid/upto-v1.0.0-create.sql")),
+            ("upto-v1.0.1-index.sql", include_str!("../db-schemas/yugabyte/rid/upto-v1.0.1-index.sql")),
+        ],
+    ),
+    (
+        "yugabyte/scd",
+        &[
+            ("upto-v1.0.0-create.sql", include_str!("../db-schemas/yugabyte/scd/upto-v1.0.0-create.sql")),
+            ("upto-v1.1.1-locks.sql", include_str!("../db-schemas/yugabyte/scd/upto-v1.1.1-locks.sql")),
+        ],
+    ),
+    (
+        "yugabyte/aux_",
+        &[
+            ("upto-v1.0.0-create.sql", include_str!("../db-schemas/yugabyte/aux_/upto-v1.0.0-create.sql")),
+            ("upto-v1.1.0-heartbeats.sql", include_str!("../db-schemas/yugabyte/aux_/upto-v1.1.0-heartbeats.sql")),
+        ],
+    ),
     (
         "rid",
         &[
@@ -111,7 +134,7 @@ impl Steps {
                     files.push((name.to_owned(), std::fs::read_to_string(&path).map_err(|err| failed(Some(err)))?));
                 }
             }
-        } else if let Some((_, built_in)) = BUILT_IN.iter().find(|(name, _)| *name == folder) {
+        } else if let Some((_, built_in)) = BUILT_IN.iter().find(|(name, _)| dir.ends_with(name)) {
             files.extend(built_in.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
         }
         let mut up = Vec::new();
@@ -139,13 +162,14 @@ impl Steps {
         if known { Ok(target) } else { Err(SchemaError::NoStep(target)) }
     }
 
-    /// Takes the steps that lead from the present version to `target`, each once; says from where and how many.
+    /// Takes the steps that lead from the present version to `target`, each once; says from where and how many. `client` is in the
+    /// schema's own database.
     ///
     /// # Errors
     ///
     /// [`SchemaError::Ahead`] when the database is at a version that no step knows.
     pub async fn migrate(&self, client: &Client, target: Version) -> Result<(Version, usize), SchemaError> {
-        let from = current(client, &self.database).await?;
+        let from = current(client).await?;
         let known = from == Version::default() || self.up.iter().any(|(version, _)| *version == from);
         if !known {
             return Err(SchemaError::Ahead { database: self.database.clone(), current: from, dir: self.dir.clone() });
@@ -153,24 +177,23 @@ impl Steps {
         let mut n_steps = 0;
         for (version, text) in self.up.iter().filter(|(version, _)| *version <= target) {
             // Read anew before each step: another member may be at it too.
-            if current(client, &self.database).await? >= *version {
+            if current(client).await? >= *version {
                 continue;
             }
-            client.batch_execute(&format!("USE {};\n{text}", self.database)).await.map_err(DatastoreError::from)?;
+            client.batch_execute(text).await.map_err(DatastoreError::from)?;
             n_steps += 1;
         }
         Ok((from, n_steps))
     }
 }
 
-/// The version a database is at; all zeros before the first step.
+/// The version of the schema in a client's database; all zeros before the first step.
 ///
 /// # Errors
 ///
 /// When the database cannot be asked.
-pub async fn current(client: &Client, database: &str) -> Result<Version, SchemaError> {
+pub async fn current(client: &Client) -> Result<Version, SchemaError> {
     let ask = async {
-        client.batch_execute(&format!("USE {database}")).await?;
         let exists = "SELECT EXISTS (SELECT * FROM information_schema.tables WHERE table_name = 'schema_versions')";
         if !client.query_one(exists, &[]).await?.get::<_, bool>(0) {
             return Ok(None);
@@ -198,6 +221,9 @@ mod tests {
         assert_eq!(latest("rid"), ("rid".into(), "v4.1.0".into()));
         assert_eq!(latest("scd"), ("scd".into(), "v3.4.1".into()));
         assert_eq!(latest("aux_"), ("aux".into(), "v1.1.0".into()));
+        assert_eq!(latest("yugabyte/rid"), ("rid".into(), "v1.0.1".into()));
+        assert_eq!(latest("yugabyte/scd"), ("scd".into(), "v1.1.1".into()));
+        assert_eq!(latest("yugabyte/aux_"), ("aux".into(), "v1.1.0".into()));
         assert!(Steps::read(Path::new("/nowhere/else")).is_err());
     }
 

@@ -46,7 +46,7 @@ loadBalancerClass: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* The one public address of each database node: a dict of `root`, `component`, `workload`, `nodes`, `suffix`, `service`, `sourceRanges` and
+{{/* The one public address of each database node: a dict of `root`, `component`, `workload`, `external`, `nodes`, `suffix`, `service`, `sourceRanges` and
      `ports`, a list of name, port and target. */}}
 {{- define "dss.nodeServices" -}}
 {{- $ := . -}}
@@ -70,7 +70,7 @@ loadBalancerClass: {{ . | quote }}
 # Other members reach exactly this node: an address that spread over several would name the wrong one.
 apiVersion: v1
 kind: Service
-{{ include "dss.metadata" (list $.root $.component (printf "%s-node-%d" $.workload $ordinal) $annotations) }}
+{{ include "dss.metadata" (list $.root $.component (printf "%s-%d" $.external $ordinal) $annotations) }}
 spec:
   type: LoadBalancer
   publishNotReadyAddresses: true

@@ -2,7 +2,7 @@
 {{- define "dss.database.set" -}}
 {{- $root := .root -}}
 {{- $db := .values -}}
-{{- $name := include "dss.name" (list $root .component) -}}
+{{- $name := include "dss.workload" (list $root .component) -}}
 apiVersion: apps/v1
 kind: StatefulSet
 {{ include "dss.metadata" (list $root .component $name (dict "hangar.dev/configuration" (sha256sum .pod))) }}

@@ -32,8 +32,35 @@
 {{- end -}}
 
 {{- define "dss.datastore.volume" -}}
-- name: client
-  secret:
-    secretName: {{ include "dss.datastore.secret" . | quote }}
+{{- include "dss.certificates.volume" (list . "client" (include "dss.datastore.secret" .) (list "client.root.crt" "client.root.key")) -}}
+{{- end -}}
+
+{{/* The Secret with the authorities of all members, where it is not that of the certificates. */}}
+{{- define "dss.secret.authorities" -}}
+{{- .Values.cockroachdb.secrets.authorities | default (include "dss.secret.clientRoot" .) -}}
+{{- end -}}
+
+{{/* A volume of certificates, authorities included: (list . "volume" "secret" (list "file" "file")). */}}
+{{- define "dss.certificates.volume" -}}
+{{- $root := index . 0 -}}
+{{- $authorities := eq $root.Values.datastore "cockroachdb" | ternary $root.Values.cockroachdb.secrets.authorities "" -}}
+- name: {{ index . 1 }}
+{{- if $authorities }}
+  projected:
     defaultMode: {{ 0440 }}
+    sources:
+      - secret:
+          name: {{ index . 2 | quote }}
+          items:
+            {{- range index . 3 }}
+            - {key: {{ . }}, path: {{ . }}}
+            {{- end }}
+      - secret:
+          name: {{ $authorities | quote }}
+          items: [{key: ca.crt, path: ca.crt}]
+{{- else }}
+  secret:
+    secretName: {{ index . 2 | quote }}
+    defaultMode: {{ 0440 }}
+{{- end }}
 {{- end -}}

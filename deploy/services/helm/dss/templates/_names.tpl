@@ -11,12 +11,26 @@
 {{- printf "%s-%s" (include "dss.release" (index . 0)) (index . 1) -}}
 {{- end -}}
 
+{{/* An instance that is older than this chart keeps its names: volumes are found by them, and certificates made for them. */}}
 {{- define "dss.cockroachdb" -}}
-{{- include "dss.name" (list . "cockroachdb") -}}
+{{- .Values.cockroachdb.names.nodes | default (include "dss.name" (list . "cockroachdb")) -}}
 {{- end -}}
 
 {{- define "dss.cockroachdb.public" -}}
-{{- printf "%s-public" (include "dss.cockroachdb" .) -}}
+{{- .Values.cockroachdb.names.clients | default (printf "%s-public" (include "dss.cockroachdb" .)) -}}
+{{- end -}}
+
+{{- define "dss.cockroachdb.external" -}}
+{{- .Values.cockroachdb.names.external | default (printf "%s-node" (include "dss.cockroachdb" .)) -}}
+{{- end -}}
+
+{{/* Name of a database's StatefulSet, and of the Service that names its pods: (list . "component"). */}}
+{{- define "dss.workload" -}}
+{{- if eq (index . 1) "cockroachdb" -}}
+{{- include "dss.cockroachdb" (index . 0) -}}
+{{- else -}}
+{{- include "dss.name" . -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "dss.core-service" -}}
@@ -28,11 +42,11 @@
 {{- end -}}
 
 {{- define "dss.secret.node" -}}
-{{- .Values.cockroachdb.secrets.node | default (printf "%s-node" (include "dss.cockroachdb" .)) -}}
+{{- .Values.cockroachdb.secrets.node | default (include "dss.name" (list . "cockroachdb-node")) -}}
 {{- end -}}
 
 {{- define "dss.secret.clientRoot" -}}
-{{- .Values.cockroachdb.secrets.clientRoot | default (printf "%s-client-root" (include "dss.cockroachdb" .)) -}}
+{{- .Values.cockroachdb.secrets.clientRoot | default (include "dss.name" (list . "cockroachdb-client-root")) -}}
 {{- end -}}
 
 {{/* Host of a Service inside the cluster: (list . "name"). */}}

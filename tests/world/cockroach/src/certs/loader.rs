@@ -103,6 +103,15 @@ impl Material {
         Ok(material)
     }
 
+    /// Reads the bundle and one node's certificate, `node.NAME.crt`, as databases name them that have a folder for several nodes.
+    pub fn of_node(dir: &Path, name: &str) -> Self {
+        Self {
+            ca: slot(dir, "ca.crt", &Usage::Ca),
+            node: slot(dir, &format!("node.{name}.crt"), &Usage::Node),
+            ..Self::default()
+        }
+    }
+
     fn take(&mut self, dir: &Path, name: &str) {
         let usage = match Usage::of(name) {
             Ok(usage) => usage,
@@ -115,13 +124,7 @@ impl Material {
                 return;
             }
         };
-        let slot = match read_pair(dir, name, &usage) {
-            Ok(pair) => Slot::Good(Arc::new(pair)),
-            Err(problem) => {
-                log::warning("security/certificate_loader.go:346", format!("could not load {name}: {problem}"));
-                Slot::Bad(problem)
-            }
-        };
+        let slot = slot(dir, name, &usage);
         match usage {
             Usage::Ca => self.ca = slot,
             Usage::ClientCa => self.client_ca = slot,
@@ -131,6 +134,16 @@ impl Material {
             Usage::Client(user) if user == "node" => self.client_node = slot,
             Usage::Client(user) => drop(self.clients.insert(user, slot)),
             Usage::Tenant => {}
+        }
+    }
+}
+
+fn slot(dir: &Path, name: &str, usage: &Usage) -> Slot {
+    match read_pair(dir, name, usage) {
+        Ok(pair) => Slot::Good(Arc::new(pair)),
+        Err(problem) => {
+            log::warning("security/certificate_loader.go:346", format!("could not load {name}: {problem}"));
+            Slot::Bad(problem)
         }
     }
 }

@@ -5,6 +5,9 @@ use super::leaf::Leaf;
 /// The tenant of every node of a pool.
 const SYSTEM_TENANT: u64 = 1;
 
+/// In a principal map, in the place of a name: any. No command line can say it.
+pub const ANYBODY: &str = "\0";
+
 /// The users a certificate may act as: its common name and **every** DNS name, or, when it carries
 /// `crdb://tenant/…/user/…` names, those alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,7 +89,7 @@ pub fn quoted(names: &[String]) -> String {
 }
 
 fn mapped(name: &str, map: &[(String, String)]) -> String {
-    map.iter().find(|(from, _)| from == name).map_or(name, |(_, to)| to).to_owned()
+    map.iter().find(|(from, _)| from == name || from == ANYBODY).map_or(name, |(_, to)| to).to_owned()
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct ServerTls {
     pub sql: Arc<ServerConfig>,
     /// Never asks for a client certificate.
     pub http: Arc<ServerConfig>,
+    /// As `rpc`, and nobody comes in without a certificate.
+    pub members: Arc<ServerConfig>,
 }
 
 /// Settings for going to others.
@@ -48,7 +50,8 @@ impl ServerTls {
     /// When the certificate, its key or the CA cannot be used.
     pub fn new(material: &Material) -> Result<Self, CertsError> {
         let trusted = if matches!(material.client_ca, Slot::Absent) { &material.ca } else { &material.client_ca };
-        let verifier = AnyMember::new(roots(trusted)?)?;
+        let verifier = AnyMember::new(roots(trusted)?, false)?;
+        let strict = AnyMember::new(roots(trusted)?, true)?;
         let node = usable(&material.node)?;
         let ui = if matches!(material.ui, Slot::Absent) { node } else { usable(&material.ui)? };
         let rpc = {
@@ -58,7 +61,14 @@ impl ServerTls {
         };
         let mut http = server_config(ui, None)?;
         http.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { rpc: Arc::new(rpc), sql: Arc::new(server_config(node, Some(verifier))?), http: Arc::new(http) })
+        let mut members = server_config(node, Some(strict))?;
+        members.alpn_protocols.clone_from(&rpc.alpn_protocols);
+        Ok(Self {
+            rpc: Arc::new(rpc),
+            sql: Arc::new(server_config(node, Some(verifier))?),
+            http: Arc::new(http),
+            members: Arc::new(members),
+        })
     }
 }
 
@@ -150,16 +160,15 @@ fn as_go_does(err: Error) -> Error {
     }
 }
 
-/// `VerifyClientCertIfGiven`: a client certificate is asked for, none is fine, a bad one ends the handshake.
+/// `VerifyClientCertIfGiven`: a client certificate is asked for, none is fine unless it is a must, a bad one ends the handshake.
 #[derive(Debug)]
 struct AnyMember(Arc<dyn ClientCertVerifier>);
 
 impl AnyMember {
-    fn new(roots: Arc<RootCertStore>) -> Result<Arc<Self>, CertsError> {
-        let inner = WebPkiClientVerifier::builder_with_provider(roots, provider())
-            .allow_unauthenticated()
-            .build()
-            .map_err(|err| CertsError::Unusable(err.to_string()))?;
+    fn new(roots: Arc<RootCertStore>, is_must: bool) -> Result<Arc<Self>, CertsError> {
+        let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
+        let builder = if is_must { builder } else { builder.allow_unauthenticated() };
+        let inner = builder.build().map_err(|err| CertsError::Unusable(err.to_string()))?;
         Ok(Arc::new(Self(inner)))
     }
 }

@@ -9,6 +9,14 @@ use crate::state::descriptor::{Locality, Tier};
 /// What `--max-offset` is unless it is given.
 pub const DEFAULT_MAX_OFFSET: Duration = Duration::from_millis(500);
 
+/// Which database a node plays to its clients. Another one is built on this node's log, tables and wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    #[default]
+    Cockroach,
+    Yugabyte,
+}
+
 /// All settings of a node.
 #[derive(Debug, Clone)]
 pub struct StartConfig {
@@ -30,4 +38,5 @@ pub struct StartConfig {
     pub attrs: Vec<String>,
     /// The largest distance of two clocks that the database is built for.
     pub max_offset: Duration,
+    pub dialect: Dialect,
 }

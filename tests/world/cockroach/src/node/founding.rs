@@ -6,6 +6,7 @@ use std::time::Instant;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use super::config::Dialect;
 use super::{Node, Origin, Phase};
 use crate::build_info::Version;
 use crate::log;
@@ -14,6 +15,7 @@ use crate::raft::core::Core;
 use crate::raft::storage::Storage;
 use crate::rpc::channel::Channel;
 use crate::rpc::status;
+use crate::state::catalog::Change;
 use crate::state::{ClusterState, NodeId};
 use crate::store::Identity;
 use crate::wire::cockroach::roachpb::JoinNodeRequest;
@@ -63,6 +65,12 @@ fn found(node: &Arc<Node>) -> std::io::Result<()> {
     let identity = Identity { cluster_id: Uuid::new_v4(), node_id: NodeId(1), version: node.build.version() };
     let mut state = ClusterState::founded(identity.cluster_id, identity.version);
     state.founded_at = crate::clock::now_nanos();
+    if node.config.dialect == Dialect::Yugabyte {
+        let catalog = Arc::make_mut(&mut state.catalog);
+        catalog.apply(Change::CreateDatabase("yugabyte".to_owned()));
+        catalog.apply(Change::CreateUser("yugabyte".to_owned()));
+        state.ranges.add_database("yugabyte");
+    }
     Core::found(&mut Storage::open(&node.store.log_dir())?, state)?;
     node.store.write_identity(&identity)?;
     log::info("server/init.go:420", format!("cluster {} has been created", identity.cluster_id));
@@ -153,7 +161,12 @@ async fn attempt_next(
     }
 }
 
-async fn ask(node: &Node, address: &HostPort) -> Result<Identity, Status> {
+/// Asks a member of a cluster to be let in, and gives who this node is then. It takes part once that is [`enter`]ed.
+///
+/// # Errors
+///
+/// Why it was not let in.
+pub async fn ask(node: &Node, address: &HostPort) -> Result<Identity, Status> {
     let channel = Channel::connect(&node.route(address)).await?;
     let origin = channel.origin();
     let mut client = InternalClient::with_origin(channel, origin);
@@ -167,6 +180,20 @@ async fn ask(node: &Node, address: &HostPort) -> Result<Identity, Status> {
     let version = Version::from_wire(answer.active_version.as_ref())
         .ok_or_else(|| Status::internal("answer without a cluster version"))?;
     Ok(Identity { cluster_id, node_id: NodeId(answer.node_id), version })
+}
+
+/// Keeps an identity that a member gave, and begins to take part with it.
+///
+/// # Errors
+///
+/// When the disk refuses.
+pub async fn enter(node: &Arc<Node>, identity: Identity) -> std::io::Result<()> {
+    let _alone = node.founding.lock().await;
+    if node.identity().is_some() {
+        return Ok(());
+    }
+    node.store.write_identity(&identity)?;
+    adopt(node, identity, Origin::Joined)
 }
 
 /// Takes on an identity and begins to take part.

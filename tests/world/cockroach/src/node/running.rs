@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
+use super::config::Dialect;
 use super::{Node, Origin, Phase};
 use crate::clock::now_nanos;
 use crate::log;
@@ -106,6 +107,9 @@ async fn spread_liveness(node: Weak<Node>) {
 }
 
 fn banner(node: &Node, identity: &Identity, origin: Origin) {
+    if node.config.dialect == Dialect::Yugabyte {
+        return;
+    }
     let took = std::time::Duration::from_nanos(u64::try_from(now_nanos() - node.started_at).unwrap_or(0));
     let config = &node.config;
     let status = match origin {

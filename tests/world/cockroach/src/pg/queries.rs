@@ -19,6 +19,7 @@ use pgwire::messages::PgWireBackendMessage;
 
 use super::encoding::{decode, encode_row, field, kind_of};
 use super::{Handler, error};
+use crate::node::config::Dialect;
 use crate::sql::error::SqlError;
 use crate::sql::expr::Params;
 use crate::sql::parse::{Statement, parse};
@@ -34,8 +35,8 @@ pub struct Prepared {
 }
 
 /// Turns texts into statements.
-#[derive(Debug)]
-pub struct Reader;
+#[derive(Debug, Clone, Copy)]
+pub struct Reader(pub Dialect);
 
 #[async_trait]
 impl QueryParser for Reader {
@@ -46,6 +47,9 @@ impl QueryParser for Reader {
         C: ClientInfo + Unpin + Send + Sync,
     {
         let mut statements = parse(sql)?;
+        for statement in &statements {
+            self.0.admits(statement)?;
+        }
         if statements.len() > 1 {
             let text = "prepared statement had several statements";
             return Err(SqlError::new("42601", text).into());
@@ -88,7 +92,11 @@ impl SimpleQueryHandler for Handler {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let mut responses = Vec::new();
-        for statement in parse(query)? {
+        let statements = parse(query)?;
+        for statement in &statements {
+            self.node.config.dialect.admits(statement)?;
+        }
+        for statement in statements {
             match self.run(&statement, &Params::default()).await {
                 Ok(answer) => responses.push(response(answer, &Format::UnifiedText)?),
                 Err(err) => {
@@ -108,7 +116,7 @@ impl ExtendedQueryHandler for Handler {
     type QueryParser = Reader;
 
     fn query_parser(&self) -> Arc<Reader> {
-        Arc::new(Reader)
+        Arc::new(Reader(self.node.config.dialect))
     }
 
     async fn do_describe_statement<C>(

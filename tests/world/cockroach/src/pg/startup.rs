@@ -14,12 +14,19 @@ use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use super::{Handler, fatal};
 use crate::certs::leaf::Leaf;
 use crate::certs::principals::Principals;
-use crate::node::Phase;
+use crate::node::config::Dialect;
+use crate::node::{Phase, YUGABYTE};
 use crate::sql::Session;
 use crate::sql::error::SqlError;
 use crate::sql::vars::Variables;
 
-const DEFAULT_DATABASE: &str = "defaultdb";
+/// The database of who names none, for each dialect.
+const fn default_database(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Cockroach => "defaultdb",
+        Dialect::Yugabyte => "yugabyte",
+    }
+}
 
 fn refused(err: &SqlError) -> PgWireError {
     PgWireError::UserError(Box::new(fatal(err)))
@@ -80,6 +87,10 @@ impl Handler {
 
     fn check_certificate(&self, user: &str, leaf: &Leaf) -> PgWireResult<()> {
         let principals = Principals::of(leaf, self.node.certs.principal_map());
+        if self.node.config.dialect == Dialect::Yugabyte {
+            // Who comes here is a tablet server, which has looked at the client's certificate.
+            return Ok(());
+        }
         if principals.include(user) {
             return Ok(());
         }
@@ -100,10 +111,17 @@ impl Handler {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let node = &self.node;
+        let dialect = node.config.dialect;
         let id = i32::from_be_bytes(uuid::Uuid::new_v4().into_bytes()[..4].try_into().unwrap_or_default()) & i32::MAX;
         let given = |name: &str| client.metadata().get(name).cloned();
-        let database =
-            given(METADATA_DATABASE).filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let database = given(METADATA_DATABASE)
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| default_database(dialect).to_owned());
+        if dialect == Dialect::Yugabyte && node.state().is_none_or(|state| state.catalog.database(&database).is_none())
+        {
+            // PostgreSQL opens no session in a database that is not there.
+            return Err(refused(&SqlError::undefined_database(&database)));
+        }
         let node_id = node.identity().map_or(0, |identity| identity.node_id.0);
         let mut vars = Variables::new(id, user, database, &node.build, node_id);
         let options = given("options").unwrap_or_default();
@@ -114,19 +132,25 @@ impl Handler {
         for (name, value) in wanted {
             vars.set(&name, &value).map_err(|err| refused(&err))?;
         }
-        let statuses = [
+        let version = match dialect {
+            Dialect::Cockroach => "13.0.0",
+            Dialect::Yugabyte => YUGABYTE,
+        };
+        let mut statuses = vec![
             ("client_encoding", "UTF8".to_owned()),
             ("DateStyle", "ISO, MDY".to_owned()),
             ("IntervalStyle", "postgres".to_owned()),
             ("TimeZone", "UTC".to_owned()),
             ("integer_datetimes", "on".to_owned()),
             ("standard_conforming_strings", "on".to_owned()),
-            ("server_version", "13.0.0".to_owned()),
-            ("crdb_version", node.build.sql_text()),
+            ("server_version", version.to_owned()),
             ("session_id", vars.variable("session_id")?),
             ("is_superuser", vars.variable("is_superuser")?),
             ("application_name", vars.variable("application_name")?),
         ];
+        if dialect == Dialect::Cockroach {
+            statuses.push(("crdb_version", node.build.sql_text()));
+        }
         *self.session.lock().await = Some(Session::new(std::sync::Arc::clone(node), vars));
         client.feed(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
         for (name, value) in statuses {

@@ -134,7 +134,7 @@ pub fn value(env: Env<'_>, call: &ast::Function) -> Result<Datum, SqlError> {
     let texts: Option<Vec<String>> = args.iter().map(Datum::render).collect();
     let view = env.view;
     Ok(match (name.as_str(), args.as_slice()) {
-        ("version", _) => Datum::text(view.node.build.sql_text()),
+        ("version", _) => Datum::text(view.node.version_text()),
         ("now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp", _) => {
             Datum::TimestampTz(view.now / 1_000)
         }

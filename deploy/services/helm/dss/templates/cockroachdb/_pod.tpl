@@ -134,10 +134,7 @@ spec:
     {{- include "dss.more" $db.extraContainers | nindent 4 }}
   volumes:
     # Mounted whole, never by subPath: a changed Secret reaches the running pod.
-    - name: certs
-      secret:
-        secretName: {{ include "dss.secret.node" . | quote }}
-        defaultMode: {{ 0440 }}
+    {{- include "dss.certificates.volume" (list . "certs" (include "dss.secret.node" .) (list "node.crt" "node.key")) | nindent 4 }}
     - name: tmp
       emptyDir: {}
     {{- include "dss.more" $db.extraVolumes | nindent 4 }}

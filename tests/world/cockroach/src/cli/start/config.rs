@@ -7,7 +7,7 @@ use super::super::error::CliError;
 use super::super::flags::Flags;
 use crate::certs::principals;
 use crate::net::{DEFAULT_HTTP_PORT, DEFAULT_PORT, HostPort};
-use crate::node::config::{DEFAULT_MAX_OFFSET, StartConfig};
+use crate::node::config::{DEFAULT_MAX_OFFSET, Dialect, StartConfig};
 use crate::state::descriptor::{Locality, Tier};
 
 /// Reads the flags into settings; every bad value is refused.
@@ -61,6 +61,7 @@ pub(super) fn config(flags: &Flags) -> Result<StartConfig, CliError> {
         disable_cluster_name_verification: flags.is_on("disable-cluster-name-verification"),
         attrs,
         max_offset,
+        dialect: Dialect::Cockroach,
     })
 }
 

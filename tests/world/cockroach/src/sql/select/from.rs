@@ -33,6 +33,12 @@ fn factor(view: &View, params: &Params, factor: &TableFactor) -> Result<Relation
             };
             Ok(view.relation(name)?.named(&known_as))
         }
+        TableFactor::Table { name, alias, args: Some(_), .. } => {
+            let called = names::last(name)?;
+            let known_as = alias.as_ref().map_or_else(|| called.clone(), |alias| names::ident(&alias.name));
+            let rows = view.node.functions.get().and_then(|functions| functions(&called));
+            Ok(rows.ok_or_else(|| SqlError::undefined_function(&called))?.named(&known_as))
+        }
         TableFactor::Derived { subquery, alias, .. } => {
             let relation = query(view, params, subquery)?;
             Ok(match alias {

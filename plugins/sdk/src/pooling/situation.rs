@@ -1,12 +1,10 @@
 //! What is known, and what can be read from it.
 
-use hangar_sdk::pooling_strategy::{
+use crate::pooling::{Database, probes};
+use crate::pooling_strategy::{
     AcknowledgementKind, Authority, Decision, Error, Fact, Facts, Finding, Intent, Member, MemberState, Observation,
     Probe, Roster, Severity, TlsOutcome, Waiting,
 };
-
-use crate::config::Config;
-use crate::names::Names;
 
 /// An answer older than this is asked for again before anything is built on it.
 const FRESH_MS: u64 = 15_000;
@@ -16,66 +14,65 @@ const PAUSE_MS: u32 = 500;
 const PATIENCE_MS: u64 = 10 * 60_000;
 
 /// Everything a decision stands on.
-pub(crate) struct Situation<'a> {
-    pub(crate) config: Config,
-    pub(crate) intent: &'a Intent,
-    pub(crate) roster: &'a Roster,
-    pub(crate) facts: &'a Facts,
-    pub(crate) names: Names<'a>,
+pub struct Situation<'a, D> {
+    /// The database, and what the operator says of it.
+    pub database: D,
+    /// What is wanted.
+    pub intent: &'a Intent,
+    /// Who is in the pool.
+    pub roster: &'a Roster,
+    /// What was seen and done.
+    pub facts: &'a Facts,
 }
 
-/// What an own node says of itself over HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readiness {
-    /// Initialised, live and serving.
-    Serving,
-    /// Runs, and waits for `init` or for a node to join.
-    Uninitialised,
-    /// Anything else: not there yet, not live, draining.
-    Absent,
-}
-
-impl<'a> Situation<'a> {
-    pub(crate) fn new(config: &str, intent: &'a Intent, roster: &'a Roster, facts: &'a Facts) -> Result<Self, Error> {
-        let config = Config::parse(config)?;
-        Ok(Self { config, intent, roster, facts, names: Names::new(&intent.instance) })
-    }
-
+impl<'a, D: Database> Situation<'a, D> {
     /// This organisation's own record.
-    pub(crate) fn own(&self) -> Result<&'a Member, Error> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Other`] where the roster has none.
+    pub fn own(&self) -> Result<&'a Member, Error> {
         let own = self.roster.members.iter().find(|member| member.is_self);
         own.ok_or_else(|| Error::Other("the roster has no record of this organisation".into()))
     }
 
-    pub(crate) fn ordinals(&self) -> impl Iterator<Item = u32> + use<'a> {
+    /// Own nodes.
+    pub fn ordinals(&self) -> impl Iterator<Item = u32> + use<'a, D> {
         self.intent.instance.nodes.iter().map(|node| node.ordinal)
     }
 
     /// Members in the pool, this one apart.
-    pub(crate) fn peers(&self) -> impl Iterator<Item = &'a Member> + use<'a> {
+    pub fn peers(&self) -> impl Iterator<Item = &'a Member> + use<'a, D> {
         self.roster.members.iter().filter(|member| !member.is_self && member.state == MemberState::Active)
     }
 
-    pub(crate) fn member(&self, id: &str) -> Option<&'a Member> {
+    /// A member by its id.
+    pub fn member(&self, id: &str) -> Option<&'a Member> {
         self.roster.members.iter().find(|member| member.id == id)
     }
 
     /// Whether the open change is of this kind and about this member.
-    pub(crate) fn is_open(&self, kind: &str, subject: &str) -> bool {
+    pub fn is_open(&self, kind: &str, subject: &str) -> bool {
         self.roster.open.as_ref().is_some_and(|change| change.kind == kind && change.subject == subject)
     }
 
     /// What the host says of the pool beyond the roster.
-    pub(crate) fn fact(&self, name: &str) -> Option<&'a str> {
+    pub fn fact(&self, name: &str) -> Option<&'a str> {
         self.intent.pool.facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn has(&self, (name, value): (&str, &str)) -> bool {
+    /// Whether a fact of the pool has this value.
+    pub fn has(&self, (name, value): (&str, &str)) -> bool {
         self.fact(name) == Some(value)
     }
 
+    /// Whether a step of this key was done in this operation.
+    pub fn did(&self, key: &str) -> bool {
+        self.facts.done.iter().any(|done| done == key)
+    }
+
     /// The values of a member's acknowledgement of this name.
-    pub(crate) fn said(&self, member: &'a Member, name: &str) -> Option<&'a [String]> {
+    pub fn said(&self, member: &'a Member, name: &str) -> Option<&'a [String]> {
         member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
             AcknowledgementKind::Other((said, values)) if said == name => Some(values.as_slice()),
             _ => None,
@@ -83,7 +80,7 @@ impl<'a> Situation<'a> {
     }
 
     /// Authorities that a member says all its nodes have loaded.
-    pub(crate) fn deployed_by(&self, member: &'a Member) -> &'a [String] {
+    pub fn deployed_by(&self, member: &'a Member) -> &'a [String] {
         let deployed = member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
             AcknowledgementKind::Deployed(fingerprints) => Some(fingerprints.as_slice()),
             _ => None,
@@ -92,7 +89,7 @@ impl<'a> Situation<'a> {
     }
 
     /// Authorities this instance must trust, own first, then by member.
-    pub(crate) fn bundle(&self) -> Vec<String> {
+    pub fn bundle(&self) -> Vec<String> {
         let (own, others): (Vec<_>, Vec<_>) = trusted(self.roster).partition(|member| member.is_self);
         let mut others = others;
         others.sort_by(|a, b| a.id.cmp(&b.id));
@@ -101,45 +98,50 @@ impl<'a> Situation<'a> {
     }
 
     /// The latest answer to a probe that is fresh enough to build on.
-    pub(crate) fn seen(&self, probe: &Probe) -> Option<&'a Observation> {
+    pub fn seen(&self, probe: &Probe) -> Option<&'a Observation> {
         let fact: &Fact = self.facts.observations.iter().find(|fact| fact.probe.id == probe.id)?;
         (fact.at_ms + FRESH_MS >= self.facts.now_ms).then_some(&fact.observation)
     }
 
     /// Probes of these that have no fresh answer; empty when all have.
-    pub(crate) fn unseen(&self, probes: &[Probe]) -> Vec<Probe> {
+    pub fn unseen(&self, probes: &[Probe]) -> Vec<Probe> {
         probes.iter().filter(|probe| self.seen(probe).is_none()).cloned().collect()
     }
 
-    pub(crate) fn readiness(&self, probe: &Probe) -> Readiness {
-        match self.seen(probe) {
-            Some(Observation::Http(answer)) if answer.status == 200 => Readiness::Serving,
-            Some(Observation::Http(answer)) if answer.body.contains("waiting for cluster initialization") => {
-                Readiness::Uninitialised
-            }
-            _ => Readiness::Absent,
-        }
+    /// The look that tells about these, if one is due.
+    pub fn look(&self, probes: &[Probe]) -> Option<Decision> {
+        let unseen = self.unseen(probes);
+        (!unseen.is_empty()).then_some(Decision::Look(unseen))
     }
 
     /// The single text value of a query's answer.
-    pub(crate) fn value(&self, probe: &Probe) -> Option<&'a str> {
+    pub fn value(&self, probe: &Probe) -> Option<&'a str> {
         let Some(Observation::Rows(rows)) = self.seen(probe) else { return None };
         rows.rows.first()?.first()?.as_deref()
     }
 
     /// Whether the peer's node answered a leaf of our authority, if only to refuse its identity.
-    pub(crate) fn proved(&self, probe: &Probe) -> bool {
+    pub fn proved(&self, probe: &Probe) -> bool {
         matches!(self.seen(probe), Some(Observation::Tls(answer))
             if matches!(answer.outcome, TlsOutcome::Accepted | TlsOutcome::IdentityRefused))
     }
 
+    /// Every look at whether the nodes of a member take a leaf of our authority.
+    pub fn accepts_us(&self, member: &Member) -> Vec<Probe> {
+        member.nodes.iter().flat_map(|node| self.database.accepts_us(member, node)).collect()
+    }
+
     /// Whether the release of the services stands; `Err` is the look that tells.
-    pub(crate) fn deployed(&self) -> Result<bool, Decision> {
+    ///
+    /// # Errors
+    ///
+    /// What to look at, or to wait for, first.
+    pub fn deployed(&self) -> Result<bool, Decision> {
         let applied = |key: &String| key.starts_with("apply-release/");
         if self.facts.done.iter().any(applied) {
             return Ok(true);
         }
-        let probe = crate::probes::release(&self.intent.instance.release);
+        let probe = probes::release(&self.intent.instance.release);
         match self.seen(&probe) {
             Some(Observation::Release(release)) => Ok(release.status == "deployed"),
             Some(Observation::Absent) => Ok(false),
@@ -148,14 +150,15 @@ impl<'a> Situation<'a> {
         }
     }
 
-    pub(crate) fn wait(&self, probes: Vec<Probe>, message: impl Into<String>) -> Decision {
+    /// Waits for the world, which should change soon and by itself.
+    pub fn wait(&self, probes: Vec<Probe>, message: impl Into<String>) -> Decision {
         let until_ms = self.facts.now_ms + PATIENCE_MS;
         Decision::Wait(Waiting { probes, after_ms: PAUSE_MS, until_ms, message: message.into() })
     }
 }
 
 /// Members whose authorities are, or must be, in every bundle.
-pub(crate) fn trusted(roster: &Roster) -> impl Iterator<Item = &Member> {
+pub fn trusted(roster: &Roster) -> impl Iterator<Item = &Member> {
     let subject_of =
         |kind: &str| roster.open.as_ref().filter(|change| change.kind == kind).map(|change| change.subject.as_str());
     let (subject, put_out) = (subject_of("join"), subject_of("evict"));
@@ -170,7 +173,8 @@ pub(crate) fn trusted(roster: &Roster) -> impl Iterator<Item = &Member> {
 }
 
 /// Whether a member says that all its nodes have loaded this authority.
-pub(crate) fn has_deployed(member: &Member, authority: &Authority) -> bool {
+#[must_use]
+pub fn has_deployed(member: &Member, authority: &Authority) -> bool {
     member.acknowledgements.iter().any(|acknowledgement| {
         matches!(&acknowledgement.kind, AcknowledgementKind::Deployed(fingerprints)
             if fingerprints.contains(&authority.fingerprint))
@@ -178,19 +182,16 @@ pub(crate) fn has_deployed(member: &Member, authority: &Authority) -> bool {
 }
 
 /// Whether `by` says that all nodes of `member` accepted a leaf of `authority`.
-pub(crate) fn accepted_by(by: &Member, member: &str, authority: &Authority) -> bool {
+#[must_use]
+pub fn accepted_by(by: &Member, member: &str, authority: &Authority) -> bool {
     by.acknowledgements.iter().any(|acknowledgement| {
         matches!(&acknowledgement.kind, AcknowledgementKind::AcceptedBy((peer, fingerprint))
             if peer == member && *fingerprint == authority.fingerprint)
     })
 }
 
-pub(crate) fn blocked(
-    subject: impl Into<String>,
-    message: impl Into<String>,
-    cure: &str,
-    whose: Option<&str>,
-) -> Decision {
+/// Says that it cannot go on without a person: what about, why, what to do, and whose move it is.
+pub fn blocked(subject: impl Into<String>, message: impl Into<String>, cure: &str, whose: Option<&str>) -> Decision {
     Decision::Blocked(vec![Finding {
         severity: Severity::Error,
         subject: subject.into(),

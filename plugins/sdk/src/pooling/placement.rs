@@ -1,24 +1,26 @@
 //! What a pool survives, by where its nodes are.
 
-use hangar_sdk::pooling_strategy::{Decision, Member};
-
-use crate::situation::blocked;
+use crate::pooling::blocked;
+use crate::pooling_strategy::{Decision, Member};
 
 /// Replicas of each range of user data, as the database does by default and the DSS leaves it.
 const REPLICAS: usize = 3;
 
 /// Fact of the pool by which an operator consents to a pool that survives no loss of an organisation.
-pub(crate) const CONSENT: (&str, &str) = ("consent", "tolerance");
+pub const CONSENT: (&str, &str) = ("consent", "tolerance");
 
 /// What a set of members survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tolerance {
-    pub(crate) organisations: usize,
-    pub(crate) nodes: usize,
+pub struct Tolerance {
+    /// Organisations with a node.
+    pub organisations: usize,
+    /// Nodes of all of them.
+    pub nodes: usize,
 }
 
 impl Tolerance {
-    pub(crate) fn of<'a>(members: impl IntoIterator<Item = &'a Member>) -> Self {
+    /// Counts them.
+    pub fn of<'a>(members: impl IntoIterator<Item = &'a Member>) -> Self {
         members.into_iter().fold(Self { organisations: 0, nodes: 0 }, |all, member| Self {
             organisations: all.organisations + usize::from(!member.nodes.is_empty()),
             nodes: all.nodes + member.nodes.len(),
@@ -26,13 +28,15 @@ impl Tolerance {
     }
 
     /// Whether each range keeps its majority when any one organisation is lost: its replicas are spread over as many.
-    pub(crate) fn survives_an_organisation(self) -> bool {
+    #[must_use]
+    pub fn survives_an_organisation(self) -> bool {
         self.organisations >= REPLICAS
     }
 }
 
 /// Says why nodes may not go from what is there to what would remain; nothing if they may.
-pub(crate) fn refuses(now: Tolerance, after: Tolerance, subject: &str, has_consent: bool) -> Option<Decision> {
+#[must_use]
+pub fn refuses(now: Tolerance, after: Tolerance, subject: &str, has_consent: bool) -> Option<Decision> {
     let subject = format!("member:{subject}");
     if after.nodes < REPLICAS {
         let message = format!("{} nodes would remain, and {REPLICAS} replicas need as many", after.nodes);

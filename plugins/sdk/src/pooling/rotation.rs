@@ -1,49 +1,47 @@
 //! New leaves, and a new authority that overlaps the old one until every node of every member has proved it.
 
-use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Awaiting, Certificate, Check, Decision, Error, Expectation, Member, Observation, Probe,
+use crate::pooling::{Database, Situation, accepted_by, blocked, has_deployed, membership, probes, steps};
+use crate::pooling_strategy::{
+    AcknowledgementKind, Authority, Awaiting, Certificate, Check, Decision, Error, Expectation, Member, Observation,
+    Probe,
 };
 
-use crate::cluster::Cluster;
-use crate::probes;
-use crate::situation::{Situation, accepted_by, blocked, has_deployed};
-use crate::steps;
-
 /// Name of the acknowledgement that every node of a member shows a leaf of this authority: member and fingerprint.
-pub(crate) const PRESENTS: &str = "presents";
+pub const PRESENTS: &str = "presents";
 
 /// Fact of the pool: the authority that this organisation goes over to.
 const TARGET: &str = "authority";
 /// Fact of the pool: leaves issued before this time are replaced.
 const RENEW_BEFORE: &str = "renew-before";
-const DAY_MS: u64 = 24 * 3_600_000;
+const HOUR_MS: u64 = 3_600_000;
 
 /// Replaces this instance's leaves under the authority it has.
-pub(crate) fn leaves(situation: &Situation<'_>) -> Result<Decision, Error> {
+///
+/// # Errors
+///
+/// [`Error`] where the database has no values for this instance.
+pub fn leaves<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Error> {
     let before: u64 = situation.fact(RENEW_BEFORE).and_then(|text| text.parse().ok()).unwrap_or_default();
-    match Cluster::seen(situation) {
-        Err(look) => return Ok(look),
-        Ok(cluster) => {
-            if let Some(trouble) = cluster.trouble(&[]) {
-                let message = format!("a healthy cluster before certificates change: {trouble}");
-                return Ok(situation.wait(crate::cluster::questions(situation), message));
-            }
-        }
+    if let Some(decision) = D::unhealthy(situation, "before certificates change") {
+        return Ok(decision);
     }
     // A leaf is dated back for clocks that are late, and ends to the second after its lifetime.
-    let lifetime_ms = u64::from(situation.config.leaf_days) * DAY_MS;
+    let policy = situation.database.policy(situation.intent);
+    let hours = policy.profiles.first().map_or(0, |profile| profile.lifetime_hours);
+    let lifetime_ms = u64::from(hours) * HOUR_MS;
     let is_new = |leaf: &Certificate| {
         let issued_ms = leaf.not_after_ms.saturating_sub(lifetime_ms);
         (before..=situation.facts.now_ms).contains(&issued_ms)
     };
-    match reissued(situation, "leaves", is_new)? {
-        Some(decision) => Ok(decision),
-        None => Ok(Decision::Done(Vec::new())),
-    }
+    Ok(reissued(situation, "leaves", is_new).unwrap_or_else(|| Decision::Done(Vec::new())))
 }
 
 /// Replaces this organisation's authority, step by step with all other members.
-pub(crate) fn authority(situation: &Situation<'_>) -> Result<Decision, Error> {
+///
+/// # Errors
+///
+/// [`Error`] where the database has no values for this instance.
+pub fn authority<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Error> {
     let own = situation.own()?;
     let Some(target) = situation.fact(TARGET) else {
         return Ok(blocked("pool", "no new authority is named", "`hangar pool rotate-ca` makes one", None));
@@ -63,7 +61,7 @@ pub(crate) fn authority(situation: &Situation<'_>) -> Result<Decision, Error> {
         let what = format!("open the change of {}'s authority", own.id);
         return Ok(Decision::Awaiting(Awaiting { members, what, probes: Vec::new() }));
     };
-    if let Some(decision) = crate::operate::admit(situation, own)? {
+    if let Some(decision) = membership::admit(situation, own)? {
         return Ok(decision);
     }
     let lacking = |says: &dyn Fn(&Member) -> bool| -> Vec<String> {
@@ -89,7 +87,7 @@ pub(crate) fn authority(situation: &Situation<'_>) -> Result<Decision, Error> {
         return Ok(decision);
     }
     let subject = new.subject.clone();
-    if let Some(decision) = reissued(situation, "authority", |leaf| leaf.issuer == subject)? {
+    if let Some(decision) = reissued(situation, "authority", |leaf| leaf.issuer == subject) {
         return Ok(decision);
     }
     let wanted = [own.id.clone(), new.fingerprint.clone()];
@@ -102,16 +100,11 @@ pub(crate) fn authority(situation: &Situation<'_>) -> Result<Decision, Error> {
 }
 
 /// Every node of every member answers a leaf of the new authority.
-fn accepted_everywhere(
-    situation: &Situation<'_>,
-    own: &Member,
-    new: &hangar_sdk::pooling_strategy::Authority,
-) -> Option<Decision> {
+fn accepted_everywhere<D: Database>(situation: &Situation<'_, D>, own: &Member, new: &Authority) -> Option<Decision> {
     let peer = situation.peers().find(|peer| !accepted_by(own, &peer.id, new))?;
-    let all: Vec<Probe> = peer.nodes.iter().map(|node| probes::accepts_us(peer, node)).collect();
-    let unseen = situation.unseen(&all);
-    if !unseen.is_empty() {
-        return Some(Decision::Look(unseen));
+    let all = situation.accepts_us(peer);
+    if let Some(look) = situation.look(&all) {
+        return Some(look);
     }
     if all.iter().all(|probe| situation.proved(probe)) {
         let kind = AcknowledgementKind::AcceptedBy((peer.id.clone(), new.fingerprint.clone()));
@@ -120,64 +113,74 @@ fn accepted_everywhere(
     Some(situation.wait(all, format!("every node of `{}` to accept the new authority", peer.id)))
 }
 
-/// New leaves are in the Secrets and every pod has them loaded. Nothing where that is so.
-fn reissued(
-    situation: &Situation<'_>,
+/// New leaves are in every Secret and every pod has them loaded. Nothing where that is so.
+fn reissued<D: Database>(
+    situation: &Situation<'_, D>,
     why: &str,
     is_new: impl Fn(&Certificate) -> bool,
-) -> Result<Option<Decision>, Error> {
-    let secret = probes::secret(situation.names.node_secret());
-    let client = probes::secret(situation.names.client_secret());
-    let mounted = probes::mounted(situation.names.workload());
-    let unseen = situation.unseen(&[secret.clone(), client.clone()]);
-    if !unseen.is_empty() {
-        return Ok(Some(Decision::Look(unseen)));
+) -> Option<Decision> {
+    let database = &situation.database;
+    let workload = database.workload(situation.intent);
+    let policy = database.policy(situation.intent);
+    let mut secrets: Vec<Probe> = Vec::new();
+    for profile in &policy.profiles {
+        let probe = probes::secret(profile.placement.secret.clone());
+        if !secrets.iter().any(|known| known.id == probe.id) {
+            secrets.push(probe);
+        }
     }
-    let leaf = |probe: &Probe| match situation.seen(probe) {
-        Some(Observation::Certificates(all)) => all.iter().find(|one| !one.is_authority),
-        _ => None,
-    };
-    let (Some(node), Some(root)) = (leaf(&secret), leaf(&client)) else {
-        return Ok(Some(situation.wait(vec![secret, client], "the certificates in the cluster")));
-    };
-    if !is_new(node) || !is_new(root) {
-        let mut asked = steps::put_secrets(situation, "certificates")?;
+    if let Some(look) = situation.look(&secrets) {
+        return Some(look);
+    }
+    let leaf_of = |certificate: &&Certificate| !certificate.is_authority;
+    let held: Vec<Vec<&Certificate>> = secrets
+        .iter()
+        .map(|probe| match situation.seen(probe) {
+            Some(Observation::Certificates(all)) => all.iter().filter(leaf_of).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    if held.iter().any(Vec::is_empty) {
+        return Some(situation.wait(secrets, "the certificates in the cluster"));
+    }
+    if !held.iter().flatten().all(|leaf| is_new(leaf)) {
+        let mut asked = steps::put_secrets(situation, "certificates");
         for step in &mut asked {
             step.key = format!("{}/{why}", step.key);
             // The bundle is there already; what is asked for is another leaf.
             step.already_done = None;
         }
-        if asked.iter().all(|step| situation.facts.done.contains(&step.key)) {
-            return Ok(Some(situation.wait(vec![secret, client], "the new certificates in the cluster")));
+        if asked.iter().all(|step| situation.did(&step.key)) {
+            return Some(situation.wait(secrets, "the new certificates in the cluster"));
         }
-        return Ok(Some(Decision::Steps(asked)));
+        return Some(Decision::Steps(asked));
     }
-    if situation.seen(&mounted).is_none() {
-        return Ok(Some(Decision::Look(vec![mounted])));
+    // The nodes mount the first; what clients hold they read by themselves.
+    let wanted: Vec<String> = held[0].iter().map(|leaf| leaf.fingerprint.clone()).collect();
+    let mounted = probes::mounted(workload);
+    if let Some(look) = situation.look(std::slice::from_ref(&mounted)) {
+        return Some(look);
     }
-    let is_loaded = match situation.seen(&mounted) {
+    let is_mounted = match situation.seen(&mounted) {
         Some(Observation::Mounted(pods)) => {
-            !pods.is_empty()
-                && pods
-                    .iter()
-                    .all(|pod| !pod.pending && pod.certificates.iter().any(|one| one.fingerprint == node.fingerprint))
+            let has = |pod: &crate::pooling_strategy::Mounted| {
+                wanted.iter().all(|wanted| pod.certificates.iter().any(|one| one.fingerprint == *wanted))
+            };
+            !pods.is_empty() && pods.iter().all(|pod| !pod.pending && has(pod))
         }
         _ => false,
     };
-    if is_loaded {
-        return Ok(None);
-    }
-    let loaded = Check { probe: mounted, expectation: Expectation::Fingerprints(vec![node.fingerprint.clone()]) };
-    let mut reload = steps::reload(situation, "certificates", &[]);
-    reload.key = format!("reload/{}", &node.fingerprint[..node.fingerprint.len().min(16)]);
-    reload.title = "let every node load its new certificate".into();
-    reload.already_done = Some(loaded.clone());
-    reload.verify = Some(loaded);
-    Ok(Some(Decision::Steps(vec![reload])))
+    let name = steps::digest(&wanted);
+    let loaded = Check { probe: mounted, expectation: Expectation::Fingerprints(wanted) };
+    let loading = database.load(situation.intent, &name, loaded, "certificates", &[]);
+    // More than a wait for the sidecars has to have been done, whatever they say.
+    let by_itself = loading.len() == 1;
+    let is_done = loading.iter().all(|step| situation.did(&step.key));
+    (!(is_mounted && (by_itself || is_done))).then_some(Decision::Steps(loading))
 }
 
 /// While another member goes over to a new authority: its nodes are seen to show it.
-pub(crate) fn witness(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
+pub fn witness<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Decision> {
     let open = situation.roster.open.as_ref().filter(|change| change.kind == "rotate-ca")?;
     let subject = situation.peers().find(|peer| peer.id == open.subject)?;
     let [.., new] = subject.authorities.as_slice() else { return None };
@@ -188,10 +191,9 @@ pub(crate) fn witness(situation: &Situation<'_>, own: &Member) -> Option<Decisio
     if situation.said(own, PRESENTS).is_some_and(|said| said == wanted) {
         return None;
     }
-    let all: Vec<Probe> = subject.nodes.iter().map(|node| probes::accepts_us(subject, node)).collect();
-    let unseen = situation.unseen(&all);
-    if !unseen.is_empty() {
-        return Some(Decision::Look(unseen));
+    let all = situation.accepts_us(subject);
+    if let Some(look) = situation.look(&all) {
+        return Some(look);
     }
     let shows = |probe: &Probe| {
         matches!(situation.seen(probe), Some(Observation::Tls(answer))
@@ -207,11 +209,7 @@ pub(crate) fn witness(situation: &Situation<'_>, own: &Member) -> Option<Decisio
 }
 
 /// The subject has seen that everybody accepts it, so its leaves follow.
-fn subject_is_ready(
-    situation: &Situation<'_>,
-    subject: &Member,
-    new: &hangar_sdk::pooling_strategy::Authority,
-) -> bool {
+fn subject_is_ready<D: Database>(situation: &Situation<'_, D>, subject: &Member, new: &Authority) -> bool {
     let others = situation.roster.members.iter().filter(|member| {
         member.id != subject.id && (member.is_self || situation.peers().any(|peer| peer.id == member.id))
     });

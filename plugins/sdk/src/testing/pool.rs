@@ -1,0 +1,407 @@
+//! A small pool on paper, in which every organisation follows a strategy at its own pace and with its own crashes.
+//!
+//! Real are the strategy's decisions. The roster is one truth that all see at once (how it comes about has its own tests), and
+//! the database is what a [`Play`] makes of it. Steps take effect one by one, so an organisation can be stopped after any of
+//! them. After each, what must always hold is looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+mod acting;
+mod looking;
+
+use crate::pooling_strategy::{
+    Acknowledgement, AcknowledgementKind, Authority, Change, Decision, Fact, Facts, Goal, HttpAnswer, Instance, Intent,
+    Member, MemberState, Node, Observation, Pool, Probe, Release, Roster, Rows, TlsAnswer, TlsOutcome,
+};
+
+/// When such a pool begins.
+pub const NOW_MS: u64 = 1_800_000_000_000;
+
+/// One kind of database on paper, and the strategy that pools it.
+pub trait Play: Sized {
+    /// Image of the database.
+    const IMAGE: &str;
+    /// What the roster calls it, and its version.
+    const DATASTORE: (&str, &str);
+
+    /// What the strategy says.
+    fn decide(intent: &Intent, roster: &Roster, facts: &Facts) -> Decision;
+
+    /// The pods of an organisation run for the first time, with these chart values.
+    fn started(world: &mut World<Self>, id: &str, values: &serde_json::Value);
+
+    /// A release is applied, for the first time or again, with these chart values.
+    fn applied(_world: &World<Self>, _id: &str, _values: &serde_json::Value) {}
+
+    /// The pods of an organisation have new files, and whoever is told by that reads them.
+    fn reloaded(world: &mut World<Self>, id: &str);
+
+    /// A verb of the database's own program.
+    fn verb(world: &mut World<Self>, id: &str, name: &str, arguments: &[String]);
+
+    /// What the database answers to a question that only it can answer.
+    fn look(world: &World<Self>, id: &str, probe: &Probe) -> Observation;
+
+    /// The process at a node's port, if it runs: what it trusts and shows.
+    fn process(&self, host: &str, port: u16) -> Option<&Process>;
+
+    /// Every process of a node that the database counts, with its owner.
+    fn counted(&self) -> Vec<(&str, &Process)>;
+
+    /// What must always hold of this database.
+    fn check(&self);
+}
+
+/// What one process of a database has read of its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Authorities it trusts.
+    pub trusts: BTreeSet<String>,
+    /// Authority of the leaf that it shows.
+    pub shows: String,
+    /// When that was issued.
+    pub issued_ms: u64,
+}
+
+/// One organisation, as the world sees it.
+pub struct Organisation {
+    /// What it wants.
+    pub goal: Goal,
+    facts: Vec<(String, String)>,
+    /// Steps done by the running process; gone with it.
+    done: Vec<String>,
+    /// What its Secret holds, and what is mounted in its pods.
+    pub secret: Process,
+    /// What is mounted in its pods.
+    pub mounted: Process,
+    /// Whether its release stands.
+    pub deployed: bool,
+    /// How many nodes its instance is to have.
+    pub n_nodes: usize,
+    /// Whether its machines run at all.
+    pub alive: bool,
+    /// Whether it has reached its goal.
+    pub ended: bool,
+    /// Why it cannot go on without a person.
+    pub blocked: Option<String>,
+}
+
+/// All of it.
+pub struct World<P> {
+    /// Records.
+    pub members: Vec<Member>,
+    /// Organisations by id.
+    pub organisations: BTreeMap<String, Organisation>,
+    /// The database.
+    pub play: P,
+    open: Option<Change>,
+    closed: BTreeSet<String>,
+    /// The time.
+    pub now_ms: u64,
+    /// Identity of the database as the founder's record has it.
+    pub cluster_id: Option<String>,
+}
+
+impl<P: Play> World<P> {
+    /// A pool without members.
+    pub fn empty(play: P) -> Self {
+        Self {
+            members: Vec::new(),
+            organisations: BTreeMap::new(),
+            play,
+            open: None,
+            closed: BTreeSet::new(),
+            now_ms: NOW_MS,
+            cluster_id: None,
+        }
+    }
+
+    /// Adds an organisation.
+    pub fn add(&mut self, id: &str, state: MemberState, goal: Goal) {
+        self.members.push(Member { authorities: vec![authority(id, 1)], ..member::<P>(id, state) });
+        let organisation = Organisation {
+            goal,
+            facts: Vec::new(),
+            done: Vec::new(),
+            secret: Process::default(),
+            mounted: Process::default(),
+            deployed: false,
+            n_nodes: 3,
+            alive: true,
+            ended: false,
+            blocked: None,
+        };
+        self.organisations.insert(id.into(), organisation);
+    }
+
+    /// A pool of this many members, all at rest: everybody trusts everybody and runs. The database is told to start each.
+    pub fn at_rest(play: P, n_members: usize) -> Self {
+        let mut world = Self::empty(play);
+        let ids: Vec<String> = (0..n_members).map(|i| format!("uss{i}")).collect();
+        for id in &ids {
+            world.add(id, MemberState::Active, Goal::Operate);
+        }
+        let all: BTreeSet<String> =
+            world.members.iter().flat_map(|one| one.authorities.iter().map(|a| a.fingerprint.clone())).collect();
+        for (id, one) in &mut world.organisations {
+            one.secret = Process { trusts: all.clone(), shows: authority(id, 1).fingerprint, issued_ms: 0 };
+            (one.mounted, one.deployed) = (one.secret.clone(), true);
+        }
+        for member in &mut world.members {
+            let kind = AcknowledgementKind::Deployed(all.iter().cloned().collect());
+            member.acknowledgements.push(Acknowledgement { kind, at_ms: 0 });
+        }
+        world
+    }
+
+    /// Gives an organisation another goal.
+    ///
+    /// # Panics
+    ///
+    /// For one that is not of this world, as most of what follows.
+    pub fn set_goal(&mut self, id: &str, goal: Goal, facts: &[(&str, &str)]) {
+        let one = self.organisation(id);
+        one.goal = goal;
+        one.facts = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        one.ended = false;
+    }
+
+    /// All have voted.
+    ///
+    /// # Panics
+    ///
+    /// If another change is open.
+    pub fn open(&mut self, kind: &str, subject: &str) {
+        assert!(self.open.is_none(), "one change at a time");
+        self.closed.clear();
+        let (id, kind, subject) = (format!("{kind}:{subject}"), kind.into(), subject.into());
+        self.open = Some(Change { id, kind, subject, authority: None });
+    }
+
+    /// Whether a change is open.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// A member by its id.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn member(&self, id: &str) -> &Member {
+        self.members.iter().find(|member| member.id == id).expect("a member of this world")
+    }
+
+    fn member_mut(&mut self, id: &str) -> &mut Member {
+        self.members.iter_mut().find(|member| member.id == id).expect("a member of this world")
+    }
+
+    /// An organisation by its id.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn organisation(&mut self, id: &str) -> &mut Organisation {
+        self.organisations.get_mut(id).expect("an organisation of this world")
+    }
+
+    /// The process of an organisation ends, and starts again with nothing but what the world shows.
+    pub fn crash(&mut self, id: &str) {
+        self.organisation(id).done.clear();
+    }
+
+    /// One round of an organisation: it decides, and at most `n_steps` steps take effect.
+    pub fn round(&mut self, id: &str, n_steps: usize) {
+        if !self.organisations[id].alive {
+            return;
+        }
+        self.now_ms += 1_000;
+        self.host_duties(id);
+        let mut observations: Vec<Fact> = Vec::new();
+        for _ in 0..30 {
+            match self.ask(id, &observations) {
+                Decision::Look(probes) => observations.extend(probes.into_iter().map(|probe| Fact {
+                    observation: self.look(id, &probe),
+                    at_ms: self.now_ms,
+                    probe,
+                })),
+                Decision::Steps(steps) => {
+                    self.take(id, &steps, n_steps);
+                    break;
+                }
+                Decision::Wait(_) | Decision::Awaiting(_) => break,
+                Decision::Blocked(findings) => {
+                    let why = findings[0].message.clone();
+                    self.organisation(id).blocked = Some(why);
+                    break;
+                }
+                Decision::Done(_) => {
+                    self.close(id);
+                    break;
+                }
+            }
+        }
+        self.check();
+    }
+
+    /// Faults end: everybody goes round until all are done.
+    ///
+    /// # Panics
+    ///
+    /// If that never is.
+    pub fn calm(&mut self, subject: &str) {
+        let ids: Vec<String> = self.organisations.keys().cloned().collect();
+        for _ in 0..90 {
+            for id in &ids {
+                self.round(id, usize::MAX);
+            }
+            let waits =
+                self.is_open() || ids.iter().any(|id| self.organisations[id].alive && !self.organisations[id].ended);
+            if !waits {
+                return;
+            }
+        }
+        let ends: Vec<_> =
+            self.organisations.iter().map(|(id, one)| (id, one.ended, &one.blocked, &one.done)).collect();
+        panic!("{subject} never comes to its end: {ends:?}");
+    }
+
+    /// Events in a row: who acts, how many of its steps take effect, and whether its process is gone then.
+    pub fn shake(&mut self, events: &[(usize, usize, bool)]) {
+        let ids: Vec<String> = self.organisations.keys().cloned().collect();
+        for (who, n_steps, crashes) in events {
+            let id = &ids[who % ids.len()];
+            self.round(id, *n_steps);
+            if *crashes {
+                self.crash(id);
+            }
+        }
+    }
+
+    fn ask(&self, id: &str, observations: &[Fact]) -> Decision {
+        let one = &self.organisations[id];
+        let mut members = self.members.clone();
+        let joiner = self.open.as_ref().filter(|change| change.kind == "join").map(|change| change.subject.as_str());
+        for member in &mut members {
+            member.is_self = member.id == id;
+            // Once its change is open a joiner is shown as joining.
+            if joiner == Some(member.id.as_str()) && member.state == MemberState::Asking {
+                member.state = MemberState::Joining;
+            }
+        }
+        let roster = Roster { founder: members[0].id.clone(), members, open: self.open.clone() };
+        let mut intent = intent::<P>(id, one.goal.clone());
+        intent.pool.cluster_id.clone_from(&self.cluster_id);
+        intent.pool.facts.clone_from(&one.facts);
+        intent.instance.nodes.truncate(one.n_nodes);
+        let facts = Facts {
+            now_ms: self.now_ms,
+            observations: observations.to_vec(),
+            in_doubt: Vec::new(),
+            done: one.done.clone(),
+            issued: Vec::new(),
+        };
+        P::decide(&intent, &roster, &facts)
+    }
+
+    /// What must hold whatever happens: no process that the database counts refuses another.
+    fn check(&self) {
+        self.play.check();
+        let counted = self.play.counted();
+        let lives = |id: &str| self.organisations[id].alive;
+        for (a, there) in counted.iter().filter(|(owner, _)| lives(owner)) {
+            for (b, here) in counted.iter().filter(|(owner, _)| owner != a && lives(owner)) {
+                let accepts = there.trusts.contains(&here.shows);
+                assert!(accepts, "a node of {a} refuses one of {b}, which shows {}", here.shows);
+            }
+        }
+    }
+}
+
+/// What an organisation wants, as the host would say it.
+pub fn intent<P: Play>(id: &str, goal: Goal) -> Intent {
+    let instance = Instance {
+        name: id.into(),
+        namespace: "dss".into(),
+        release: "dss".into(),
+        cluster_domain: "cluster.local".into(),
+        image: P::IMAGE.into(),
+        nodes: nodes(id),
+        facts: Vec::new(),
+    };
+    let pool = Pool { name: "east".into(), locality: id.into(), cluster_id: None, facts: Vec::new() };
+    Intent { goal, instance, pool }
+}
+
+/// Three nodes of an organisation.
+#[must_use]
+pub fn nodes(id: &str) -> Vec<Node> {
+    let node =
+        |ordinal| Node { ordinal, host: format!("{ordinal}.db.{id}.example.com"), port: 26257, addresses: Vec::new() };
+    (0..3).map(node).collect()
+}
+
+/// A member with one authority, whose fingerprint is its id.
+#[must_use]
+pub fn member<P: Play>(id: &str, state: MemberState) -> Member {
+    Member {
+        id: id.into(),
+        is_self: false,
+        state,
+        endpoint: format!("https://dss.{id}.example.com"),
+        locality: vec![("zone".into(), id.into())],
+        datastore: (P::DATASTORE.0.into(), P::DATASTORE.1.into()),
+        nodes: nodes(id),
+        egress: vec![format!("192.0.2.{}/32", id.len())],
+        authorities: vec![Authority { fingerprint: fingerprint(id), subject: format!("CN={id}"), ..authority(id, 1) }],
+        acknowledgements: Vec::new(),
+        facts: Vec::new(),
+    }
+}
+
+/// The fingerprint of the authority of [`member`].
+#[must_use]
+pub fn fingerprint(id: &str) -> String {
+    format!("{id:0>64}")
+}
+
+/// The first, second, .. authority of an organisation.
+#[must_use]
+pub fn authority(id: &str, number: u32) -> Authority {
+    Authority {
+        fingerprint: format!("{:0>64}", format!("{id}-{number}")),
+        subject: format!("CN={id}.{number}"),
+        not_before_ms: 0,
+        not_after_ms: u64::MAX,
+        pem: String::new(),
+    }
+}
+
+/// An HTTP answer.
+#[must_use]
+pub fn http(status: u16, body: &str) -> Observation {
+    Observation::Http(HttpAnswer { status, body: body.into() })
+}
+
+/// The end of a handshake.
+#[must_use]
+pub fn tls(outcome: TlsOutcome) -> Observation {
+    Observation::Tls(TlsAnswer { outcome, peer_leaf: None, peer_authority: None, detail: String::new() })
+}
+
+/// One value of a query.
+#[must_use]
+pub fn value(text: &str) -> Observation {
+    Observation::Rows(Rows { columns: vec!["value".into()], rows: vec![vec![Some(text.into())]] })
+}
+
+/// A release that stands.
+#[must_use]
+pub fn deployed() -> Observation {
+    Observation::Release(Release {
+        status: "deployed".into(),
+        revision: 1,
+        chart_version: "0.1.0".into(),
+        values_digest: None,
+    })
+}

@@ -1,0 +1,113 @@
+//! Leaving: tablets go elsewhere, masters out of the consensus one by one, and only then the authority out of the bundles.
+
+use hangar_sdk::pooling::{blocked, gates, steps};
+use hangar_sdk::pooling_strategy::{Decision, Error, Finding, Member, MemberState, Node, Severity};
+
+use crate::database::Situation;
+use crate::probes;
+use crate::universe::{self, Universe};
+use crate::verbs::{self, Change};
+
+/// Says what comes next on the way out of the pool.
+pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
+    let own = situation.own()?;
+    match own.state {
+        MemberState::Active => before(situation, own),
+        MemberState::Leaving => Ok(out(situation, own)),
+        MemberState::Gone => Ok(Decision::Done(vec![Finding {
+            severity: Severity::Note,
+            subject: format!("member:{}", own.id),
+            message: "this organisation is out; its pods still run and nobody talks to them".into(),
+            cure: Some("`hangar down` takes the instance down".into()),
+            whose: None,
+        }])),
+        MemberState::Asking | MemberState::Joining => {
+            Ok(blocked("pool", "this organisation is not in the pool", "nothing is left to leave", None))
+        }
+    }
+}
+
+/// Everything that must be true before the first node is touched.
+fn before(situation: &Situation<'_>, own: &Member) -> Result<Decision, Error> {
+    if let Some(decision) = gates::before_leaving(situation, own) {
+        return Ok(decision);
+    }
+    // No request is answered by an instance whose nodes are going.
+    let quiet = steps::apply_release(situation, "leave", "leave", gates::quiet, &[])?;
+    let mut leaving = steps::set_state(MemberState::Leaving, "leave");
+    leaving.requires.push(quiet.key.clone());
+    Ok(Decision::Steps(vec![quiet, leaving]))
+}
+
+/// Tablets first: while a tablet server of ours holds any, a master of ours still tells. Then masters, one by one.
+fn out(situation: &Situation<'_>, own: &Member) -> Decision {
+    let mut looks: Vec<_> =
+        own.nodes.iter().map(|node| probes::masters(&situation.database.names, node.ordinal)).collect();
+    if let Some(look) = situation.look(&looks) {
+        return look;
+    }
+    let is_in = |(node, probe): &(&Node, &_)| {
+        universe::masters(situation, probe).is_some_and(|all| all.iter().any(|one| one.host == node.host))
+    };
+    let left: Vec<&Node> = own.nodes.iter().zip(&looks).filter(is_in).map(|(node, _)| node).collect();
+    let Some(next) = left.last() else { return Decision::Steps(vec![steps::set_state(MemberState::Gone, "leave")]) };
+    let blacklist = verbs::blacklist(situation, &own.nodes, "leave");
+    if !situation.did(&blacklist.key) {
+        return Decision::Steps(vec![blacklist]);
+    }
+    // The highest goes first, so the lowest tells to the end.
+    if left.len() == own.nodes.len() {
+        let universe = match Universe::seen(situation) {
+            Ok(universe) => universe,
+            Err(look) => return look,
+        };
+        let n_tablets: u64 = universe.tablet_servers_of(own).into_iter().map(|one| one.n_tablets).sum();
+        if n_tablets > 0 {
+            return situation.wait(universe::questions(situation), format!("{n_tablets} copies to move off our nodes"));
+        }
+    }
+    let remove = verbs::change_master(situation, next, Change::Remove, "leave");
+    if situation.did(&remove.key) {
+        looks.truncate(own.nodes.len());
+        return situation.wait(looks, format!("the master of `{}` to hear that it is out", next.host));
+    }
+    Decision::Steps(vec![remove])
+}
+
+/// The masters and the tablets of whoever is out go as well: one member acts, the others wait for it. Nothing where none is left.
+pub(crate) fn taken_out(situation: &Situation<'_>, own: &Member, subject: &Member, actor: &str) -> Option<Decision> {
+    let universe = match Universe::seen(situation) {
+        Ok(universe) => universe,
+        Err(look) => return Some(look),
+    };
+    let holding: Vec<_> = universe.tablet_servers_of(subject).into_iter().filter(|one| one.n_tablets > 0).collect();
+    let masters = universe.masters_of(subject);
+    if holding.is_empty() && masters.is_empty() {
+        return None;
+    }
+    let looks = universe::questions(situation);
+    if actor != own.id {
+        return Some(
+            situation.wait(looks, format!("`{actor}` to take the nodes of `{}` out of the universe", subject.id)),
+        );
+    }
+    let blacklist = verbs::blacklist(situation, &subject.nodes, "evict");
+    if !holding.is_empty() {
+        if !situation.did(&blacklist.key) {
+            return Some(Decision::Steps(vec![blacklist]));
+        }
+        return Some(situation.wait(looks, format!("every copy to move off the nodes of `{}`", subject.id)));
+    }
+    let next = subject.nodes.iter().find(|node| masters.iter().any(|master| master.host == node.host))?;
+    let remaining = universe.masters.len() - 1;
+    let taking_part = universe.masters.iter().filter(|master| master.is_in && master.host != next.host).count();
+    if 2 * taking_part <= remaining {
+        let message = format!("{taking_part} of {remaining} masters would take part: no majority");
+        return Some(blocked("pool", message, "bring a master back first", None));
+    }
+    let remove = verbs::change_master(situation, next, Change::Remove, "evict");
+    if situation.did(&remove.key) {
+        return Some(situation.wait(looks, format!("the universe to count the master of `{}` no more", next.host)));
+    }
+    Some(Decision::Steps(vec![remove]))
+}

@@ -1,0 +1,36 @@
+//! A member's daily state, and its duties while others come and go.
+
+use hangar_sdk::pooling::{blocked, membership, rotation};
+use hangar_sdk::pooling_strategy::{Decision, Error, MemberState};
+
+use crate::database::Situation;
+use crate::leave;
+
+/// Says what this member owes the roster now.
+pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
+    let own = situation.own()?;
+    if own.state == MemberState::Leaving {
+        return leave::decide(situation);
+    }
+    if own.state != MemberState::Active {
+        return Ok(blocked("pool", "this organisation is not in the pool", "`hangar pool join` enters it", None));
+    }
+    if let Some(subject) = membership::put_out(situation) {
+        let actor =
+            situation.peers().map(|peer| peer.id.as_str()).filter(|id| *id != subject.id).chain([own.id.as_str()]);
+        let actor = actor.min().unwrap_or(&own.id);
+        if let Some(decision) = leave::taken_out(situation, own, subject, actor) {
+            return Ok(decision);
+        }
+    }
+    if let Some(decision) = membership::admit(situation, own)? {
+        return Ok(decision);
+    }
+    if let Some(decision) = membership::prove(situation, own) {
+        return Ok(decision);
+    }
+    if let Some(decision) = rotation::witness(situation, own) {
+        return Ok(decision);
+    }
+    Ok(Decision::Done(Vec::new()))
+}

@@ -1,0 +1,168 @@
+//! The database's own word on its nodes, as one own master's leader knows them.
+
+use std::collections::BTreeMap;
+
+use hangar_sdk::pooling_strategy::{Decision, Member, Observation, Probe};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::database::Situation;
+use crate::probes;
+
+/// A master of the universe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Master {
+    pub(crate) host: String,
+    pub(crate) is_leader: bool,
+    /// Whether it takes part: it leads or follows.
+    pub(crate) is_in: bool,
+}
+
+/// A tablet server of the universe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TabletServer {
+    pub(crate) host: String,
+    pub(crate) is_alive: bool,
+    /// Tablets it holds a copy of.
+    pub(crate) n_tablets: u64,
+}
+
+/// What a leader says of its universe.
+pub(crate) struct Universe {
+    pub(crate) masters: Vec<Master>,
+    pub(crate) tablet_servers: Vec<TabletServer>,
+    n_dead: usize,
+    n_underreplicated: usize,
+}
+
+#[derive(Deserialize)]
+struct MastersPage {
+    #[serde(default)]
+    masters: Vec<MasterEntry>,
+}
+
+#[derive(Deserialize)]
+struct MasterEntry {
+    #[serde(default)]
+    registration: Registration,
+    #[serde(default)]
+    role: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Registration {
+    #[serde(default)]
+    broadcast_addresses: Vec<Address>,
+    #[serde(default)]
+    private_rpc_addresses: Vec<Address>,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    host: String,
+}
+
+#[derive(Deserialize)]
+struct ServerEntry {
+    status: String,
+    #[serde(default)]
+    user_tablets_total: u64,
+    #[serde(default)]
+    system_tablets_total: u64,
+}
+
+#[derive(Deserialize)]
+struct HealthPage {
+    dead_nodes: Vec<String>,
+    under_replicated_tablets: Vec<String>,
+}
+
+impl Universe {
+    /// As the first own master says; or the look, or the wait, that tells.
+    pub(crate) fn seen(situation: &Situation<'_>) -> Result<Self, Decision> {
+        let questions = questions(situation);
+        if let Some(look) = situation.look(&questions) {
+            return Err(look);
+        }
+        let read = || -> Option<Self> {
+            let masters = masters(situation, &questions[0])?;
+            let servers: BTreeMap<String, BTreeMap<String, ServerEntry>> = page(situation, &questions[1])?;
+            let health: HealthPage = page(situation, &questions[2])?;
+            Some(Self {
+                masters,
+                tablet_servers: servers
+                    .into_values()
+                    .flatten()
+                    .map(|(address, one)| tablet_server(&address, &one))
+                    .collect(),
+                n_dead: health.dead_nodes.len(),
+                n_underreplicated: health.under_replicated_tablets.len(),
+            })
+        };
+        read().ok_or_else(|| situation.wait(questions.clone(), "an own master to answer about the universe"))
+    }
+
+    /// Tablet servers of a member that the universe knows.
+    pub(crate) fn tablet_servers_of(&self, member: &Member) -> Vec<&TabletServer> {
+        self.tablet_servers.iter().filter(|one| is_of(member, &one.host)).collect()
+    }
+
+    /// Masters of a member that the universe counts.
+    pub(crate) fn masters_of(&self, member: &Member) -> Vec<&Master> {
+        self.masters.iter().filter(|one| is_of(member, &one.host)).collect()
+    }
+
+    /// What stands against touching any node now, in words.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        if !self.masters.iter().any(|master| master.is_leader) {
+            return Some("no master leads".into());
+        }
+        if let Some(out) = self.masters.iter().find(|master| !master.is_in) {
+            return Some(format!("the master of `{}` takes no part", out.host));
+        }
+        if let Some(dead) = self.tablet_servers.iter().find(|one| !one.is_alive && one.n_tablets > 0) {
+            return Some(format!("the tablet server of `{}` is not alive", dead.host));
+        }
+        if self.n_dead > 0 {
+            return Some(format!("{} nodes are dead", self.n_dead));
+        }
+        (self.n_underreplicated > 0).then(|| format!("{} tablets lack copies", self.n_underreplicated))
+    }
+}
+
+pub(crate) fn questions(situation: &Situation<'_>) -> Vec<Probe> {
+    let names = &situation.database.names;
+    let ordinal = situation.ordinals().next().unwrap_or_default();
+    vec![probes::masters(names, ordinal), probes::tablet_servers(names, ordinal), probes::health(names, ordinal)]
+}
+
+/// The masters of a page; none where it was no such page.
+pub(crate) fn masters(situation: &Situation<'_>, probe: &Probe) -> Option<Vec<Master>> {
+    let MastersPage { masters } = page(situation, probe)?;
+    let known = masters.into_iter().filter_map(|entry| {
+        let Registration { broadcast_addresses, private_rpc_addresses } = entry.registration;
+        let address = broadcast_addresses.into_iter().chain(private_rpc_addresses).next()?;
+        let is_leader = entry.role == "LEADER";
+        Some(Master { host: address.host, is_leader, is_in: is_leader || entry.role == "FOLLOWER" })
+    });
+    Some(known.collect())
+}
+
+fn tablet_server(address: &str, entry: &ServerEntry) -> TabletServer {
+    TabletServer {
+        host: address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned(),
+        is_alive: entry.status == "ALIVE",
+        n_tablets: entry.user_tablets_total + entry.system_tablets_total,
+    }
+}
+
+fn page<T: DeserializeOwned>(situation: &Situation<'_>, probe: &Probe) -> Option<T> {
+    match situation.seen(probe) {
+        Some(Observation::Http(answer)) if answer.status == 200 => serde_json::from_str(&answer.body).ok(),
+        _ => None,
+    }
+}
+
+fn is_of(member: &Member, host: &str) -> bool {
+    member.nodes.iter().any(|node| node.host == host)
+}

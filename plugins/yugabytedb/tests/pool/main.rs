@@ -1,0 +1,7 @@
+//! The strategy against a universe on paper.
+
+mod founding;
+mod joining;
+mod random;
+mod refusals;
+mod universe;
