@@ -1,6 +1,7 @@
 //! The demonstration: three organisations, a Kubernetes API and three database nodes each, one pool.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     thread,
@@ -9,14 +10,16 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{checkout::Checkout, program::Program, setup};
+use crate::{checkout::Checkout, program::Program, setup, tools::Purpose};
 
 mod faults;
 mod member;
+mod place;
 mod traffic;
 mod world;
 
 use member::Member;
+use place::Place;
 use world::World;
 
 /// What is shown.
@@ -28,12 +31,21 @@ pub(crate) struct Options {
     /// Replace an authority and lose a member afterwards, while others write and read; needs `kubectl` and `psql`
     #[arg(long)]
     faults: bool,
+    /// Put the organisations on AWS, Google Cloud and Azure in turn, in place of this machine
+    ///
+    /// Through real terraform: AWS by its own provider and an emulator, the others by stand-ins of their providers.
+    #[arg(long)]
+    clouds: bool,
     /// How many organisations there are; the first founds the pool
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
     members: u8,
 }
 
-/// Plugins that are pushed to the world's registry and pulled from it by each organisation.
+/// Where they are with `--clouds`, and where they are without.
+const CLOUDS: &[Place] = &[Place::Aws, Place::Google, Place::Azure];
+const HERE: &[Place] = &[Place::Local];
+
+/// Plugins of every organisation beside that of its infrastructure: the secret store and the database.
 const PLUGINS: [&str; 2] = ["local", "cockroachdb"];
 
 /// What every command of the demo needs.
@@ -66,7 +78,8 @@ pub(crate) fn run(checkout: &Checkout, options: Options) -> Result<()> {
     if options.faults && options.members < 3 {
         bail!("--faults loses a member, which a pool of two does not survive: --members 3");
     }
-    let ready = setup::for_demo(checkout)?;
+    let (places, purpose) = if options.clouds { (CLOUDS, Purpose::Clouds) } else { (HERE, Purpose::Demo) };
+    let ready = setup::for_demo(checkout, purpose)?;
     let folder = checkout.target.join("demo");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot clear `{}`", folder.display()))?;
@@ -83,14 +96,18 @@ pub(crate) fn run(checkout: &Checkout, options: Options) -> Result<()> {
     let names: Vec<String> = (1..=options.members).map(|n| format!("uss{n}")).collect();
     let n = names.len();
     stage.say("world", &format!("{n} Kubernetes APIs, a registry, DNS and load balancers start"));
-    let world = World::start(&stage, &ready.program("hangar-world"), &names)?;
-    push(&stage, &world, &ready.variables())?;
+    let organisations = || names.iter().map(String::as_str).zip(places.iter().copied().cycle());
+    let world = World::start(&stage, &ready.program("hangar-world"), organisations())?;
+    push(&stage, &world, &ready.variables(), places)?;
     let members: Vec<Member> =
-        names.iter().map(|name| Member::lay_down(&stage, &world, name)).collect::<Result<_>>()?;
+        organisations().map(|(name, place)| Member::lay_down(&stage, &world, name, place)).collect::<Result<_>>()?;
     together(&members, |member| {
-        stage.say(&member.name, "hangar init && hangar up");
+        stage.say(&member.name, &format!("hangar init && hangar up, with plugin {}", member.place.plugin()));
         member.run(&stage, &["init", "--yes"])?;
-        member.run(&stage, &["up", "--yes"])
+        member.run(&stage, &["up", "--yes"])?;
+        member.lead_out(&stage, &world)?;
+        stage.say(&member.name, "is up");
+        Ok(())
     })?;
     let [founder, joiners @ ..] = members.as_slice() else { bail!("a demo has members") };
     stage.say(&founder.name, "hangar pool create");
@@ -111,10 +128,11 @@ pub(crate) fn run(checkout: &Checkout, options: Options) -> Result<()> {
 }
 
 /// The plugins go to the registry, from which each organisation pulls them.
-fn push(stage: &Stage, world: &World, variables: &[(&str, PathBuf)]) -> Result<()> {
+fn push(stage: &Stage, world: &World, variables: &[(&str, PathBuf)], places: &[Place]) -> Result<()> {
     let plugins = variables.iter().find(|(name, _)| *name == "HANGAR_PLUGINS_DIR").map(|(_, path)| path);
     let plugins = plugins.context("set-up names no folder of plugins")?;
-    for name in PLUGINS {
+    let names: BTreeSet<&str> = places.iter().map(|place| place.plugin()).chain(PLUGINS).collect();
+    for name in names {
         let reference = format!("oci://{}/hangar/{name}:0.1.0", world.registry);
         stage.say("world", &format!("hangar plugin push {name}"));
         let file = plugins.join(format!("{name}.wasm"));

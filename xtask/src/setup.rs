@@ -37,9 +37,9 @@ impl Ready {
     }
 }
 
-/// What the demo and the world need.
-pub(crate) fn for_demo(checkout: &Checkout) -> Result<Ready> {
-    let toolbox = tools::run(checkout, Purpose::Demo, Versions::default())?;
+/// What the demo and the world need, with clouds or without.
+pub(crate) fn for_demo(checkout: &Checkout, purpose: Purpose) -> Result<Ready> {
+    let toolbox = tools::run(checkout, purpose, Versions::default())?;
     let bin = programs::build(checkout, Profile::Dev)?;
     finish(checkout, toolbox, bin)
 }

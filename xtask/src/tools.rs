@@ -30,6 +30,8 @@ pub(crate) use toolbox::Toolbox;
 pub(crate) enum Purpose {
     /// The demo and the offline world
     Demo,
+    /// The same with clouds: an emulator, and providers of terraform
+    Clouds,
     /// All tests, real clouds' emulators included
     Test,
 }
@@ -88,17 +90,17 @@ const TOOLS: [Tool; 11] = [
     Tool { name: "registry", variable: "HANGAR_REGISTRY", purpose: Purpose::Demo, find: registry::find },
     Tool { name: "kubeone", variable: "HANGAR_KUBEONE", purpose: Purpose::Demo, find: kubeone::find },
     Tool { name: "oras", variable: "HANGAR_ORAS", purpose: Purpose::Test, find: oras::find },
-    Tool { name: "moto_server", variable: "HANGAR_MOTO_SERVER", purpose: Purpose::Test, find: moto::find },
+    Tool { name: "moto_server", variable: "HANGAR_MOTO_SERVER", purpose: Purpose::Clouds, find: moto::find },
     Tool {
         name: "terraform provider `hashicorp/aws`",
         variable: "HANGAR_AWS_PROVIDER_MIRROR",
-        purpose: Purpose::Test,
+        purpose: Purpose::Clouds,
         find: aws_provider::find,
     },
     Tool {
         name: "stand-in of terraform providers",
         variable: "HANGAR_PROVIDER_STANDIN",
-        purpose: Purpose::Test,
+        purpose: Purpose::Clouds,
         find: providers::find,
     },
     Tool { name: "kubectl", variable: "HANGAR_KUBECTL", purpose: Purpose::Test, find: debian::kubectl },
@@ -109,6 +111,11 @@ const TOOLS: [Tool; 11] = [
 /// Finds the compiler of the plugins.
 pub(crate) fn search_wasm(checkout: &Checkout) -> Result<wasm::Toolchain> {
     wasm::find(&Search::new(&checkout.environment, &checkout.root)?)
+}
+
+/// Whether whoever needs the tool says so itself: what only tests of a cloud use.
+fn may_lack(tool: &Tool, purpose: Purpose) -> bool {
+    purpose == Purpose::Test && tool.purpose > Purpose::Demo
 }
 
 /// Finds or installs everything that `purpose` needs, says what it found, and writes it down for others.
@@ -133,7 +140,7 @@ pub(crate) fn run(checkout: &Checkout, purpose: Purpose, versions: Versions) -> 
                 eprintln!("{:>12} {}", tool.variable.trim_start_matches("HANGAR_").to_lowercase(), path.display());
                 toolbox.add(tool.variable, path);
             }
-            Err(error) if tool.purpose == Purpose::Test && !checkout.environment.is_ci() => {
+            Err(error) if may_lack(tool, purpose) && !checkout.environment.is_ci() => {
                 eprintln!("warning: no {}: {error:#}", tool.name);
             }
             Err(error) => missing.push(format!("{}: {error:#}", tool.name)),

@@ -3,6 +3,7 @@ locals {
   # Known before anything is made, so that resources can be made by zone.
   zone_names      = local.is_own_network ? toset(var.availability_zones) : toset(keys(var.existing_network.private_subnets))
   zones           = { for index, zone in var.availability_zones : zone => index }
+  vpc_id          = local.is_own_network ? aws_vpc.this[0].id : var.existing_network.vpc_id
   public_subnets  = local.is_own_network ? { for zone, subnet in aws_subnet.public : zone => subnet.id } : var.existing_network.public_subnets
   private_subnets = local.is_own_network ? { for zone, subnet in aws_subnet.private : zone => subnet.id } : var.existing_network.private_subnets
   egress_cidrs    = local.is_own_network ? [for address in aws_eip.egress : "${address.public_ip}/32"] : var.existing_network.egress_cidrs

@@ -38,6 +38,11 @@ output "egress_cidrs" {
   value       = local.egress_cidrs
 }
 
+output "vpc_id" {
+  description = "Network of the nodes."
+  value       = local.vpc_id
+}
+
 output "public_subnets" {
   description = "Subnets of the load balancers, by zone."
   value       = local.public_subnets

@@ -32,6 +32,12 @@ infra "aws" {
   region          = "us-east-1"
   cluster_name    = "uss1"
   route53_zone_id = "Z0123456789"
+
+  # What a new cluster lacks. `hangar doctor` says how to come by the charts and their digests.
+  # add_ons = {
+  #   load_balancers = "oci://registry.example.com/charts/aws-load-balancer-controller@sha256:…"
+  #   volumes        = "oci://registry.example.com/charts/aws-ebs-csi-driver@sha256:…"
+  # }
 }
 
 # Keys are sealed to this installation and kept in one file of this workspace.

@@ -28,6 +28,18 @@ pub async fn is_ready(cluster: &Cluster, name: &str) -> Result<bool, KubeError> 
     Ok(found.is_some())
 }
 
+/// Whether a namespace is there and bears this label with this value.
+///
+/// # Errors
+///
+/// As for every request.
+pub async fn bears(cluster: &Cluster, name: &str, label: &str, value: &str) -> Result<bool, KubeError> {
+    let api: Api<Namespace> = Api::all(cluster.client().clone());
+    let found = cluster.call(|| format!("read namespace `{name}`"), api.get_opt(name)).await?;
+    let labels = found.and_then(|namespace| namespace.metadata.labels).unwrap_or_default();
+    Ok(labels.get(label).is_some_and(|found| found == value))
+}
+
 /// Makes a namespace, or labels one that is there, and waits until pods can be made in it.
 ///
 /// A namespace is of use only once the controller manager has made its service account.

@@ -16,11 +16,13 @@ use crate::failure::{Cause, Failure};
 use crate::hands::outside;
 use crate::infrastructure::Provider;
 use crate::services::Services;
-use crate::up::{Session, key};
+use crate::up::{CLOUD_REMOVES, Session, key, kube};
 
 /// An add-on's values are its own: nothing lies over them.
 const NOTHING_OVER: &str = "{}";
 const NAMESPACE: Duration = Duration::from_secs(60);
+/// Says whose add-ons a namespace was made for: one that was there before stays.
+const MADE_FOR: &str = "hangar.dev/made-for-add-ons-of";
 /// Helm, and then every object of it.
 const DEADLINE: Duration = Duration::from_secs(20 * 60);
 
@@ -58,7 +60,7 @@ impl Step for ApplyAddOn {
         let services = &self.services;
         // A namespace that is there, such as `kube-system`, is not ours to mark.
         if !hangar_kube::namespace::is_ready(&services.cluster, &services.namespace).await.map_err(outside)? {
-            let labels = BTreeMap::new();
+            let labels = BTreeMap::from([(MADE_FOR.to_owned(), services.marks.lineage.clone())]);
             hangar_kube::namespace::ensure(&services.cluster, &services.namespace, &labels, NAMESPACE)
                 .await
                 .map_err(outside)?;
@@ -121,11 +123,20 @@ impl Session {
         Ok(wanted)
     }
 
-    /// Takes them away again, the last first.
+    /// Takes them away again, the last first, and then the namespaces that were made for them.
     pub(crate) async fn remove_add_ons(&self, wanted: Vec<ApplyAddOn>) -> Result<(), Failure> {
-        for ApplyAddOn { add_on, services } in wanted.into_iter().rev() {
+        for ApplyAddOn { add_on, services } in wanted.iter().rev() {
             (self.waiting)(&format!("add-on `{}` is uninstalled", add_on.name));
             services.uninstall(&self.site.paths.state().join("uninstall").join(&add_on.name)).await?;
+        }
+        for ApplyAddOn { services, .. } in &wanted {
+            let (cluster, namespace) = (&services.cluster, services.namespace.as_str());
+            if hangar_kube::namespace::bears(cluster, namespace, MADE_FOR, &services.marks.lineage)
+                .await
+                .map_err(kube)?
+            {
+                hangar_kube::namespace::delete(cluster, namespace, CLOUD_REMOVES).await.map_err(kube)?;
+            }
         }
         Ok(())
     }

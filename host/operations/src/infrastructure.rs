@@ -28,9 +28,10 @@ use crate::watch::Watch;
 
 /// Name of the one stack of an instance.
 const STACK: &str = "infrastructure";
-/// Where the journal keeps what stands.
+/// Where the journal keeps what stands, and the outputs that say so.
 pub(crate) const SCOPE: &str = "host";
 const KEY: &str = "infrastructure";
+const OUTPUTS: &str = "outputs";
 /// Name of the step that applies the stack.
 pub(crate) const APPLY: &str = "infrastructure/apply";
 
@@ -126,7 +127,11 @@ impl Site {
     }
 
     pub(crate) fn slots(&self) -> Slots {
-        Slots { credentials: self.workspace.credentials.clone(), environment: Arc::clone(&self.environment) }
+        Slots {
+            credentials: self.workspace.credentials.clone(),
+            environment: Arc::clone(&self.environment),
+            redactor: self.redactor.clone(),
+        }
     }
 
     /// A slot as terraform's providers and its backend read it from the environment.
@@ -175,7 +180,16 @@ pub(crate) async fn plan(
     driver.recover(&folder.join("recover")).await?;
     let apply = StepKey::new(APPLY).expect("the name of a step");
     let lost = match engine.last_attempt(&apply).await? {
-        Some(attempt) => driver.lost_by(&attempt, &folder.join("lost"), watch).await?,
+        Some(attempt) => {
+            let unheard = driver.unheard_of(&attempt, &folder.join("unheard"), watch).await?;
+            if !unheard.is_empty() {
+                (watch.waiting)(&format!(
+                    "terraform was killed while it made {}: look whether that stands, for terraform does not know it",
+                    unheard.iter().map(|address| format!("`{address}`")).collect::<Vec<_>>().join(", ")
+                ));
+            }
+            driver.lost_by(&attempt, &folder.join("lost"), watch).await?
+        }
         None => Vec::new(),
     };
     match driver.plan_taking_back(planning, lost.clone(), &folder.join("plan"), watch).await {
@@ -270,11 +284,25 @@ pub(crate) async fn interpret(
     provider: &Provider,
     outputs: &Outputs,
 ) -> Result<Infrastructure, Failure> {
-    let outputs = outputs.to_plan();
-    let stands = provider.provider.interpret(&provider.config, &provider.instance, &outputs).await.map_err(failed)?;
+    let stands = read(provider, outputs).await?;
+    let kept = serde_json::to_vec(outputs).expect("outputs have a JSON form");
+    journal.set_fact(SCOPE, OUTPUTS, Some(&kept)).await.map_err(unkept)?;
     let bytes = serde_json::to_vec(&stands).expect("infrastructure has a JSON form");
     journal.set_fact(SCOPE, KEY, Some(&bytes)).await.map_err(unkept)?;
     Ok(stands)
+}
+
+async fn read(provider: &Provider, outputs: &Outputs) -> Result<Infrastructure, Failure> {
+    let outputs = outputs.to_plan();
+    provider.provider.interpret(&provider.config, &provider.instance, &outputs).await.map_err(failed)
+}
+
+/// What stands as the plugin says now, by the outputs of the last `up`: its block may want more by now, which a plan must show.
+pub(crate) async fn stands_now(journal: &Journal, provider: &Provider) -> Result<Option<Infrastructure>, Failure> {
+    let Some(kept) = journal.fact(SCOPE, OUTPUTS).await.map_err(unkept)? else { return stands(journal).await };
+    let outputs: Outputs = serde_json::from_slice(&kept.value)
+        .map_err(|err| Failure::of(Cause::Bug, "the journal holds outputs of another form", err))?;
+    read(provider, &outputs).await.map(Some)
 }
 
 /// What stands as the last `up` saw it; none before the first.
@@ -287,6 +315,7 @@ pub(crate) async fn stands(journal: &Journal) -> Result<Option<Infrastructure>, 
 
 /// Nothing stands any more.
 pub(crate) async fn forget(journal: &Journal) -> Result<(), Failure> {
+    journal.set_fact(SCOPE, OUTPUTS, None).await.map_err(unkept)?;
     journal.set_fact(SCOPE, KEY, None).await.map_err(unkept)
 }
 

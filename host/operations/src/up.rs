@@ -33,7 +33,7 @@ use crate::vault::Vault;
 use crate::watch::Watch;
 
 /// A namespace waits for the cloud to remove its load balancers, and its volumes for the cloud to remove the disks.
-const CLOUD_REMOVES: Duration = Duration::from_secs(5 * 60);
+pub(crate) const CLOUD_REMOVES: Duration = Duration::from_secs(5 * 60);
 
 /// Shown the plan, says whether to go on.
 pub type Approve = Box<dyn Fn(&Plan) -> Result<bool, Failure> + Send + Sync>;
@@ -227,9 +227,12 @@ impl Session {
         }
         let store = workspace.secrets.plugin.to_string();
         plan.parts.push(Part::Keys(plan::Keys { made, store }));
-        let stands = infrastructure::stands(prepared.engine.journal()).await?;
+        let stands = match prepared.changes_infrastructure() {
+            true => None,
+            false => infrastructure::stands_now(prepared.engine.journal(), &prepared.provider).await?,
+        };
         let namespace = workspace.instance.namespace.to_string();
-        match stands.filter(|_| !prepared.changes_infrastructure()) {
+        match stands {
             None => {
                 let step = infrastructure::APPLY.to_owned();
                 let later = |what: String| Part::KnownAfter(KnownAfter { what, step: step.clone() });

@@ -31,6 +31,15 @@ pub(crate) fn forgotten(state: Option<&State>, told: &Told) -> Vec<Forgotten> {
     lost.collect()
 }
 
+/// Resources that a run was making when it ended, and of which neither it nor the state has told since.
+pub(crate) fn unheard_of(state: Option<&State>, told: &Told) -> Vec<String> {
+    let known = state.map(State::addresses).unwrap_or_default();
+    let is_told = |address: &String| told.completed.iter().any(|resource| resource.address == *address);
+    let begun = told.started.iter().filter(|resource| resource.action == Some(Action::Create));
+    let begun = begun.map(|resource| resource.address.clone());
+    begun.filter(|address| !known.contains(address) && !is_told(address)).collect()
+}
+
 /// Writes import blocks for lost resources, or takes those of an earlier recovery away.
 pub(crate) fn propose_imports(stack: &Stack, lost: &[Forgotten]) -> Result<(), TerraformError> {
     let path = stack.dir().join(IMPORT_FILE);

@@ -71,6 +71,8 @@ pub(crate) struct Told {
     /// Only told once everything was applied.
     pub(crate) applied_summary: Option<Summary>,
     pub(crate) outputs: Option<Outputs>,
+    /// Of resources, whatever became of them.
+    pub(crate) started: Vec<Resource>,
     pub(crate) completed: Vec<Resource>,
     raw: Vec<String>,
 }
@@ -87,6 +89,7 @@ impl Told {
                 self.output_changes = changes.iter().filter(|change| change.action != Action::Noop).cloned().collect();
             }
             Event::Outputs(outputs) => self.outputs = Some(outputs.clone()),
+            Event::Started(resource) => self.started.push(resource.clone()),
             Event::Completed(resource) => self.completed.push(resource.clone()),
             Event::Raw { text } if self.raw.len() < N_RAW => self.raw.push(text.clone()),
             _ => {}

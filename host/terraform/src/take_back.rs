@@ -6,7 +6,7 @@ use hangar_engine::{Attempt, Ended};
 
 use crate::driver::{Driver, Planning};
 use crate::error::TerraformError;
-use crate::forgotten::{Forgotten, propose_imports};
+use crate::forgotten::{Forgotten, propose_imports, unheard_of};
 use crate::observer::Observer;
 use crate::plan::StackPlan;
 use crate::stream::Diagnostic;
@@ -36,6 +36,29 @@ impl Driver {
         match self.settle(&attempt.folder, observer).await? {
             Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => {
                 self.forgotten(&earlier, folder).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What an earlier attempt was making when its tool was killed, and nobody has told since: it may stand at its provider, by no
+    /// id that anybody knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`lost_by`](Self::lost_by).
+    pub async fn unheard_of(
+        &self,
+        attempt: &Attempt,
+        folder: &Path,
+        observer: &dyn Observer,
+    ) -> Result<Vec<String>, TerraformError> {
+        if attempt.ended == Some(Ended::Well) || attempt.folder.join(SETTLED).exists() {
+            return Ok(Vec::new());
+        }
+        match self.settle(&attempt.folder, observer).await? {
+            Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => {
+                Ok(unheard_of(self.state(folder).await?.as_ref(), &earlier.told))
             }
             _ => Ok(Vec::new()),
         }

@@ -27,6 +27,9 @@ pub(crate) struct Config {
     pub(crate) secrets_service_account: Option<ServiceAccount>,
     pub(crate) iam_permissions_boundary: Option<String>,
     pub(crate) key_deletion_days: Option<u32>,
+    /// Charts of add-ons, by the keys of the module's list.
+    #[serde(default)]
+    pub(crate) add_ons: BTreeMap<String, String>,
     pub(crate) tags: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub(crate) endpoints: BTreeMap<String, String>,

@@ -25,7 +25,7 @@ const NODES: [(&str, u64); 6] = [
     ("m6i.4xlarge", 76_800),
 ];
 /// What the module takes where the block says nothing.
-const DEFAULT_NODE: &str = "m6i.xlarge";
+pub(crate) const DEFAULT_NODE: &str = "m6i.xlarge";
 const DEFAULT_NODES: u64 = 3;
 
 /// A month of it; none for a region or a type whose prices are not here.

@@ -18,6 +18,11 @@ const CURES: &[(&str, &str)] = &[
     ),
     ("ResourceInUseException", "a cluster of this name exists already: choose another `cluster_name`"),
     ("no matching Route 53 hosted zone", "check `route53_zone_id`: it starts with Z and belongs to these credentials"),
+    ("invalid AWS Region", "there is no such region: check `region`"),
+    (
+        "can't be greater than desired size",
+        "fewer nodes are wanted than `node_count.min`: an autoscaler wants more by itself, by hand it is `aws eks update-nodegroup-config`",
+    ),
     ("QuotaExceeded", "ask for a higher quota: the message names which"),
     (
         "VcpuLimitExceeded",

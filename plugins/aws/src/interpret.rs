@@ -6,6 +6,7 @@ use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance
 use hangar_sdk::terraform::{certificate, output};
 use serde_json::{Map, Value, json};
 
+use crate::add_ons::{self, Facts};
 use crate::config::Config;
 
 /// Annotation prefix of the load-balancer controller of AWS.
@@ -49,7 +50,9 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
     for record in output::<Vec<CertificateRecord>>(outputs, "certificate_records")? {
         dns.push(record.into_dns(managed));
     }
+    let (kube_cluster, vpc): (String, String) = (output(outputs, "kube_cluster")?, output(outputs, "vpc_id")?);
     let roles: BTreeMap<String, String> = output(outputs, "workload_roles")?;
+    let add_ons = add_ons::wanted(&config, &Facts { cluster: &kube_cluster, vpc: &vpc, roles: &roles })?;
     let roles = roles.into_iter().map(|(workload, role)| (format!("role:{workload}"), role));
     let prometheus: String = output(outputs, "prometheus_allocation_id")?;
     let prometheus = (!prometheus.is_empty()).then(|| ("address:prometheus".to_owned(), prometheus));
@@ -63,12 +66,12 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
             ca_pem: certificate(&output::<String>(outputs, "api_ca")?),
             server_name: None,
         },
-        kube_cluster: output(outputs, "kube_cluster")?,
-        chart_values: chart_values(&allocations, &gateway, &subnets).to_string(),
+        kube_cluster,
+        chart_values: chart_values(&allocations, &gateway, &subnets, add_ons::storage_class(&config)).to_string(),
         nodes,
         egress: output(outputs, "egress_cidrs")?,
         dns,
-        add_ons: Vec::new(),
+        add_ons,
         facts: [("region".to_owned(), config.region)].into_iter().chain(roles).chain(prometheus).collect(),
     })
 }
@@ -96,7 +99,7 @@ impl CertificateRecord {
 }
 
 /// One load balancer a database node, each with its reserved address, in one zone of its own.
-fn chart_values(allocations: &[String], gateway: &Gateway, subnets: &[String]) -> Value {
+fn chart_values(allocations: &[String], gateway: &Gateway, subnets: &[String], storage_class: Option<&str>) -> Value {
     let node = |(index, allocation): (usize, &String)| {
         let mut annotations = json!({(format!("{ANNOTATION}-eip-allocations")): allocation});
         if !subnets.is_empty() {
@@ -119,7 +122,7 @@ fn chart_values(allocations: &[String], gateway: &Gateway, subnets: &[String]) -
     if let Some(subnet) = subnets.first() {
         api[format!("{ANNOTATION}-subnets")] = json!(subnet);
     }
-    json!({
+    let mut values = json!({
         "cockroachdb": {
             "service": {
                 "loadBalancerClass": "service.k8s.aws/nlb",
@@ -128,7 +131,11 @@ fn chart_values(allocations: &[String], gateway: &Gateway, subnets: &[String]) -
             },
         },
         "gateway": {"loadBalancerClass": "service.k8s.aws/nlb", "annotations": api},
-    })
+    });
+    if let Some(class) = storage_class {
+        values["storageClass"] = json!(class);
+    }
+    values
 }
 
 #[cfg(test)]
@@ -154,7 +161,14 @@ mod tests {
             ),
             ("prometheus_allocation_id", json!("")),
             ("egress_cidrs", json!(["192.0.2.9/32"])),
-            ("workload_roles", json!({"volumes": "arn:aws:iam::123456789012:role/uss1-volumes"})),
+            (
+                "workload_roles",
+                json!({
+                    "volumes": "arn:aws:iam::123456789012:role/uss1-volumes",
+                    "load-balancers": "arn:aws:iam::123456789012:role/uss1-load-balancers",
+                }),
+            ),
+            ("vpc_id", json!("vpc-1")),
             ("public_subnets", json!({"us-east-1a": "subnet-1", "us-east-1b": "subnet-2"})),
             ("dns_records", json!({"0.db.dss.uss1.example.com": "192.0.2.1"})),
         ]
@@ -191,6 +205,27 @@ mod tests {
         assert_eq!(certificate.name, "_x.dss.uss1.example.com");
         assert_eq!(certificate.values, ["_y.acm-validations.aws"]);
         assert!(stands.dns.iter().all(|record| !record.managed));
+    }
+
+    #[test]
+    fn an_add_on_is_what_the_operator_names_with_the_role_that_terraform_made() {
+        let none = interpret(BLOCK, &instance(), &outputs()).expect("all outputs are there");
+        assert!(none.add_ons.is_empty() && !none.chart_values.contains("storageClass"), "{none:?}");
+        let chart = |name: &str| format!("oci://registry.example.com/charts/{name}@sha256:{}", "0".repeat(64));
+        let mut block: Value = serde_json::from_str(BLOCK).expect("it is JSON");
+        block["add_ons"] = json!({"load_balancers": chart("lb"), "volumes": chart("ebs")});
+        let stands = interpret(&block.to_string(), &instance(), &outputs()).expect("all outputs are there");
+        let [volumes, balancers] = &stands.add_ons[..] else { panic!("{:?}", stands.add_ons) };
+        assert_eq!((volumes.name.as_str(), volumes.namespace.as_str()), ("aws-ebs-csi-driver", "kube-system"));
+        assert_eq!(volumes.chart, chart("ebs"));
+        assert_eq!(balancers.identity.as_deref(), Some("arn:aws:iam::123456789012:role/uss1-load-balancers"));
+        let values: Value = serde_json::from_str(&balancers.values).expect("it is JSON");
+        assert_eq!(
+            (&values["clusterName"], &values["vpcId"], &values["region"]),
+            (&json!("uss1"), &json!("vpc-1"), &json!("us-east-1"))
+        );
+        let values: Value = serde_json::from_str(&stands.chart_values).expect("it is JSON");
+        assert_eq!(values["storageClass"], "dss");
     }
 
     #[test]

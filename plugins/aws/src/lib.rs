@@ -3,6 +3,7 @@
 //! The terraform files are those of `deploy/infrastructure/eks`, embedded; this plugin adds the provider block, hands
 //! the operator's block over as arguments and says what the outputs mean.
 
+mod add_ons;
 mod config;
 mod cost;
 mod explain;

@@ -4,8 +4,10 @@ use hangar_sdk::http::{Request, Response};
 use hangar_sdk::infra_provider::{Error, Finding, Instance, Progress, Severity};
 use serde_json::{Value, json};
 
-use crate::SLOT;
 use crate::config::Config;
+use crate::{SLOT, add_ons};
+
+mod machines;
 
 /// Quota of Elastic IPs in a region, and what AWS gives everybody.
 const ADDRESS_QUOTA: &str = "L-0263D0A3";
@@ -13,7 +15,7 @@ const ADDRESSES: u64 = 5;
 /// Route 53 has one region for signatures.
 const ROUTE53_REGION: &str = "us-east-1";
 
-/// Looks at who the credentials are, whether the reserved addresses fit the quota, whether the zones exist, and whether the hosted
+/// Looks at who the credentials are, whether the reserved addresses fit the quota, whether the zones exist and have the machine type, and whether the hosted
 /// zone holds the instance's names. Changes nothing.
 ///
 /// # Errors
@@ -28,7 +30,9 @@ pub fn preflight(config: &str, instance: &Instance, _token: Option<&str>) -> Res
     }
     let mut findings = vec![identity, addresses(&config, instance)];
     findings.extend(zones(&config));
+    findings.extend(machines::missing(&config));
     findings.extend(hosted_zone(&config, instance));
+    findings.extend(add_ons::left_out(&config)?);
     Ok(Progress::Done(findings))
 }
 

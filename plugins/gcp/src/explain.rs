@@ -53,6 +53,10 @@ const CURES: &[(&str, &str)] = &[
         "No valid versions with the prefix",
         "GKE offers no such version in this channel: another `kubernetes_version` or `release_channel`",
     ),
+    (
+        "was not found, notFound",
+        "what the message names is not there: check `region`, `zones`, `network` and `dns_managed_zone`",
+    ),
     ("alreadyExists", "something of this name exists already: choose another `cluster_name`, or import it"),
     ("Already exists", "something of this name exists already: choose another `cluster_name`, or import it"),
     ("managedZones", "check `dns_managed_zone`: the zone's name, not its domain, in this project"),
@@ -94,6 +98,10 @@ mod tests {
                 "enable",
             ),
             ("Error 403: Required 'compute.networks.create' permission", "lacks a permission"),
+            (
+                "googleapi: Error 404: The resource 'projects/p/regions/europe-west44' was not found, notFound",
+                "check `region`",
+            ),
         ];
         for (summary, part) in said {
             assert!(cure(summary).contains(part), "{summary}: {}", cure(summary));

@@ -99,6 +99,8 @@ pub struct Plugin {
     pub source: String,
     /// Whether its block accepts that nobody vouches for it.
     pub is_unsigned: bool,
+    /// Whether it may reach this machine, as one in development.
+    pub is_dev: bool,
 }
 
 /// How an operator reaches a Kubernetes cluster.
@@ -117,13 +119,13 @@ impl Plugin {
     #[must_use]
     pub fn of_registry(registry: &str, name: &str) -> Self {
         let source = format!("oci://{registry}/hangar/{name}:0.1.0");
-        Self { name: name.into(), source, is_unsigned: true }
+        Self { name: name.into(), source, is_unsigned: true, is_dev: true }
     }
 
     /// A file.
     #[must_use]
     pub fn of_file(name: &str, path: &Path) -> Self {
-        Self { name: name.into(), source: format!("file:{}", path.display()), is_unsigned: false }
+        Self { name: name.into(), source: format!("file:{}", path.display()), is_unsigned: false, is_dev: false }
     }
 }
 
@@ -169,12 +171,12 @@ impl Access {
 
 impl fmt::Display for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, source, is_unsigned } = self;
+        let Self { name, source, is_unsigned, is_dev } = self;
         write!(f, "plugin \"{name}\" {{\n  source   = \"{source}\"\n")?;
         if *is_unsigned {
             f.write_str("  unsigned = true\n")?;
         }
-        if source.starts_with("oci:") {
+        if *is_dev {
             f.write_str("  dev      = true\n")?;
         }
         f.write_str("}\n")

@@ -1,7 +1,6 @@
 //! What end-to-end tests stand on: the programs they need, workspaces in folders of their own, one command of `hangar` or
 //! of terraform at a time, and clouds that are folders.
 
-mod clouds;
 mod description;
 mod needed;
 mod run;
@@ -9,10 +8,10 @@ mod terraform;
 mod wait;
 mod workspace;
 
-pub use clouds::{AWS, AZURE, Cloud, Clouds, GOOGLE, Provider};
 pub use description::{Access, Database, Description, Plugin};
 pub use needed::{hangar, helm, is_set, needed, scratch};
 pub use run::Run;
 pub use terraform::{Ended, Terraform};
 pub use wait::wait_for;
-pub use workspace::Workspace;
+pub use workspace::{Started, Workspace};
+pub use world_clouds::{AWS, AZURE, Cloud, Clouds, GOOGLE, Provider};

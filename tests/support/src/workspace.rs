@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::description::Description;
 use crate::needed::hangar;
@@ -76,6 +76,12 @@ impl Workspace {
         self.home.join("cache")
     }
 
+    /// Where this organisation's machine keeps what is its own: keys that seal, and who signed in.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.home.join("config")
+    }
+
     /// Runs one command of `hangar` in the workspace, to its end.
     ///
     /// # Errors
@@ -99,19 +105,55 @@ impl Workspace {
     /// # Errors
     ///
     /// If it does not start, or does not end.
-    #[expect(clippy::disallowed_methods, reason = "the tests run the program as an operator does")]
     pub async fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Run> {
+        self.start(arguments, variables)?.ended().await
+    }
+
+    /// Starts one command of `hangar` in the workspace, with more variables. It is killed when this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
+    #[expect(clippy::disallowed_methods, reason = "the tests run the program as an operator does")]
+    pub fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Started> {
         let said = format!("{}: hangar {}", self.name, arguments.join(" "));
         let mut command = Command::new(hangar()?);
         command.arg("-C").arg(&self.folder).args(arguments);
         for name in ["HANGAR_FAIL_POINT", "HANGAR_FAIL_LIST", "HANGAR_FAIL_CHILDREN", "HANGAR_LOG"] {
             command.env_remove(name);
         }
-        command.env("HANGAR_CACHE_DIR", self.cache()).env("HANGAR_CONFIG_DIR", self.home.join("config"));
+        command.env("HANGAR_CACHE_DIR", self.cache()).env("HANGAR_CONFIG_DIR", self.config());
         command.env("CI", "true").env("NO_COLOR", "1").envs(variables.iter().copied());
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(self.deadline, command.output()).await;
-        let output = output.with_context(|| format!("`{said}` did not end within {:?}", self.deadline))?;
-        Ok(Run::new(said.clone(), &output.with_context(|| format!("cannot start `{said}`"))?))
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let child = command.spawn().with_context(|| format!("cannot start `{said}`"))?;
+        Ok(Started { child, said, deadline: self.deadline })
+    }
+}
+
+/// A command of `hangar` at work.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+    said: String,
+    deadline: Duration,
+}
+
+impl Started {
+    /// Id of its process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.child.id().and_then(|pid| i32::try_from(pid).ok()).expect("it was not waited for yet")
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// If it does not end.
+    pub async fn ended(self) -> Result<Run> {
+        let Self { child, said, deadline } = self;
+        let output = tokio::time::timeout(deadline, child.wait_with_output()).await;
+        let output = output.with_context(|| format!("`{said}` did not end within {deadline:?}"))?;
+        Ok(Run::new(said.clone(), &output.with_context(|| format!("cannot hear the end of `{said}`"))?))
     }
 }

@@ -27,7 +27,8 @@ func (p *provider) ValidateResourceTypeConfig(_ context.Context, request *tfprot
 	if err != nil {
 		return nil, err
 	}
-	return &tfprotov5.ValidateResourceTypeConfigResponse{Diagnostics: kind.rules.check(config)}, nil
+	found := slices.Concat(kind.block.unconfigurable(config, "", tftypes.NewAttributePath()), kind.rules.check(config))
+	return &tfprotov5.ValidateResourceTypeConfigResponse{Diagnostics: found}, nil
 }
 
 func (p *provider) UpgradeResourceState(_ context.Context, request *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {

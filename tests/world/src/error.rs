@@ -74,6 +74,13 @@ pub enum WorldError {
         #[source]
         err: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The cloud of an organisation.
+    #[error("no cloud for `{organisation}`")]
+    Cloud {
+        organisation: String,
+        #[source]
+        err: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Images for the world's registry.
     #[error("cannot put images into the world's registry")]
     Image(#[from] ImageError),
@@ -89,6 +96,11 @@ impl WorldError {
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |err| Self::File { doing, path, err }
+    }
+
+    pub(crate) fn cloud(organisation: &str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let organisation = organisation.to_owned();
+        move |err| Self::Cloud { organisation, err }
     }
 
     pub(crate) fn kube(organisation: &str, doing: &'static str) -> impl FnOnce(kube::Error) -> Self {

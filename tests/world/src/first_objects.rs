@@ -2,7 +2,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::WorldError;
 
@@ -13,20 +13,8 @@ pub(crate) const FIELD_MANAGER: &str = "hangar-world";
 pub(crate) async fn apply(client: &Client, organisation: &str) -> Result<(), WorldError> {
     let kube = || WorldError::kube(organisation, "take its first objects");
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let class = json!({
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {
-            "name": "standard",
-            "annotations": { "storageclass.kubernetes.io/is-default-class": "true" },
-        },
-        "provisioner": "kubernetes.io/host-path",
-        "reclaimPolicy": "Delete",
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "allowVolumeExpansion": true,
-    });
-    let classes: Api<StorageClass> = Api::all(client.clone());
-    classes.patch("standard", &params, &Patch::Apply(class)).await.map_err(kube())?;
+    let default = json!({ "storageclass.kubernetes.io/is-default-class": "true" });
+    storage_class(client, organisation, "standard", &default).await?;
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
@@ -37,4 +25,25 @@ pub(crate) async fn apply(client: &Client, organisation: &str) -> Result<(), Wor
     let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
     bindings.patch("hangar-operator", &params, &Patch::Apply(binding)).await.map_err(kube())?;
     Ok(())
+}
+
+/// Applies a storage class of the world's own volumes.
+pub(crate) async fn storage_class(
+    client: &Client,
+    organisation: &str,
+    name: &str,
+    annotations: &Value,
+) -> Result<(), WorldError> {
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": { "name": name, "annotations": annotations },
+        "provisioner": "kubernetes.io/host-path",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": true,
+    });
+    let classes: Api<StorageClass> = Api::all(client.clone());
+    let applied = classes.patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(class)).await;
+    applied.map(drop).map_err(WorldError::kube(organisation, "take a storage class"))
 }

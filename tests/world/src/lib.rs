@@ -15,8 +15,10 @@
 
 mod address;
 pub mod aws;
+pub mod azure;
 mod block;
 mod bound;
+mod cloud;
 mod control_plane;
 mod dns;
 mod error;
@@ -24,6 +26,7 @@ mod first_objects;
 pub mod images;
 mod kubelet;
 mod load_balancer;
+mod nat;
 mod network_view;
 mod options;
 mod organisation;
@@ -38,7 +41,8 @@ mod world;
 mod world_file;
 mod world_folder;
 
+pub use cloud::Cloud;
 pub use error::WorldError;
 pub use options::{Options, find_runner};
 pub use world::World;
-pub use world_file::{OrganisationFile, WorldFile};
+pub use world_file::{CloudFile, OrganisationFile, WorldFile};

@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::{AddressPool, Lease};
 use crate::kubelet::events::{EventKind, Events};
+use crate::nat::Nat;
 use crate::network_view::{NetworkView, load_balancer_addresses};
 
 mod forwarder;
 
-use forwarder::{Forwarder, Route};
+use forwarder::{Forwarder, Gate, Route};
 
 /// The load balancers of one organisation's cloud: an address and forwarders for each Service that asks for one.
 pub(crate) struct LoadBalancers {
@@ -24,6 +25,7 @@ pub(crate) struct LoadBalancers {
     view: NetworkView,
     events: Events,
     pool: Arc<AddressPool>,
+    nat: Nat,
     balancers: BTreeMap<String, Balancer>,
 }
 
@@ -41,9 +43,9 @@ const RANGES_ANNOTATION: &str = "service.beta.kubernetes.io/load-balancer-source
 const ADDRESS_ANNOTATIONS: [&str; 2] = ["metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
 
 impl LoadBalancers {
-    pub(crate) fn new(client: Client, view: NetworkView, events: Events) -> Self {
+    pub(crate) fn new(client: Client, view: NetworkView, events: Events, nat: Nat) -> Self {
         let pool = AddressPool::load_balancers(view.addresses);
-        Self { client, view, events, pool, balancers: BTreeMap::new() }
+        Self { client, view, events, pool, nat, balancers: BTreeMap::new() }
     }
 
     /// Follows the cluster until cancelled.
@@ -119,10 +121,8 @@ impl LoadBalancers {
                 service: service.name_any(),
                 port_name: port_name.clone(),
             };
-            balancer
-                .ports
-                .entry(port)
-                .or_insert_with(|| Forwarder::start(address, port, route, balancer.ranges.subscribe()));
+            let gate = Gate { ranges: balancer.ranges.subscribe(), nat: self.nat.clone() };
+            balancer.ports.entry(port).or_insert_with(|| Forwarder::start(address, port, route, gate));
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use test_world::{Options, World, WorldFile, runtime};
+use test_world::{Cloud, Options, World, WorldFile, runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +50,9 @@ struct UpArgs {
     /// Names of the organisations; each gets a Kubernetes of its own
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "uss1,uss2,uss3")]
     organisations: Vec<String>,
+    /// Clouds around their clusters, as `NAME=aws`, `NAME=google` or `NAME=azure`
+    #[arg(long, value_name = "NAME=CLOUD", value_delimiter = ',', value_parser = cloud)]
+    clouds: Vec<(String, Cloud)>,
     /// Folder of OCI image layouts to push into the world's registry
     #[arg(long, value_name = "DIR", env = "HANGAR_IMAGES_DIR")]
     images: Option<PathBuf>,
@@ -92,6 +95,7 @@ async fn run(args: UpArgs) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut options = Options::new(args.dir);
     options.organisations = args.organisations;
+    options.clouds = args.clouds.into_iter().collect();
     options.images_dir = args.images;
     options.ttl = args.ttl;
     let world = tokio::select! {
@@ -122,6 +126,11 @@ fn summarise(file: &WorldFile) {
         eprintln!("  pods            {}, resolver {}", organisation.pod_range, organisation.resolver);
         eprintln!("  load balancers  {}", organisation.load_balancer_range);
     }
+}
+
+fn cloud(text: &str) -> Result<(String, Cloud), String> {
+    let (name, cloud) = text.split_once('=').ok_or("not of the form NAME=CLOUD")?;
+    Ok((name.to_owned(), cloud.parse()?))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

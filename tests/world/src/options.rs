@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::WorldError;
 use crate::aws::Eks;
+use crate::cloud::Cloud;
 
 /// What a world is made of.
 ///
@@ -17,6 +18,8 @@ pub struct Options {
     pub organisations: Vec<String>,
     /// Organisations whose Kubernetes takes the tokens of EKS too, by name.
     pub eks: BTreeMap<String, Eks>,
+    /// Clouds of organisations, by name. One that is in none has a cluster and nothing around it.
+    pub clouds: BTreeMap<String, Cloud>,
     /// A folder of OCI image layouts to push into the world's registry, see [`crate::images::push_folder`].
     pub images_dir: Option<PathBuf>,
     /// After this long the world ends by itself.
@@ -39,6 +42,7 @@ impl Options {
             dir: dir.into(),
             organisations: vec!["uss1".to_owned()],
             eks: BTreeMap::new(),
+            clouds: BTreeMap::new(),
             images_dir: None,
             ttl: Duration::from_secs(30 * 60),
             kubeone: None,

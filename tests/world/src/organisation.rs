@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 use crate::address::OrganisationAddresses;
 use crate::aws::Webhook;
 use crate::block::Block;
+use crate::cloud::RunningCloud;
 use crate::control_plane::{ControlPlane, Plan};
 use crate::images::{Registry, Store};
 use crate::kubelet::events::Events;
 use crate::kubelet::{Kubelet, KubeletOptions};
 use crate::load_balancer::LoadBalancers;
+use crate::nat::{self, Nat};
 use crate::network_view::NetworkView;
 use crate::options::Tools;
 use crate::world_file::OrganisationFile;
@@ -25,6 +27,8 @@ pub(crate) struct Organisation {
     pub(crate) view: NetworkView,
     plane: ControlPlane,
     client: kube::Client,
+    egress_file: PathBuf,
+    cloud: Option<RunningCloud>,
     kubelet: Option<Kubelet>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -38,6 +42,19 @@ pub(crate) struct Shared<'a> {
     pub(crate) options: &'a Options,
     pub(crate) registry: &'a str,
     pub(crate) store: Arc<Store>,
+    pub(crate) nat: Nat,
+}
+
+impl Shared<'_> {
+    /// Where an organisation's address outside is written, by the order of the organisations.
+    pub(crate) fn nat(block: &Block, dir: &Path, organisations: &[String]) -> Nat {
+        let numbered = organisations.iter().zip(1..);
+        Nat::new(numbered.map(|(name, index)| (block.organisation(index).pod_range(), egress_file(dir, name))))
+    }
+}
+
+fn egress_file(dir: &Path, organisation: &str) -> PathBuf {
+    dir.join(organisation).join(nat::FILE)
 }
 
 impl Organisation {
@@ -45,14 +62,20 @@ impl Organisation {
     pub(crate) async fn start(shared: &Shared<'_>, name: &str, index: u8) -> Result<Self, WorldError> {
         let addresses = shared.block.organisation(index);
         let mut tasks = JoinSet::new();
-        let token_webhook = match shared.options.eks.get(name) {
-            Some(eks) => Some(Webhook::start(eks, name, &shared.dir.join(name), &mut tasks).await?.config),
+        let (wanted, dir) = (shared.options.clouds.get(name).copied(), shared.dir.join(name));
+        let cloud = match wanted {
+            Some(wanted) => Some(RunningCloud::start(wanted, name, &dir, addresses).await?),
+            None => None,
+        };
+        let of_cloud = cloud.as_ref().and_then(|cloud| cloud.eks.as_ref());
+        let token_webhook = match shared.options.eks.get(name).or(of_cloud) {
+            Some(eks) => Some(Webhook::start(eks, name, &dir, &mut tasks).await?.config),
             None => None,
         };
         let plan = Plan {
             tools: shared.tools,
             organisation: name,
-            dir: shared.dir.join(name),
+            dir,
             addresses,
             block: shared.block.number(),
             ttl: shared.options.ttl,
@@ -61,6 +84,9 @@ impl Organisation {
         let plane = ControlPlane::start(plan).await?;
         let client = plane.client(&plane.pki.tokens.world).await?;
         first_objects::apply(&client, name).await?;
+        if let Some(wanted) = wanted {
+            wanted.furnish(&client, name).await?;
+        }
         let view = NetworkView::follow(&client, addresses, &mut tasks);
         Ok(Self {
             name: name.to_owned(),
@@ -68,6 +94,8 @@ impl Organisation {
             view,
             plane,
             client,
+            egress_file: egress_file(shared.dir, name),
+            cloud,
             kubelet: None,
             stop: CancellationToken::new(),
             tasks,
@@ -91,7 +119,7 @@ impl Organisation {
         });
         self.kubelet = Some(kubelet.await?);
         let events = Events::new(self.client.clone(), "service-controller", &self.name, &mut self.tasks);
-        let balancers = LoadBalancers::new(self.client.clone(), self.view.clone(), events);
+        let balancers = LoadBalancers::new(self.client.clone(), self.view.clone(), events, shared.nat.clone());
         self.tasks.spawn(balancers.run(self.stop.clone()));
         self.tasks.spawn(resizer::run(self.client.clone(), self.stop.clone()));
         Ok(())
@@ -109,6 +137,8 @@ impl Organisation {
             pod_range: self.addresses.pod_range().to_string(),
             load_balancer_range: self.addresses.load_balancer_range().to_string(),
             resolver: resolver.to_string(),
+            egress_file: self.egress_file.clone(),
+            cloud: self.cloud.as_ref().map(|cloud| cloud.file.clone()),
         }
     }
 

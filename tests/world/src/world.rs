@@ -122,8 +122,8 @@ fn check(options: &Options) -> Result<(), WorldError> {
     if let Some(name) = names.iter().find(|name| !is_label(name)) {
         return wrong(format!("`{name}` is no DNS label of at most 40 characters"));
     }
-    if let Some(name) = options.eks.keys().find(|name| !names.contains(name)) {
-        return wrong(format!("EKS is for `{name}`, which is no organisation"));
+    if let Some(name) = options.eks.keys().chain(options.clouds.keys()).find(|name| !names.contains(name)) {
+        return wrong(format!("a cloud is for `{name}`, which is no organisation"));
     }
     let mut unique = names.clone();
     unique.sort();
@@ -189,6 +189,7 @@ impl Parts {
             options: &options,
             registry: registry.address(),
             store: Arc::new(store),
+            nat: Shared::nat(&block, &dir, &options.organisations),
         };
         let images = async {
             match &options.images_dir {

@@ -35,6 +35,37 @@ pub struct OrganisationFile {
     pub load_balancer_range: String,
     /// The resolver of this organisation's pods: its cluster names and all public names.
     pub resolver: String,
+    /// Whoever leads the pods out by a gateway writes its address into this file; until then others see their own.
+    pub egress_file: PathBuf,
+    /// The cloud around the cluster, if there is one.
+    pub cloud: Option<CloudFile>,
+}
+
+/// What an operator is given of a cloud.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum CloudFile {
+    Aws {
+        /// Where every service answers.
+        endpoint: String,
+        /// A key of an administrator, as the profile `default`.
+        credentials_file: PathBuf,
+        /// Id of the zone `ORGANISATION.example.com`.
+        hosted_zone: String,
+    },
+    Google {
+        /// Holds the stand-in of terraform's provider; any token signs in.
+        provider_mirror: PathBuf,
+    },
+    Azure {
+        /// Holds the stand-in of terraform's provider.
+        provider_mirror: PathBuf,
+        /// Where Entra answers.
+        authority: String,
+        tenant: String,
+        client: String,
+        secret_file: PathBuf,
+    },
 }
 
 impl WorldFile {

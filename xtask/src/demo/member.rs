@@ -1,11 +1,11 @@
 //! One organisation of the demo.
 
-use std::{fs, thread, time::Duration};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::{Stage, World, quoted, workspace, world::field};
+use super::{PLUGINS, Place, Stage, World, quoted, workspace, world::field};
 
 /// Values that make nine nodes fit one machine.
 const SERVICES: &str = "\
@@ -26,14 +26,17 @@ const LOOKS: usize = 1_200;
 /// One organisation, with a workspace of its own.
 pub(crate) struct Member {
     pub(crate) name: String,
+    pub(crate) place: Place,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Member {
     /// Writes the workspace of one organisation.
-    pub(crate) fn lay_down(stage: &Stage, world: &World, name: &str) -> Result<Self> {
+    pub(crate) fn lay_down(stage: &Stage, world: &World, name: &str, place: Place) -> Result<Self> {
         let organisation = world.organisation(name)?;
-        let addresses = field(organisation, "load_balancer_range");
-        let prefix = addresses.rsplit_once('.').context("the world's range is no range")?.0.to_owned();
+        let blocks = place.blocks(stage, organisation)?;
+        let names: BTreeSet<&str> = [place.plugin()].into_iter().chain(PLUGINS).collect();
+        let plugins = names.iter().map(|plugin| block_of(plugin, &world.registry));
         let text = format!(
             r#"version = 1
 
@@ -49,21 +52,9 @@ instance "{name}" {{
   }}
 }}
 
-plugin "local" {{
-  source   = "oci://{registry}/hangar/local:0.1.0"
-  unsigned = true
-  dev      = true
-}}
-
-plugin "cockroachdb" {{
-  source   = "oci://{registry}/hangar/cockroachdb:0.1.0"
-  unsigned = true
-  dev      = true
-}}
-
-infra "local" {{
-  addresses = ["{prefix}.10", "{prefix}.11", "{prefix}.12"]
-  egress    = ["{pods}"]
+{plugins}
+infra "{infra}" {{
+{body}
 }}
 
 secrets "local" {{}}
@@ -82,22 +73,18 @@ cluster {{
   ca_file  = "{ca}"
 }}
 
-credential "cluster" {{
-  bearer {{
-    file = "{token}"
-  }}
-}}
-
+{entry}
 services {{
   chart  = "{chart}"
   values = "services.yaml"
 }}
 "#,
-            registry = world.registry,
-            pods = field(organisation, "pod_range"),
+            plugins = plugins.collect::<Vec<_>>().join("\n"),
+            infra = place.plugin(),
+            body = blocks.infra,
             api = field(organisation, "api_endpoint"),
             ca = field(organisation, "ca_file"),
-            token = field(organisation, "token_file"),
+            entry = blocks.entry,
             chart = quoted(&stage.chart),
         );
         let folder = workspace(stage, name);
@@ -105,7 +92,20 @@ services {{
         for (file, content) in [("hangar.hcl", text.as_str()), ("services.yaml", SERVICES)] {
             fs::write(folder.join(file), content).with_context(|| format!("cannot write `{file}` of `{name}`"))?;
         }
-        Ok(Self { name: name.to_owned() })
+        Ok(Self { name: name.to_owned(), place, variables: blocks.variables })
+    }
+
+    /// Says where the pods of this member come from for others: its cloud has made a gateway, and the world must play it.
+    pub(crate) fn lead_out(&self, stage: &Stage, world: &World) -> Result<()> {
+        if self.place.cloud().is_none() {
+            return Ok(());
+        }
+        let path = workspace(stage, &self.name).join(".hangar/terraform/infrastructure.tfstate");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let state: Value = serde_json::from_str(&text).with_context(|| format!("`{}` is no JSON", path.display()))?;
+        let address = egress(&state).with_context(|| format!("`{}` has no gateway", self.name))?;
+        let file = field(world.organisation(&self.name)?, "egress_file");
+        fs::write(&file, address).with_context(|| format!("cannot write `{file}`"))
     }
 
     /// Runs one command in the workspace.
@@ -156,7 +156,22 @@ services {{
     }
 
     fn read(&self, stage: &Stage, arguments: &[&str]) -> Result<String> {
-        let command = stage.hangar().arg("-C").arg(workspace(stage, &self.name)).args(arguments);
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        let command = stage.hangar().envs(variables).arg("-C").arg(workspace(stage, &self.name)).args(arguments);
         command.read().with_context(|| format!("{}: `hangar {}` failed", self.name, arguments.join(" ")))
     }
+}
+
+/// A plugin that nobody vouches for, from a registry of this machine.
+fn block_of(plugin: &str, registry: &str) -> String {
+    format!(
+        "plugin \"{plugin}\" {{\n  source   = \"oci://{registry}/hangar/{plugin}:0.1.0\"\n  unsigned = true\n  dev      = true\n}}\n"
+    )
+}
+
+/// The address of the gateway: all modules call it alike, each cloud its attribute otherwise.
+fn egress(state: &Value) -> Option<&str> {
+    let gateway = state["resources"].as_array()?.iter().find(|resource| resource["name"] == "egress")?;
+    let attributes = &gateway["instances"][0]["attributes"];
+    ["public_ip", "ip_address", "address"].iter().find_map(|name| attributes[name].as_str())
 }

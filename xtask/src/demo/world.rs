@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::Stage;
+use super::{Place, Stage};
 use crate::program::{Child, Program};
 
 /// A running world; ends when dropped.
@@ -23,11 +23,19 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn start(stage: &Stage, program: &Path, names: &[String]) -> Result<Self> {
+    pub(crate) fn start<'a>(
+        stage: &Stage,
+        program: &Path,
+        organisations: impl Iterator<Item = (&'a str, Place)>,
+    ) -> Result<Self> {
         let folder = stage.folder.join("world");
         let complaints = stage.folder.join("world.log");
+        let (names, places): (Vec<&str>, Vec<Place>) = organisations.unzip();
+        let clouds = names.iter().zip(places).filter_map(|(name, place)| Some(format!("{name}={}", place.cloud()?)));
+        let clouds: Vec<String> = clouds.flat_map(|cloud| ["--clouds".to_owned(), cloud]).collect();
         let (child, stdout) = Program::new(program)
             .args(["up", "--ttl", "60m", "--organisations", &names.join(",")])
+            .args(clouds)
             .arg("--dir")
             .arg(&folder)
             .envs(stage.variables.iter().map(|(name, value)| (name, value)))

@@ -27,7 +27,7 @@ fn kept(text: &str) -> Keeping {
     ];
     let credentials = bound.map(|(name, kept)| (name.parse().expect("a slot's name"), kept)).into();
     let environment = Arc::new(Environment::from_variables([("HOME", "/nowhere")]).expect("an environment"));
-    Keeping { folder, slots: Slots { credentials, environment } }
+    Keeping { folder, slots: Slots { credentials, environment, redactor: Default::default() } }
 }
 
 fn slot(name: &str, kind: SlotKind) -> TokenRecipe {

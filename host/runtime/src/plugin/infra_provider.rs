@@ -95,11 +95,11 @@ impl InfraProvider {
         instance: &Instance,
         outputs: &[Output],
     ) -> Result<Infrastructure, PluginError> {
-        let (config, instance): (_, wit::Instance) = (config.to_string(), instance.clone().translate());
+        let (text, instance): (_, wit::Instance) = (config.to_string(), instance.clone().translate());
         let outputs: Vec<wit::Output> = outputs.to_vec().translate();
-        let answer = call!(self, "interpret", Pure, call_interpret(config, instance, outputs)).await?;
+        let answer = call!(self, "interpret", Pure, call_interpret(text, instance, outputs)).await?;
         let infrastructure: Infrastructure = self.answer("interpret", answer)?;
-        check_infrastructure(&infrastructure, self.grant()).map_err(self.plugin.refuse("interpret"))?;
+        check_infrastructure(&infrastructure, self.grant(), config).map_err(self.plugin.refuse("interpret"))?;
         Ok(infrastructure)
     }
 

@@ -3,15 +3,17 @@
 use hangar_plan::grant::{CredentialKind, InfraProviderGrant};
 use hangar_plan::infrastructure::{AddOn, Infrastructure, SlotKind, TokenRecipe};
 use ipnet::IpNet;
+use serde_json::Value;
 use url::Url;
 
 use super::values::check_values;
 use super::{Findings, Refusal, Rule};
 
-/// Refuses what makes no sense or is not granted.
+/// Refuses what makes no sense or is not granted. `config` is the block that the operator wrote.
 pub(crate) fn check_infrastructure(
     infrastructure: &Infrastructure,
     grant: &InfraProviderGrant,
+    config: &Value,
 ) -> Result<(), Vec<Refusal>> {
     let mut findings = Findings::default();
     let endpoint = &infrastructure.api.endpoint;
@@ -35,13 +37,14 @@ pub(crate) fn check_infrastructure(
     }
     check_values(&infrastructure.chart_values, &grant.values, "chart-values", &mut findings);
     for add_on in &infrastructure.add_ons {
-        check_add_on(add_on, grant, &mut findings);
+        check_add_on(add_on, grant, config, &mut findings);
     }
     findings.into_result()
 }
 
-/// A chart that is granted, exactly, with values of its own.
-fn check_add_on(add_on: &AddOn, grant: &InfraProviderGrant, findings: &mut Findings) {
+/// A chart that is granted, exactly, with values of its own. What the block's `add_ons` names, digest and all, is the
+/// operator's own word, and needs no grant.
+fn check_add_on(add_on: &AddOn, grant: &InfraProviderGrant, config: &Value, findings: &mut Findings) {
     let place = format!("add-on {}", add_on.name);
     let (reference, digest) = add_on.chart.split_once('@').unwrap_or((&add_on.chart, ""));
     if digest.parse::<registry_reference::Digest>().is_err() {
@@ -51,10 +54,11 @@ fn check_add_on(add_on: &AddOn, grant: &InfraProviderGrant, findings: &mut Findi
     let name = reference.rsplit('/').next().unwrap_or(reference);
     let tag = name.split_once(':').map_or(0, |(_, tag)| tag.len() + 1);
     let repository = &reference[..reference.len() - tag];
-    if !grant.charts.iter().any(|granted| granted == repository) {
+    let chosen = config["add_ons"].as_object().into_iter().flatten().any(|(_, chart)| *chart == *add_on.chart);
+    if !chosen && !grant.charts.iter().any(|granted| granted == repository) {
         findings.add(Rule::Chart, &place, format!("chart `{repository}` is not granted"));
     }
-    if !matches!(serde_json::from_str(&add_on.values), Ok(serde_json::Value::Object(_))) {
+    if !matches!(serde_json::from_str(&add_on.values), Ok(Value::Object(_))) {
         findings.add(Rule::Shape, &place, "its values are no JSON object");
     }
 }

@@ -72,6 +72,8 @@ async fn host_and_tool_killed_leave_a_lock_that_is_ours_and_nothing_is_made_twic
 
     // Whoever plans now sees it as what it is.
     let attempt = engine(&site).last_attempt(&crate::steps::key("infra/apply")).await.unwrap().unwrap();
+    let unheard = driver.unheard_of(&attempt, &site.folder(), &Quiet).await.unwrap();
+    assert_eq!(unheard, ["terraform_data.slow"], "what was being made is not told");
     let lost = driver.lost_by(&attempt, &site.folder(), &Quiet).await.unwrap();
     let shown = driver.plan_taking_back(Planning::Apply, lost, &site.folder(), &Quiet).await.unwrap();
     let taken = shown.changes.iter().find(|change| change.address == "terraform_data.quick").unwrap();

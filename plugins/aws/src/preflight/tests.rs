@@ -4,7 +4,9 @@ use hangar_sdk::testing::{FakeHost, with};
 use super::*;
 use crate::render::tests::instance;
 
-const BLOCK: &str = r#"{"region":"us-east-1","cluster_name":"uss1","route53_zone_id":"Z1"}"#;
+const BLOCK: &str = r#"{"region":"us-east-1","cluster_name":"uss1","route53_zone_id":"Z1",
+    "add_ons":{"load_balancers":"oci://a/lb@sha256:0","volumes":"oci://a/ebs@sha256:0"}}"#;
+const ZONES: &[&str] = &["us-east-1a", "us-east-1b", "us-east-1c"];
 
 /// What a cloud says.
 #[derive(Clone)]
@@ -13,14 +15,23 @@ struct Cloud {
     n_addresses: usize,
     quota: &'static str,
     zones: &'static [&'static str],
+    /// Where the machine type is offered.
+    offered: &'static [&'static str],
     zone: &'static str,
     is_private: bool,
 }
 
 impl Default for Cloud {
     fn default() -> Self {
-        let zones = &["us-east-1a", "us-east-1b", "us-east-1c"];
-        Self { identity: 200, n_addresses: 0, quota: "10.0", zones, zone: "uss1.example.com.", is_private: false }
+        Self {
+            identity: 200,
+            n_addresses: 0,
+            quota: "10.0",
+            zones: ZONES,
+            offered: ZONES,
+            zone: "uss1.example.com.",
+            is_private: false,
+        }
     }
 }
 
@@ -33,6 +44,9 @@ impl Cloud {
             (200, "<item><publicIp>192.0.2.1</publicIp></item>".repeat(self.n_addresses))
         } else if asked.contains("DescribeAvailabilityZones") {
             (200, self.zones.iter().map(|zone| format!("<zoneName>{zone}</zoneName>")).collect())
+        } else if asked.contains("DescribeInstanceTypeOfferings") {
+            assert!(asked.ends_with("&Filter.1.Value.1=m6i.xlarge"), "{asked}");
+            (200, self.offered.iter().map(|zone| format!("<location>{zone}</location>")).collect())
         } else if request.url.contains("servicequotas") {
             (200, format!(r#"{{"Quota":{{"Value":{}}}}}"#, self.quota))
         } else if self.zone.is_empty() {
@@ -88,6 +102,12 @@ fn a_zone_that_is_not_to_be_had_is_named() {
 }
 
 #[test]
+fn a_zone_without_the_machine_type_is_named_before_anything_is_made() {
+    let errors = Cloud { offered: &["us-east-1b", "us-east-1c"], ..Cloud::default() }.errors();
+    assert_eq!(errors, [("machine:m6i.xlarge".to_owned(), "zone `us-east-1a` has no `m6i.xlarge`".to_owned())]);
+}
+
+#[test]
 fn a_hosted_zone_must_be_there_be_public_and_hold_the_names() {
     let missing = Cloud { zone: "", ..Cloud::default() }.errors();
     assert_eq!(missing, [("dns".to_owned(), "there is no hosted zone `Z1`".to_owned())]);
@@ -106,6 +126,6 @@ fn what_may_not_be_looked_at_is_a_warning_with_the_permission_it_takes() {
     let (looked, _) = with(FakeHost::default().answering(denied), || preflight(BLOCK, &instance(), None));
     let Ok(Progress::Done(findings)) = looked else { panic!("{looked:?}") };
     let warnings: Vec<_> = findings.iter().filter(|found| found.severity == Severity::Warning).collect();
-    assert_eq!(warnings.len(), 3, "{findings:?}");
+    assert_eq!(warnings.len(), 4, "{findings:?}");
     assert!(warnings.iter().all(|found| found.cure.as_ref().is_some_and(|cure| cure.starts_with("grant `"))));
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use test_support::{Plugin, Workspace, needed};
 use tokio::process::Command;
 
-use crate::cluster::{n_revisions, value};
+use crate::cluster::{is_there, n_revisions, value};
 use crate::infra::set_body;
 use crate::pooled::{Stage, turn};
 
@@ -31,7 +31,7 @@ async fn an_add_on_is_installed_changed_finished_after_a_kill_and_removed() -> R
     let organisation = stage.organisation(NAME)?;
     let registry = &stage.world.file().registry;
     let (workspace, repository) = (workspace(&stage).await?, format!("oci://{registry}/charts/greeter"));
-    let digest = push_chart(&stage.root, registry).await?;
+    let digest = push_chart(&stage.root, registry, RELEASE, &CHART).await?;
     let chart = format!("{repository}@{digest}");
     let words = || value(organisation, NAMESPACE, RELEASE, "words");
 
@@ -48,6 +48,8 @@ async fn an_add_on_is_installed_changed_finished_after_a_kill_and_removed() -> R
     ensure!(n_revisions(organisation, NAMESPACE, RELEASE).await? == 1, "it was installed twice");
 
     set_body(&workspace, &wanting(&chart, "good day"))?;
+    let plan = workspace.run(&["plan"]).await?.done()?;
+    ensure!(plan.stdout.contains(RELEASE), "the change is not in the plan: {}", plan.stdout);
     workspace.run_killed_at("helm.upgrade.started", &["up", "--yes"]).await?;
     workspace.run(&["up", "--yes"]).await?.done()?;
     ensure!(words().await?.as_deref() == Some("good day"), "{:?}", words().await?);
@@ -58,7 +60,7 @@ async fn an_add_on_is_installed_changed_finished_after_a_kill_and_removed() -> R
     ensure!(words().await?.is_some(), "it went before anybody removed it");
     workspace.run(&["down", "--yes"]).await?.done()?;
     ensure!(words().await?.is_none(), "the add-on is still there");
-    ensure!(n_revisions(organisation, NAMESPACE, RELEASE).await? == 0, "Helm still knows it");
+    ensure!(!is_there(organisation, NAMESPACE).await?, "its namespace is still there");
     Ok(())
 }
 
@@ -101,16 +103,17 @@ fn grant(workspace: &Workspace, repository: &str) -> Result<()> {
     workspace.write("hangar.lock", &format!("{before}{granted}"))
 }
 
-/// Packs the chart and pushes it as its author would; its digest is what Helm says.
-async fn push_chart(root: &Path, registry: &str) -> Result<String> {
-    let folder = root.join("greeter");
-    for (name, text) in CHART {
+/// Packs version 0.1.0 of a chart and pushes it as its author would; its digest is what Helm says.
+pub(crate) async fn push_chart(root: &Path, registry: &str, chart: &str, files: &[(&str, &str)]) -> Result<String> {
+    let folder = root.join(chart);
+    for (name, text) in files {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().context("a folder")?)?;
         fs::write(path, text)?;
     }
-    helm(root, &["package", "greeter"]).await?;
-    let told = helm(root, &["push", "greeter-0.1.0.tgz", &format!("oci://{registry}/charts"), "--plain-http"]).await?;
+    helm(root, &["package", chart]).await?;
+    let package = format!("{chart}-0.1.0.tgz");
+    let told = helm(root, &["push", &package, &format!("oci://{registry}/charts"), "--plain-http"]).await?;
     let digest = told.lines().find_map(|line| line.strip_prefix("Digest: "));
     Ok(digest.with_context(|| format!("helm tells no digest: {told}"))?.trim().to_owned())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use test_support::{AZURE, Terraform};
 
-use crate::module::{User, every_variable_changes_the_plan, is_made_and_found_again};
+use crate::module::{User, every_variable_changes_the_plan, is_made_and_found_again, passes_its_tests};
 
 const SECRET: &str = "a-client-secret-of-entra";
 
@@ -24,7 +24,7 @@ fn terraform(user: &User, folder: &Path) -> Terraform {
 #[tokio::test]
 async fn the_tests_of_the_module_for_azure_pass() -> Result<()> {
     let user = user("aks-tests")?;
-    user.passes_its_tests(&terraform(&user, &user.module)).await
+    passes_its_tests(&terraform(&user, &user.module)).await
 }
 
 #[tokio::test]
@@ -108,5 +108,5 @@ async fn every_variable_of_the_module_for_azure_changes_the_plan() -> Result<()>
         .with("TF_VAR_hostname", "dss.uss1.example.com")
         .with("TF_VAR_dns_zone_id", zone);
     // Azure numbers the zones of every region alike, so there is one value.
-    every_variable_changes_the_plan(&user, &terraform, &settings(), &["zones"]).await
+    every_variable_changes_the_plan(&user.module, &terraform, &settings(), &["zones"]).await
 }

@@ -6,9 +6,19 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use test_support::{AZURE, Cloud, Clouds, Description, Plugin, Run, Workspace, needed, scratch};
+use test_world::azure::{Entra, Principal};
+
+use crate::cluster::furnish;
+use crate::life::Life;
+use crate::pooled::{ALONE, pooled};
 
 const SECRET: &str = "a-client-secret-of-entra";
 const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
+
+const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+const CLIENT: &str = "11111111-2222-3333-4444-666666666666";
+/// Where no Entra is.
+const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// A workspace of an operator of Azure, and the cloud.
 struct Site {
@@ -18,28 +28,32 @@ struct Site {
 
 impl Site {
     fn lay_down(name: &str) -> Result<Self> {
-        let folder = needed("HANGAR_PLUGINS_DIR")?;
         let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
-        let clouds = Clouds::lay_down(&root, &[AZURE])?;
-        let plugin = |name: &str| Plugin::of_file(name, &folder.join(format!("{name}.wasm")));
-        let mut description = Description::without_world("uss1", plugin("azure"));
-        description.plugins.push(plugin("local"));
+        let mut description = Description::without_world("uss1", plugin("azure")?);
+        description.plugins.push(plugin("local")?);
+        Self::of(&root, description, NOWHERE, true)
+    }
+
+    /// The operator's block and credential, beside whatever the description has.
+    fn of(root: &Path, mut description: Description, authority: &str, is_protected: bool) -> Result<Self> {
+        let clouds = Clouds::lay_down(root, &[AZURE])?;
+        description.infra = "azure".into();
         description.secrets = Some("local".into());
         description.block = Some(format!(
             r#"  subscription_id   = "{SUBSCRIPTION}"
   location          = "westeurope"
   cluster_name      = "uss1"
   api_allowed_cidrs = ["203.0.113.0/24"]
-  deletion_protection = true"#
+  deletion_protection = {is_protected}"#
         ));
         description.entry = Some(format!(
             r#"{cluster}
 credential "azure" {{
   azure {{
-    tenant_id         = "11111111-2222-3333-4444-555555555555"
-    client_id         = "11111111-2222-3333-4444-666666666666"
+    tenant_id         = "{TENANT}"
+    client_id         = "{CLIENT}"
     client_secret_env = "ENTRA_SECRET"
-    authority         = "http://127.0.0.1:9"
+    authority         = "{authority}"
   }}
 }}
 
@@ -50,7 +64,7 @@ terraform {{
             cluster = description.access.cluster(),
             mirror = clouds.mirror().display(),
         ));
-        let workspace = Workspace::lay_down(&root, &description)?;
+        let workspace = Workspace::lay_down(root, &description)?;
         Ok(Self { workspace, cloud: clouds.cloud("azurerm") })
     }
 
@@ -72,6 +86,10 @@ terraform {{
     }
 }
 
+fn plugin(name: &str) -> Result<Plugin> {
+    Ok(Plugin::of_file(name, &needed("HANGAR_PLUGINS_DIR")?.join(format!("{name}.wasm"))))
+}
+
 /// There is no Entra here: `up` lays the infrastructure down, and then has no token for the cluster.
 #[tokio::test]
 async fn azure_is_planned_laid_down_and_found_again_through_terraform() -> Result<()> {
@@ -82,11 +100,7 @@ async fn azure_is_planned_laid_down_and_found_again_through_terraform() -> Resul
 
     let up = site.run(&["up", "--yes"]).await?.exits(1)?;
     assert!(up.stderr.contains("no credential for the Kubernetes API"), "{}", up.stderr);
-    assert!(
-        up.stderr.contains("http://127.0.0.1:9/11111111-2222-3333-4444-555555555555/oauth2/v2.0/token"),
-        "{}",
-        up.stderr
-    );
+    assert!(up.stderr.contains(&format!("{NOWHERE}/{TENANT}/oauth2/v2.0/token")), "{}", up.stderr);
     let addresses = ["uss1-db-0", "uss1-db-1", "uss1-db-2", "uss1-egress", "uss1-gateway"];
     assert_eq!(site.addresses()?, addresses);
     assert_eq!(site.cloud.configured()?["signed_in_by"], "environment ARM_CLIENT_SECRET");
@@ -132,11 +146,53 @@ fn holds_no_credential(site: &Site) -> Result<()> {
     Ok(())
 }
 
+/// With an Entra, and a cluster that takes its tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_on_azure_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
+    let pooled = pooled().await?;
+    let organisation = pooled.stage.organisation(ALONE)?;
+    let principal = Principal { tenant: TENANT.into(), client: CLIENT.into(), secret: SECRET.into() };
+    let entra = Entra::start(principal, &organisation.token_file).await?;
+    let root = pooled.stage.root.join("azure");
+    fs::create_dir_all(&root)?;
+    let mut description = pooled.stage.description(ALONE)?;
+    description.plugins = vec![plugin("azure")?, plugin("local")?, plugin("cockroachdb")?];
+    description.pool = Some("north".into());
+    let site = Site::of(&root, description, entra.authority(), false)?;
+    furnish(organisation, test_world::Cloud::Azure).await?;
+    // Addresses that the cluster's load balancers can have.
+    let network = organisation.load_balancer_range.rsplit_once('.').context("no range")?.0.to_owned();
+    site.cloud.control(&json!({ "networks": [network] }))?;
+    site.run(&["init", "--yes"]).await?.done()?;
+    let token = fs::read_to_string(&organisation.token_file)?.trim().to_owned();
+    let life = Life {
+        workspace: &site.workspace,
+        organisation,
+        cloud: &site.cloud,
+        variables: &[("ENTRA_SECRET", SECRET)],
+        secrets: &[token, SECRET.to_owned()],
+        signed_in_by: "environment ARM_CLIENT_SECRET",
+        is_gone: |cloud| Ok(cloud.all()?.is_empty()),
+    };
+    life.is_lived("module.aks.azurerm_public_ip.db[2]").await
+}
+
 #[tokio::test]
 async fn a_credential_that_is_not_there_is_named_before_anything_is_made() -> Result<()> {
     let site = Site::approved("azure-credential").await?;
     let run = site.workspace.run(&["up", "--yes"]).await?.exits(1)?;
     assert!(run.stderr.contains("environment variable `ENTRA_SECRET` is not set"), "{}", run.stderr);
+    assert_eq!(site.cloud.all()?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_of_azure_that_has_expired_is_told_with_its_cure() -> Result<()> {
+    let site = Site::approved("azure-expired").await?;
+    site.cloud.control(&json!({ "tokens": ["another"] }))?;
+    let run = site.run(&["up", "--yes"]).await?.exits(3)?;
+    assert!(run.stderr.contains("AADSTS7000222"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: the secret of slot `azure` has expired"), "{}", run.stderr);
     assert_eq!(site.cloud.all()?.len(), 0);
     Ok(())
 }

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
-use k8s_openapi::api::storage::v1::StorageClass;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::json;
-use test_support::wait_for;
-use test_world::OrganisationFile;
+use test_world::{Cloud, OrganisationFile};
 
 /// What a node says when it founds a cluster, and when it enters one.
 const FOUNDED: &str = "initialized new cluster";
@@ -68,50 +64,18 @@ async fn logs_in(organisation: &OrganisationFile, namespace: &str, container: &s
 
 /// Whether the instance's namespace is there.
 pub(crate) async fn has_namespace(organisation: &OrganisationFile) -> Result<bool> {
+    is_there(organisation, NAMESPACE).await
+}
+
+/// Whether a namespace is there.
+pub(crate) async fn is_there(organisation: &OrganisationFile, namespace: &str) -> Result<bool> {
     let namespaces: Api<Namespace> = Api::all(client(organisation).await?);
-    Ok(namespaces.get_opt(NAMESPACE).await?.is_some())
+    Ok(namespaces.get_opt(namespace).await?.is_some())
 }
 
-/// Gives the cluster what every one of GKE has: the kind `FrontendConfig` and a storage class named `premium-rwo`.
-pub(crate) async fn become_gke(organisation: &OrganisationFile) -> Result<()> {
-    let client = client(organisation).await?;
-    let classes: Api<StorageClass> = Api::all(client.clone());
-    let mut class =
-        classes.list(&ListParams::default()).await?.items.pop().context("the world has no storage class")?;
-    class.metadata = ObjectMeta { name: Some("premium-rwo".to_owned()), ..ObjectMeta::default() };
-    classes.patch("premium-rwo", &PatchParams::apply("gke"), &Patch::Apply(class)).await?;
-    serve_frontend_config(&client).await
-}
-
-async fn serve_frontend_config(client: &Client) -> Result<()> {
-    let redirect = json!({ "type": "object", "properties": {
-        "enabled": { "type": "boolean" },
-        "responseCodeName": { "type": "string" },
-    }});
-    let spec =
-        json!({ "type": "object", "properties": { "sslPolicy": { "type": "string" }, "redirectToHttps": redirect } });
-    let definition = json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": "frontendconfigs.networking.gke.io" },
-        "spec": {
-            "group": "networking.gke.io",
-            "scope": "Namespaced",
-            "names": { "plural": "frontendconfigs", "singular": "frontendconfig", "kind": "FrontendConfig" },
-            "versions": [{
-                "name": "v1beta1", "served": true, "storage": true,
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": spec } } },
-            }],
-        },
-    });
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let name = "frontendconfigs.networking.gke.io";
-    definitions.patch(name, &PatchParams::apply("gke"), &Patch::Apply(definition)).await?;
-    wait_for("the kind to be served", async || {
-        let served = client.list_api_groups().await?.groups.into_iter().any(|group| group.name == "networking.gke.io");
-        Ok(served.then_some(()))
-    })
-    .await
+/// Gives the cluster what every one of a cloud has.
+pub(crate) async fn furnish(organisation: &OrganisationFile, cloud: Cloud) -> Result<()> {
+    Ok(cloud.furnish(&client(organisation).await?, &organisation.name).await?)
 }
 
 /// One value of a ConfigMap; none where it is not there.

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use test_support::{Cloud, Clouds, GOOGLE, Plugin, Run, Workspace, needed};
 
-use crate::cluster::{Origins, become_gke, has_namespace, origins};
+use crate::cluster::furnish;
 use crate::gke::gone;
-use crate::module::holds_no_credential;
+use crate::life::Life;
 use crate::pooled::{ALONE, Pooled, pooled};
 
 /// A workspace of an operator of Google Cloud, and the cloud.
@@ -60,7 +60,7 @@ terraform {{
         ));
         let workspace = Workspace::lay_down(&root, &description)?;
         let cloud = clouds.cloud("google");
-        become_gke(organisation).await?;
+        furnish(organisation, test_world::Cloud::Google).await?;
         // Addresses that the cluster's load balancers can have.
         let network = organisation.load_balancer_range.rsplit_once('.').context("no range")?.0.to_owned();
         cloud.control(&json!({ "networks": [network] }))?;
@@ -78,31 +78,17 @@ terraform {{
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_on_google_cloud_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
     let pooled = pooled().await?;
-    let organisation = pooled.stage.organisation(ALONE)?;
     let site = Site::approved(&pooled, "gcp").await?;
-    let plan = site.run(&["plan"]).await?.done()?;
-    ensure!(plan.stdout.contains("module.gke.google_compute_address.db[2]"), "{}", plan.stdout);
-    ensure!(site.cloud.all()?.is_empty(), "a plan made something");
-
-    site.run(&["up", "--yes"]).await?.done()?;
-    ensure!(site.cloud.configured()?["signed_in_by"] == "environment GOOGLE_OAUTH_ACCESS_TOKEN");
-    site.run(&["pool", "create", "--yes"]).await?.done()?;
-    let origins = origins(organisation).await?;
-    ensure!(origins == Origins { n_nodes: 3, n_founded: 1, n_joined: 2 }, "{origins:?}");
-    let n_made = site.cloud.calls("create", "")?;
-    let again = site.run(&["up", "--yes"]).await?.done()?;
-    ensure!(again.stdout.contains("nothing was done"), "{}", again.stdout);
-    ensure!(site.cloud.calls("create", "")? == n_made, "something was made twice");
-
-    let n_files = crate::secrets::search(&site.workspace.folder, std::slice::from_ref(&site.token))?;
-    ensure!(n_files > 20, "only {n_files} files were looked at");
-    let state = site.workspace.folder.join(".hangar/terraform/infrastructure.tfstate");
-    holds_no_credential(&serde_json::from_str(&fs::read_to_string(state)?)?);
-
-    site.run(&["down", "--yes"]).await?.done()?;
-    ensure!(!has_namespace(organisation).await?, "the namespace is still there");
-    ensure!(gone(&site.cloud)?, "left in the cloud: {:?}", site.cloud.all()?);
-    Ok(())
+    let life = Life {
+        workspace: &site.workspace,
+        organisation: pooled.stage.organisation(ALONE)?,
+        cloud: &site.cloud,
+        variables: &[("GOOGLE_TOKEN", &site.token)],
+        secrets: std::slice::from_ref(&site.token),
+        signed_in_by: "environment GOOGLE_OAUTH_ACCESS_TOKEN",
+        is_gone: gone,
+    };
+    life.is_lived("module.gke.google_compute_address.db[2]").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use test_support::{Cloud, GOOGLE, Terraform};
 
-use crate::module::{User, every_variable_changes_the_plan, is_made_and_found_again};
+use crate::module::{User, every_variable_changes_the_plan, is_made_and_found_again, passes_its_tests};
 
 const TOKEN: &str = "a-token-of-google";
 
@@ -21,7 +21,7 @@ fn terraform(user: &User, folder: &Path) -> Terraform {
 #[tokio::test]
 async fn the_tests_of_the_module_for_google_cloud_pass() -> Result<()> {
     let user = user("gke-tests")?;
-    user.passes_its_tests(&terraform(&user, &user.module)).await
+    passes_its_tests(&terraform(&user, &user.module)).await
 }
 
 #[tokio::test]
@@ -120,5 +120,5 @@ async fn every_variable_of_the_module_for_google_cloud_changes_the_plan() -> Res
         .with("TF_VAR_hostname", "dss.uss1.example.com")
         .with("TF_VAR_dns_managed_zone", "uss1");
     // A region goes with its zones, and both with the existing ones of a network; it has no other value alone.
-    every_variable_changes_the_plan(&user, &terraform, &settings(), &["region"]).await
+    every_variable_changes_the_plan(&user.module, &terraform, &settings(), &["region"]).await
 }

@@ -10,6 +10,7 @@ mod aks;
 #[cfg(feature = "real-aws")]
 mod aws;
 mod azure;
+mod bad_input;
 mod changes;
 mod charts;
 mod cluster;
@@ -25,6 +26,7 @@ mod init;
 mod keys;
 mod killed;
 mod leave;
+mod life;
 mod module;
 mod plan;
 mod pool;

@@ -151,6 +151,7 @@ async fn what_the_real_providers_refuse_is_refused() -> Result<()> {
             "expected network_tier to be one of [\"PREMIUM\" \"STANDARD\"], got GOLD",
         ),
         ("name = \"a\"\n  address_type {\n  }", "Blocks of type \"address_type\" are not expected here."),
+        ("name = \"a\"\n  self_link = \"b\"", "Can't configure a value for \"self_link\""),
     ];
     for (body, words) in refused {
         site.write(&format!("resource \"google_compute_address\" \"a\" {{\n  {body}\n}}\n"))?;
@@ -272,6 +273,7 @@ async fn a_stand_in_with_the_schema_of_aws_answers_as_the_real_provider() -> Res
         "resource \"aws_eip\" \"a\" {\n  tags = [\"a\"]\n}\n",
         "resource \"aws_route53_record\" \"a\" {\n  name = \"a\"\n}\n",
         "resource \"aws_route53_record\" \"a\" {\n  name = \"a\"\n  type = \"A\"\n  zone_id = {}\n}\n",
+        "resource \"aws_eip\" \"a\" {\n  public_ip = \"192.0.2.1\"\n}\n",
         "resource \"aws_eip\" \"a\" {\n  timeouts {\n    create = \"1m\"\n  }\n}\n",
     ];
     for body in refused {

@@ -1,5 +1,5 @@
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::{WorldError, images};
 pub struct Emulator {
     _process: Bound,
     endpoint: Url,
+    hold: PathBuf,
     client: reqwest::Client,
 }
 
@@ -31,10 +32,13 @@ pub struct Operator {
 /// What Python runs before the emulator: it mends how that checks signatures.
 const MENDED: &str = include_str!("sitecustomize.py");
 const NAME: &str = "moto_server";
+/// As long as this file lies beside what is mended, no certificate is issued.
+const HOLD: &str = "hold-certificates";
 const DEADLINE: Duration = Duration::from_secs(90);
 const ATTEMPTS: u32 = 4;
 /// IAM and Route 53 have no region of their own.
 const GLOBAL: &str = "us-east-1";
+const IAM_VERSION: (&str, &str) = ("Version", "2010-05-08");
 
 impl Emulator {
     /// Starts it, empty, with its log in `dir`, and returns once it answers. Until [`Self::require_signatures`] it takes any call.
@@ -80,7 +84,10 @@ impl Emulator {
         let look = endpoint.join("/moto-api/").expect("it is a URL");
         loop {
             let last_seen = match client.get(look.clone()).send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(Self { _process: process, endpoint, client }),
+                Ok(answer) if answer.status().is_success() => {
+                    let hold = dir.join("python").join(HOLD);
+                    return Ok(Self { _process: process, endpoint, hold, client });
+                }
                 Ok(answer) => answer.status().to_string(),
                 Err(err) => err.to_string(),
             };
@@ -110,9 +117,7 @@ impl Emulator {
     /// If the emulator does not do it.
     pub async fn add_operator(&self, name: &str) -> Result<Operator, AwsError> {
         let anybody = AccessKey::new("AKIAIOSFODNN7EXAMPLE", "unchecked");
-        let version = ("Version", "2010-05-08");
-        let iam = async |parameters: &[(&str, &str)]| self.call(&anybody, &Call::form("iam", GLOBAL, parameters)).await;
-        let user = iam(&[("Action", "CreateUser"), version, ("UserName", name)]).await?;
+        let (arn, key) = self.make_user(&anybody, name).await?;
         let policy = json!({
             "Version": "2012-10-17",
             "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
@@ -120,19 +125,37 @@ impl Emulator {
         let policy = policy.to_string();
         let everything = [
             ("Action", "PutUserPolicy"),
-            version,
+            IAM_VERSION,
             ("UserName", name),
             ("PolicyName", "everything"),
             ("PolicyDocument", &policy),
         ];
-        iam(&everything).await?;
-        let key = iam(&[("Action", "CreateAccessKey"), version, ("UserName", name)]).await?;
+        self.call(&anybody, &Call::form("iam", GLOBAL, &everything)).await?;
+        Ok(Operator { arn, key })
+    }
+
+    /// Makes a user who may do nothing yet, by the key of one who may, and returns a key of theirs.
+    ///
+    /// # Errors
+    ///
+    /// If the emulator does not do it.
+    pub async fn add_user(&self, name: &str, by: &AccessKey) -> Result<AccessKey, AwsError> {
+        Ok(self.make_user(by, name).await?.1)
+    }
+
+    async fn make_user(&self, by: &AccessKey, name: &str) -> Result<(String, AccessKey), AwsError> {
+        let iam = async |action| {
+            let parameters = [("Action", action), IAM_VERSION, ("UserName", name)];
+            self.call(by, &Call::form("iam", GLOBAL, &parameters)).await
+        };
+        let user = iam("CreateUser").await?;
+        let key = iam("CreateAccessKey").await?;
         let part = |answer: &str, wanted: &'static str| {
             let call = format!("the making of user `{name}`");
             element(answer, wanted).map(ToOwned::to_owned).ok_or(AwsError::Answer { call, wanted })
         };
         let key = AccessKey::new(part(&key, "AccessKeyId")?, part(&key, "SecretAccessKey")?);
-        Ok(Operator { arn: part(&user, "Arn")?, key })
+        Ok((part(&user, "Arn")?, key))
     }
 
     /// Makes a public hosted zone and returns its id.
@@ -168,6 +191,16 @@ impl Emulator {
         }
         let body = answer.text().await.map_err(failed)?;
         Err(AwsError::Refused { call: call.to_owned(), status: status.as_u16(), body })
+    }
+
+    /// Lets certificates wait for their proof, or be issued again.
+    ///
+    /// # Errors
+    ///
+    /// If the emulator cannot be told.
+    pub fn hold_certificates(&self, is_held: bool) -> Result<(), AwsError> {
+        let told = if is_held { std::fs::write(&self.hold, "") } else { std::fs::remove_file(&self.hold) };
+        told.map_err(WorldError::file("write", &self.hold)).map_err(AwsError::from)
     }
 
     /// Makes one call of a service's API, as another client beside terraform does, and returns the body of the answer.

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Ranges;
+use crate::nat::Nat;
 use crate::network_view::NetworkView;
 
 /// Forwards one port of one load balancer. Stops, with its connections, when dropped.
@@ -23,13 +24,19 @@ pub(super) struct Route {
     pub(super) port_name: Option<String>,
 }
 
+/// Whom it lets in.
+pub(super) struct Gate {
+    pub(super) ranges: watch::Receiver<Ranges>,
+    pub(super) nat: Nat,
+}
+
 const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
 const BIND_RETRY: Duration = Duration::from_millis(200);
 
 impl Forwarder {
-    pub(super) fn start(address: Ipv4Addr, port: u16, route: Route, ranges: watch::Receiver<Ranges>) -> Self {
+    pub(super) fn start(address: Ipv4Addr, port: u16, route: Route, gate: Gate) -> Self {
         let port_name = route.port_name.clone();
-        Self { port_name, task: tokio::spawn(listen(SocketAddrV4::new(address, port), route, ranges)) }
+        Self { port_name, task: tokio::spawn(listen(SocketAddrV4::new(address, port), route, gate)) }
     }
 }
 
@@ -39,7 +46,7 @@ impl Drop for Forwarder {
     }
 }
 
-async fn listen(address: SocketAddrV4, route: Route, ranges: watch::Receiver<Ranges>) {
+async fn listen(address: SocketAddrV4, route: Route, gate: Gate) {
     let listener = bind(address).await;
     let mut connections = JoinSet::new();
     let mut turn = 0;
@@ -49,7 +56,7 @@ async fn listen(address: SocketAddrV4, route: Route, ranges: watch::Receiver<Ran
             tokio::time::sleep(BIND_RETRY).await;
             continue;
         };
-        if !may_call(from, &ranges.borrow()) {
+        if !gate.lets_in(from) {
             reset(&caller);
             continue;
         }
@@ -74,9 +81,12 @@ async fn bind(address: SocketAddrV4) -> TcpListener {
     }
 }
 
-fn may_call(from: SocketAddr, ranges: &Ranges) -> bool {
-    let IpAddr::V4(from) = from.ip() else { return false };
-    ranges.is_empty() || ranges.iter().any(|range| range.contains(&from))
+impl Gate {
+    fn lets_in(&self, from: SocketAddr) -> bool {
+        let IpAddr::V4(from) = from.ip() else { return false };
+        let (ranges, from) = (self.ranges.borrow(), self.nat.outside(from));
+        ranges.is_empty() || ranges.iter().any(|range| range.contains(&from))
+    }
 }
 
 /// The pods take turns; one that does not answer is passed over.

@@ -565,7 +565,7 @@ fn what_stands_makes_sense() {
     let check = |change: fn(&mut Infrastructure)| {
         let mut infrastructure = infrastructure();
         change(&mut infrastructure);
-        rules(check_infrastructure(&infrastructure, &grant()))
+        rules(check_infrastructure(&infrastructure, &grant(), &json!({})))
     };
     assert_eq!(check(|_| {}), []);
     assert_eq!(check(|stands| stands.api.endpoint = "http://10.0.0.1".into()), [Rule::Shape]);
@@ -590,13 +590,13 @@ fn only_granted_chart_values_are_set() {
         r#"{"database.service": "x"}"#,
     ] {
         let stands = Infrastructure { chart_values: values.into(), ..infrastructure() };
-        assert_eq!(rules(check_infrastructure(&stands, &grant())), [Rule::Value], "{values}");
+        assert_eq!(rules(check_infrastructure(&stands, &grant(), &json!({}))), [Rule::Value], "{values}");
     }
 }
 
 #[test]
 fn an_add_on_is_a_granted_chart_by_its_digest() {
-    let add_on = |chart: &str, values: &str| {
+    let named = |chart: &str, values: &str, config: &serde_json::Value| {
         let add_on = AddOn {
             name: "lb".into(),
             namespace: "kube-system".into(),
@@ -604,8 +604,9 @@ fn an_add_on_is_a_granted_chart_by_its_digest() {
             values: values.into(),
             identity: None,
         };
-        rules(check_infrastructure(&Infrastructure { add_ons: vec![add_on], ..infrastructure() }, &grant()))
+        rules(check_infrastructure(&Infrastructure { add_ons: vec![add_on], ..infrastructure() }, &grant(), config))
     };
+    let add_on = |chart: &str, values: &str| named(chart, values, &json!({}));
     let digest = format!("sha256:{}", "0".repeat(64));
     let chart = "oci://registry.example.com:5000/charts/lb";
     assert_eq!(add_on(&format!("{chart}@{digest}"), "{}"), []);
@@ -614,6 +615,13 @@ fn an_add_on_is_a_granted_chart_by_its_digest() {
     assert_eq!(add_on(&format!("{chart}x@{digest}"), "{}"), [Rule::Chart]);
     assert_eq!(add_on(&format!("oci://evil.example.com/charts/lb@{digest}"), "{}"), [Rule::Chart]);
     assert_eq!(add_on(&format!("{chart}@{digest}"), "[]"), [Rule::Shape]);
+    // What the operator wrote is granted by that, as it stands there and no other.
+    let copy = format!("oci://mirror.example.com/lb@{digest}");
+    assert_eq!(named(&copy, "{}", &json!({"add_ons": {"lb": copy}})), []);
+    assert_eq!(named(&copy, "{}", &json!({"add_ons": {"lb": format!("{chart}@{digest}")}})), [Rule::Chart]);
+    assert_eq!(named(&copy, "{}", &json!({"charts": {"lb": copy}})), [Rule::Chart]);
+    let moving = "oci://mirror.example.com/lb:1.2";
+    assert_eq!(named(moving, "{}", &json!({"add_ons": {"lb": moving}})), [Rule::Chart]);
 }
 
 #[test]
