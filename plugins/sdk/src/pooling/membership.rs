@@ -105,7 +105,8 @@ pub fn admit<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<
     let published_all = bundle.iter().all(|fingerprint| published.contains(&fingerprint));
     let key = release_key(situation);
     let applied = situation.did(&format!("apply-release/{key}"));
-    if published_all && published.len() == bundle.len() && applied {
+    let is_published = published_all && published.len() == bundle.len();
+    if is_published && applied {
         return Ok(None);
     }
     if let Some(decision) = counted_still(situation, own, &bundle, &published) {
@@ -114,7 +115,9 @@ pub fn admit<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<
     let mut steps = steps::put_secrets(situation, "trust");
     let release = steps::apply_release(situation, "trust", &key, |_| {}, &steps)?;
     steps.push(release);
-    let loading = steps::load_bundle(situation, "trust", &steps);
+    let mut loading = steps::load_bundle(situation, "trust", &steps);
+    // A bundle is published once it was loaded, so what nobody can look for need not be done again.
+    loading.retain(|step| !is_published || step.already_done.is_some());
     let mut acknowledge = steps::acknowledge(AcknowledgementKind::Deployed(bundle), "trust");
     acknowledge.requires.extend(loading.iter().map(|step| step.key.clone()));
     steps.extend(loading);
