@@ -1,7 +1,7 @@
 //! Leaving: this organisation's nodes go out of the cluster, and only then its authority out of the bundles.
 
-use hangar_sdk::pooling::{blocked, gates, steps as shared};
-use hangar_sdk::pooling_strategy::{AcknowledgementKind, Decision, Error, Finding, Member, MemberState, Severity};
+use hangar_sdk::pooling::{blocked, gates, membership, steps as shared};
+use hangar_sdk::pooling_strategy::{AcknowledgementKind, Decision, Error, Member, MemberState};
 
 use crate::cluster::Cluster;
 use crate::database::Situation;
@@ -12,21 +12,7 @@ pub(crate) const LEAVING_NODES: &str = "leaving-nodes";
 
 /// Says what comes next on the way out of the pool.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
-    let own = situation.own()?;
-    match own.state {
-        MemberState::Active => before(situation, own),
-        MemberState::Leaving => Ok(out(situation, own)),
-        MemberState::Gone => Ok(Decision::Done(vec![Finding {
-            severity: Severity::Note,
-            subject: format!("member:{}", own.id),
-            message: "this organisation is out; its pods still run and nobody talks to them".into(),
-            cure: Some("`hangar down` takes the instance down".into()),
-            whose: None,
-        }])),
-        MemberState::Asking | MemberState::Joining => {
-            Ok(blocked("pool", "this organisation is not in the pool", "nothing is left to leave", None))
-        }
-    }
+    membership::leave(situation, |own| before(situation, own), |own| out(situation, own))
 }
 
 /// Everything that must be true before the first node is touched.

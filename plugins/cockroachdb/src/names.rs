@@ -1,6 +1,7 @@
 //! Names of the objects that the chart makes for the database.
 
-use hangar_sdk::pooling_strategy::{Instance, Node};
+use hangar_sdk::pooling::names::pod_host;
+use hangar_sdk::pooling_strategy::Instance;
 
 /// Port of RPC and SQL on every node's own address.
 pub(crate) const RPC_PORT: u16 = 26257;
@@ -37,9 +38,7 @@ impl<'a> Names<'a> {
 
     /// Name of one own node inside the Kubernetes cluster.
     pub(crate) fn pod_host(&self, ordinal: u32) -> String {
-        let Instance { namespace, cluster_domain, .. } = self.instance;
-        let workload = self.workload();
-        format!("{workload}-{ordinal}.{workload}.{namespace}.svc.{cluster_domain}")
+        pod_host(self.instance, &self.workload(), ordinal)
     }
 
     /// Every name under which somebody reaches a node of this instance.
@@ -55,11 +54,4 @@ impl<'a> Names<'a> {
         }
         names
     }
-}
-
-/// What all public names of an instance's nodes end in: `db.example.com` for `0.db.example.com`.
-pub(crate) fn suffix(nodes: &[Node]) -> Option<&str> {
-    let mut suffixes = nodes.iter().map(|node| node.host.strip_prefix(&format!("{}.", node.ordinal)));
-    let first = suffixes.next()??;
-    suffixes.all(|suffix| suffix == Some(first)).then_some(first)
 }

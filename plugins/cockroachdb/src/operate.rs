@@ -1,6 +1,6 @@
 //! A member's daily state, and its duties while others come.
 
-use hangar_sdk::pooling::{blocked, membership, rotation};
+use hangar_sdk::pooling::{blocked, membership};
 use hangar_sdk::pooling_strategy::{Decision, Error, Member, MemberState};
 
 use crate::cluster::{self, Cluster};
@@ -27,16 +27,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = shrunk(situation, own) {
         return Ok(decision);
     }
-    if let Some(decision) = membership::admit(situation, own)? {
-        return Ok(decision);
-    }
-    if let Some(decision) = membership::prove(situation, own) {
-        return Ok(decision);
-    }
-    if let Some(decision) = rotation::witness(situation, own) {
-        return Ok(decision);
-    }
-    Ok(Decision::Done(Vec::new()))
+    membership::daily(situation, own)
 }
 
 /// Nodes that our record has and the instance has no more go out of the cluster before the release lets go of their pods.

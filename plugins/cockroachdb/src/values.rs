@@ -1,11 +1,12 @@
 //! The chart values that make the database part of its pool.
 
+use hangar_sdk::pooling::names;
 use hangar_sdk::pooling::trusted;
 use hangar_sdk::pooling_strategy::{Error, Intent, Member, Roster};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::names::{Names, RPC_PORT, suffix};
+use crate::names::{Names, RPC_PORT};
 
 /// Says which chart values an instance runs with: who it is, whom it joins, who may call.
 ///
@@ -22,7 +23,7 @@ pub fn values(config: &str, intent: &Intent, roster: &Roster) -> Result<String, 
 
 pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Result<serde_json::Value, Error> {
     let names = Names::new(&intent.instance);
-    let suffix = suffix(&intent.instance.nodes)
+    let suffix = names::suffix(&intent.instance.nodes)
         .ok_or_else(|| Error::Other("node names are not `0.SUFFIX`, `1.SUFFIX`, ..: no common suffix".into()))?;
     let others: Vec<&Member> = trusted(roster).filter(|member| !member.is_self).collect();
     let own = intent.instance.nodes.iter().map(|node| format!("{}:{RPC_PORT}", names.pod_host(node.ordinal)));

@@ -8,6 +8,7 @@ mod clash;
 mod database;
 pub mod gates;
 pub mod membership;
+pub mod names;
 pub mod placement;
 pub mod probes;
 pub mod rotation;

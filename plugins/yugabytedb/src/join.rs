@@ -1,6 +1,6 @@
 //! Joining: through both gates, with masters that are added one by one and never found anything.
 
-use hangar_sdk::pooling::{blocked, gates};
+use hangar_sdk::pooling::gates;
 use hangar_sdk::pooling_strategy::{Check, Decision, Error, Expectation, MemberState, Node};
 
 use crate::database::Situation;
@@ -11,13 +11,9 @@ use crate::{probes, values};
 /// Says what comes next on the way into the pool.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     let own = situation.own()?;
-    match own.state {
+    if own.state == MemberState::Active {
         // Ends as a member's daily state, so that the next `up` finds nothing to do.
-        MemberState::Active => return crate::operate::decide(situation),
-        MemberState::Asking | MemberState::Joining => {}
-        MemberState::Leaving | MemberState::Gone => {
-            return Ok(blocked("pool", "this organisation has left", "`hangar pool request` asks anew", None));
-        }
+        return crate::operate::decide(situation);
     }
     if let Some(decision) = gates::before_start(situation, own) {
         return Ok(decision);

@@ -1,7 +1,7 @@
 //! Leaving: tablets go elsewhere, masters out of the consensus one by one, and only then the authority out of the bundles.
 
-use hangar_sdk::pooling::{blocked, gates, steps};
-use hangar_sdk::pooling_strategy::{Decision, Error, Finding, Member, MemberState, Node, Severity};
+use hangar_sdk::pooling::{blocked, gates, membership, steps};
+use hangar_sdk::pooling_strategy::{Decision, Error, Member, MemberState, Node};
 
 use crate::database::Situation;
 use crate::probes;
@@ -10,21 +10,7 @@ use crate::verbs::{self, Change};
 
 /// Says what comes next on the way out of the pool.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
-    let own = situation.own()?;
-    match own.state {
-        MemberState::Active => before(situation, own),
-        MemberState::Leaving => Ok(out(situation, own)),
-        MemberState::Gone => Ok(Decision::Done(vec![Finding {
-            severity: Severity::Note,
-            subject: format!("member:{}", own.id),
-            message: "this organisation is out; its pods still run and nobody talks to them".into(),
-            cure: Some("`hangar down` takes the instance down".into()),
-            whose: None,
-        }])),
-        MemberState::Asking | MemberState::Joining => {
-            Ok(blocked("pool", "this organisation is not in the pool", "nothing is left to leave", None))
-        }
-    }
+    membership::leave(situation, |own| before(situation, own), |own| out(situation, own))
 }
 
 /// Everything that must be true before the first node is touched.
@@ -41,8 +27,7 @@ fn before(situation: &Situation<'_>, own: &Member) -> Result<Decision, Error> {
 
 /// Tablets first: while a tablet server of ours holds any, a master of ours still tells. Then masters, one by one.
 fn out(situation: &Situation<'_>, own: &Member) -> Decision {
-    let mut looks: Vec<_> =
-        own.nodes.iter().map(|node| probes::masters(&situation.database.names, node.ordinal)).collect();
+    let looks: Vec<_> = own.nodes.iter().map(|node| probes::masters(&situation.database.names, node.ordinal)).collect();
     if let Some(look) = situation.look(&looks) {
         return look;
     }
@@ -68,7 +53,6 @@ fn out(situation: &Situation<'_>, own: &Member) -> Decision {
     }
     let remove = verbs::change_master(situation, next, Change::Remove, "leave");
     if situation.did(&remove.key) {
-        looks.truncate(own.nodes.len());
         return situation.wait(looks, format!("the master of `{}` to hear that it is out", next.host));
     }
     Decision::Steps(vec![remove])

@@ -1,5 +1,6 @@
 //! Names of the objects that the chart makes for the database, and of its nodes.
 
+use hangar_sdk::pooling::names::pod_host;
 use hangar_sdk::pooling_strategy::{Instance, Node};
 
 /// Port of a master's RPC on every node's own address.
@@ -43,9 +44,7 @@ impl<'a> Names<'a> {
 
     /// Name of one own node inside the Kubernetes cluster.
     pub(crate) fn pod_host(&self, ordinal: u32) -> String {
-        let Instance { namespace, cluster_domain, .. } = self.instance;
-        let workload = self.workload();
-        format!("{workload}-{ordinal}.{workload}.{namespace}.svc.{cluster_domain}")
+        pod_host(self.instance, &self.workload(), ordinal)
     }
 
     /// Every name under which somebody reaches one node of this instance.
@@ -66,11 +65,4 @@ impl<'a> Names<'a> {
 /// Where a node's master is reached.
 pub(crate) fn master(node: &Node) -> String {
     format!("{}:{MASTER_PORT}", node.host)
-}
-
-/// What all public names of an instance's nodes end in: `db.example.com` for `0.db.example.com`.
-pub(crate) fn suffix(nodes: &[Node]) -> Option<&str> {
-    let mut suffixes = nodes.iter().map(|node| node.host.strip_prefix(&format!("{}.", node.ordinal)));
-    let first = suffixes.next()??;
-    suffixes.all(|suffix| suffix == Some(first)).then_some(first)
 }

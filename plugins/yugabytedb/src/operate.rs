@@ -1,6 +1,6 @@
 //! A member's daily state, and its duties while others come and go.
 
-use hangar_sdk::pooling::{blocked, membership, rotation};
+use hangar_sdk::pooling::{blocked, membership};
 use hangar_sdk::pooling_strategy::{Decision, Error, MemberState};
 
 use crate::database::Situation;
@@ -23,14 +23,5 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
             return Ok(decision);
         }
     }
-    if let Some(decision) = membership::admit(situation, own)? {
-        return Ok(decision);
-    }
-    if let Some(decision) = membership::prove(situation, own) {
-        return Ok(decision);
-    }
-    if let Some(decision) = rotation::witness(situation, own) {
-        return Ok(decision);
-    }
-    Ok(Decision::Done(Vec::new()))
+    membership::daily(situation, own)
 }

@@ -1,11 +1,12 @@
 //! The chart values that make the database part of its pool.
 
+use hangar_sdk::pooling::names;
 use hangar_sdk::pooling::trusted;
 use hangar_sdk::pooling_strategy::{Error, Intent, Roster};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::names::{Names, master, suffix};
+use crate::names::{Names, master};
 
 /// Says which chart values an instance runs with: who it is, which masters there are, who may call.
 ///
@@ -19,7 +20,7 @@ pub fn values(config: &str, intent: &Intent, roster: &Roster) -> Result<String, 
 
 pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Result<serde_json::Value, Error> {
     let names = Names::new(&intent.instance);
-    let suffix = suffix(&intent.instance.nodes)
+    let suffix = names::suffix(&intent.instance.nodes)
         .ok_or_else(|| Error::Other("node names are not `0.SUFFIX`, `1.SUFFIX`, ..: no common suffix".into()))?;
     let is_founder = roster.members.iter().any(|member| member.is_self && member.id == roster.founder);
     let others = || trusted(roster).filter(|member| !member.is_self);

@@ -71,7 +71,12 @@ pub fn before_leaving<D: Database>(situation: &Situation<'_, D>, own: &Member) -
 
 /// What stands between a joiner and its first pod: the votes, every member's bundle, a proof on every ordered pair, and its own
 /// word that it is joining. Nothing once all of that is there.
+///
+/// Who has left does not come back by joining.
 pub fn before_start<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Decision> {
+    if matches!(own.state, MemberState::Leaving | MemberState::Gone) {
+        return Some(blocked("pool", "this organisation has left", "`hangar pool request` asks anew", None));
+    }
     let Some(authority) = own.authorities.first() else {
         return Some(blocked("pool", "this organisation's record has no authority", "`hangar up` makes one", None));
     };

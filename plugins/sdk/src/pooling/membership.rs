@@ -1,9 +1,9 @@
 //! A member's daily state, and its duties while others come and go.
 
 use crate::pooling::placement::Tolerance;
-use crate::pooling::{Database, Situation, accepted_by, blocked, has_deployed, steps, trusted};
+use crate::pooling::{Database, Situation, accepted_by, blocked, has_deployed, rotation, steps, trusted};
 use crate::pooling_strategy::{
-    AcknowledgementKind, Decision, Error, Member, MemberState, Observation, Probe, TlsOutcome,
+    AcknowledgementKind, Decision, Error, Finding, Member, MemberState, Observation, Probe, Severity, TlsOutcome,
 };
 
 /// Goal of a member that is asked whether another one is dead; parameter `member`.
@@ -70,6 +70,47 @@ fn is_silent(seen: Option<&Observation>) -> bool {
     }
 }
 
+/// The way out of the pool. `before` is everything that must be true before the first node is touched, `out` what follows once
+/// our record says that we leave.
+///
+/// # Errors
+///
+/// [`Error`] where we are no member of the roster, and what `before` fails with.
+pub fn leave<'a, D: Database>(
+    situation: &Situation<'a, D>,
+    before: impl FnOnce(&'a Member) -> Result<Decision, Error>,
+    out: impl FnOnce(&'a Member) -> Decision,
+) -> Result<Decision, Error> {
+    let own = situation.own()?;
+    match own.state {
+        MemberState::Active => before(own),
+        MemberState::Leaving => Ok(out(own)),
+        MemberState::Gone => Ok(Decision::Done(vec![Finding {
+            severity: Severity::Note,
+            subject: format!("member:{}", own.id),
+            message: "this organisation is out; its pods still run and nobody talks to them".into(),
+            cure: Some("`hangar down` takes the instance down".into()),
+            whose: None,
+        }])),
+        MemberState::Asking | MemberState::Joining => {
+            Ok(blocked("pool", "this organisation is not in the pool", "nothing is left to leave", None))
+        }
+    }
+}
+
+/// What a member owes the others from day to day: its bundle, its proofs, its word on a rotation.
+///
+/// # Errors
+///
+/// [`Error`] where the database has no values for this instance.
+pub fn daily<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<Decision, Error> {
+    if let Some(decision) = admit(situation, own)? {
+        return Ok(decision);
+    }
+    let duty = prove(situation, own).or_else(|| rotation::witness(situation, own));
+    Ok(duty.unwrap_or_else(|| Decision::Done(Vec::new())))
+}
+
 /// Before a bundle leaves somebody out: the database counts no node of it any more. A joiner that was given up may have started
 /// all the same, and a record that says `gone` proves nothing.
 fn counted_still<D: Database>(
@@ -94,7 +135,7 @@ fn counted_still<D: Database>(
 /// # Errors
 ///
 /// [`Error`] where the database has no values for this instance.
-pub fn admit<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<Option<Decision>, Error> {
+pub(crate) fn admit<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<Option<Decision>, Error> {
     let bundle = situation.bundle();
     let mut published: Vec<&String> = Vec::new();
     for acknowledgement in &own.acknowledgements {
@@ -126,7 +167,7 @@ pub fn admit<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<
 }
 
 /// Once a joiner listens: its nodes answer a leaf of our authority.
-pub fn prove<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Decision> {
+fn prove<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Decision> {
     let authority = own.authorities.first()?;
     let newcomers = situation
         .roster

@@ -1,6 +1,6 @@
 //! A universe is founded by masters that start alone, so whoever may not found it never starts alone.
 
-use hangar_sdk::pooling_strategy::{Action, Decision, Error, Goal, MemberState, Roster};
+use hangar_sdk::pooling_strategy::{Action, Decision, Error, Fact, Facts, Goal, MemberState, Observation, Roster};
 use hangar_sdk::testing::pool::{self, member};
 use serde_json::Value;
 
@@ -10,6 +10,10 @@ fn roster(members: &[(&str, MemberState)], own: &str) -> Roster {
     let mut all: Vec<_> = members.iter().map(|(id, state)| member::<Yugabyte>(id, *state)).collect();
     all.iter_mut().for_each(|one| one.is_self = one.id == own);
     Roster { founder: all[0].id.clone(), members: all, open: None }
+}
+
+fn facts(observations: Vec<Fact>) -> Facts {
+    Facts { now_ms: pool::NOW_MS, observations, in_doubt: Vec::new(), done: Vec::new(), issued: Vec::new() }
 }
 
 fn values(own: &str, roster: &Roster) -> Result<Value, Error> {
@@ -56,13 +60,7 @@ fn too_few_nodes_for_the_copies_are_refused_before_a_pod_starts() {
     let mut intent = pool::intent::<Yugabyte>("uss1", Goal::Create);
     intent.instance.nodes.truncate(1);
     let roster = roster(&[("uss1", MemberState::Active)], "uss1");
-    let facts = hangar_sdk::pooling_strategy::Facts {
-        now_ms: pool::NOW_MS,
-        observations: Vec::new(),
-        in_doubt: Vec::new(),
-        done: Vec::new(),
-        issued: Vec::new(),
-    };
+    let facts = facts(Vec::new());
     let decided =
         |config: &str| plugin_yugabytedb::decide(config, &intent, &roster, &facts).expect("the block is good");
     let Decision::Blocked(findings) = decided("{}") else { panic!("1 node cannot hold 3 copies") };
@@ -74,13 +72,7 @@ fn too_few_nodes_for_the_copies_are_refused_before_a_pod_starts() {
 fn another_databases_image_is_refused() {
     let mut intent = pool::intent::<Yugabyte>("uss1", Goal::Create);
     intent.instance.image = "docker.io/cockroachdb/cockroach:v24.1.3".into();
-    let facts = hangar_sdk::pooling_strategy::Facts {
-        now_ms: pool::NOW_MS,
-        observations: Vec::new(),
-        in_doubt: Vec::new(),
-        done: Vec::new(),
-        issued: Vec::new(),
-    };
+    let facts = facts(Vec::new());
     let roster = roster(&[("uss1", MemberState::Active)], "uss1");
     let Ok(Decision::Blocked(findings)) = plugin_yugabytedb::decide("{}", &intent, &roster, &facts) else {
         panic!("it would never start")
@@ -100,17 +92,11 @@ fn a_secret_is_put_once_with_the_leaves_of_every_node() {
     let files: Vec<&str> = policy.profiles.iter().map(|profile| profile.placement.certificate_file.as_str()).collect();
     assert_eq!(files[1], "node.1.db.uss0.example.com.crt");
     assert_eq!(files[3], "client.yugabyte.crt");
-    let facts = hangar_sdk::pooling_strategy::Facts {
-        now_ms: pool::NOW_MS,
-        observations: vec![hangar_sdk::pooling_strategy::Fact {
-            probe: hangar_sdk::pooling::probes::release("dss"),
-            observation: hangar_sdk::pooling_strategy::Observation::Absent,
-            at_ms: pool::NOW_MS,
-        }],
-        in_doubt: Vec::new(),
-        done: Vec::new(),
-        issued: Vec::new(),
-    };
+    let facts = facts(vec![Fact {
+        probe: hangar_sdk::pooling::probes::release("dss"),
+        observation: Observation::Absent,
+        at_ms: pool::NOW_MS,
+    }]);
     let roster = roster(&[("uss0", MemberState::Active)], "uss0");
     let Ok(Decision::Steps(steps)) = plugin_yugabytedb::decide("{}", &intent, &roster, &facts) else {
         panic!("it starts")
