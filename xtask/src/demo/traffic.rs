@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Stage, World};
+use super::{Stage, World, world::kubectl};
 use crate::program::Program;
 
 /// Pause between two statements of one of them.
@@ -22,33 +22,73 @@ const PACE: Duration = Duration::from_millis(100);
 const SECRET: &str = "dss-cockroachdb-client-root";
 const FILES: [&str; 3] = ["ca.crt", "client.root.crt", "client.root.key"];
 
-/// A database node of an organisation, and what opens it.
+/// Pause between two looks at the Secrets of the root clients.
+const FOLLOW: Duration = Duration::from_millis(400);
+/// Parts the files of one answer; no PEM has such a line.
+const PARTS: &str = "====";
+
+/// What opens a database node: the folder that holds bundle, leaf and key as a Secret had them at one moment.
+///
+/// A folder never changes once it is named here. Another Secret is another folder, so that whoever connects meanwhile has a leaf and
+/// the bundle that goes with it.
+struct Certificates {
+    folder: PathBuf,
+    current: Mutex<(u32, [String; 3])>,
+}
+
+impl Certificates {
+    fn begin(folder: PathBuf, files: [String; 3]) -> Result<Self> {
+        let certificates = Self { folder, current: Mutex::new((0, Default::default())) };
+        certificates.follow(files)?;
+        Ok(certificates)
+    }
+
+    /// Goes over to what the Secret holds now, if that is something else.
+    fn follow(&self, files: [String; 3]) -> Result<()> {
+        let mut current = lock(&self.current);
+        if current.1 == files {
+            return Ok(());
+        }
+        let next = current.0 + 1;
+        let folder = self.folder.join(next.to_string());
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        for (file, text) in FILES.iter().zip(&files) {
+            keep(&folder.join(file), text)?;
+        }
+        *current = (next, files);
+        Ok(())
+    }
+
+    fn file(&self, number: u32, name: &str) -> String {
+        self.folder.join(number.to_string()).join(name).display().to_string()
+    }
+}
+
+/// A database node of an organisation, as its root client reaches it.
 #[derive(Clone)]
 struct Gateway {
     address: String,
-    certificates: PathBuf,
+    kubeconfig: PathBuf,
+    certificates: Arc<Certificates>,
 }
 
 impl Gateway {
     /// The first node of an organisation, as its own root client reaches it.
     fn of(stage: &Stage, world: &World, name: &str) -> Result<Self> {
-        let certificates = stage.folder.join("traffic").join(name);
-        fs::create_dir_all(&certificates)?;
-        for file in FILES {
-            let template = format!("go-template={{{{index .data \"{file}\" | base64decode}}}}");
-            let text = world.kubectl(name)?.args(["get", "secret", SECRET, "-o", &template]).read()?;
-            keep(&certificates.join(file), &text)?;
-        }
+        let kubeconfig = world.kubeconfig(name)?.to_owned();
+        let folder = stage.folder.join("traffic").join(name);
+        let certificates = Arc::new(Certificates::begin(folder, secret(&kubeconfig)?)?);
         let address =
-            world.kubectl(name)?.args(["get", "pod", "dss-cockroachdb-0", "-o", "jsonpath={.status.podIP}"]).read()?;
+            kubectl(&kubeconfig).args(["get", "pod", "dss-cockroachdb-0", "-o", "jsonpath={.status.podIP}"]).read()?;
         // The API shows 10.P.k.i for what is 127.P.k.i on this machine.
         let (_, rest) = address.trim().split_once('.').context("the pod has no address")?;
-        Ok(Self { address: format!("127.{rest}"), certificates })
+        Ok(Self { address: format!("127.{rest}"), kubeconfig, certificates })
     }
 
     /// Runs one statement on a connection of its own.
     fn ask(&self, statement: &str) -> Result<String> {
-        let file = |name: &str| self.certificates.join(name).display().to_string();
+        let number = lock(&self.certificates.current).0;
+        let file = |name: &str| self.certificates.file(number, name);
         let connection = format!(
             "host=localhost hostaddr={} port=26257 user=root dbname=defaultdb sslmode=verify-full connect_timeout=30 \
              sslrootcert={} sslcert={} sslkey={}",
@@ -59,6 +99,19 @@ impl Gateway {
         );
         Program::new("psql").args(["-X", "-q", "-A", "-t", "-d", &connection, "-c", statement]).read()
     }
+}
+
+/// The files of the Secret of a root client, all of one moment.
+fn secret(kubeconfig: &Path) -> Result<[String; 3]> {
+    let file = |name: &str| format!("{{{{index .data \"{name}\" | base64decode}}}}");
+    let template = format!("go-template={}", FILES.map(file).join(&format!("\n{PARTS}\n")));
+    let text = kubectl(kubeconfig).args(["get", "secret", SECRET, "-o", &template]).read()?;
+    parts(&text).with_context(|| format!("`{SECRET}` does not hold {}", FILES.join(", ")))
+}
+
+fn parts(text: &str) -> Option<[String; 3]> {
+    let parts: Vec<String> = text.split(&format!("\n{PARTS}\n")).map(ToOwned::to_owned).collect();
+    parts.try_into().ok()
 }
 
 /// Keys that others may read are none to psql.
@@ -104,7 +157,14 @@ impl Traffic {
                 }
             })
         });
-        Ok(Self { log, gateways, threads: threads.into() })
+        let (followed, following) = (Arc::clone(&log), gateways.clone());
+        let follower = thread::spawn(move || {
+            while !followed.stop.load(Ordering::Acquire) {
+                following.iter().for_each(|gateway| follow(&followed, gateway));
+                thread::sleep(FOLLOW);
+            }
+        });
+        Ok(Self { log, gateways, threads: threads.into_iter().chain([follower]).collect() })
     }
 
     /// How it stands, in words.
@@ -143,6 +203,14 @@ impl Traffic {
     }
 }
 
+/// Goes after what the cluster gives the root client, as a program that mounts the Secret does.
+fn follow(log: &Log, gateway: &Gateway) {
+    let followed = secret(&gateway.kubeconfig).and_then(|files| gateway.certificates.follow(files));
+    if let Err(err) = followed {
+        lock(&log.failures).push(format!("follow: {err:#}"));
+    }
+}
+
 /// Writes the next number; one whose fate is unknown comes again.
 fn write(log: &Log, gateways: &[Gateway], turn: usize) {
     let n = log.n_written.load(Ordering::Acquire) + 1;
@@ -167,4 +235,35 @@ fn read(log: &Log, gateways: &[Gateway], turn: usize) {
 
 fn lock<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(what: &str) -> [String; 3] {
+        FILES.map(|name| format!("{what} {name}"))
+    }
+
+    #[test]
+    fn another_secret_is_another_folder_and_the_same_is_none() -> Result<()> {
+        let site = std::env::temp_dir().join(format!("traffic-{}", std::process::id()));
+        let certificates = Certificates::begin(site.clone(), files("old"))?;
+        certificates.follow(files("old"))?;
+        assert_eq!(lock(&certificates.current).0, 1);
+        certificates.follow(files("new"))?;
+        assert_eq!(lock(&certificates.current).0, 2);
+        for (number, what) in [(1, "old"), (2, "new")] {
+            let held = FILES.map(|name| fs::read_to_string(certificates.file(number, name)).unwrap_or_default());
+            assert_eq!(held, files(what), "who connects with the former folder finds it as it was");
+        }
+        Ok(fs::remove_dir_all(site)?)
+    }
+
+    #[test]
+    fn one_answer_holds_all_files_or_is_refused() {
+        let text = files("a").join(&format!("\n{PARTS}\n"));
+        assert_eq!(parts(&text), Some(files("a")));
+        assert_eq!(parts("a\n====\nb"), None);
+    }
 }

@@ -63,9 +63,13 @@ impl World {
 
     /// kubectl, in the namespace of an organisation's instance.
     pub(crate) fn kubectl(&self, name: &str) -> Result<Program> {
-        let kubeconfig = self.kubeconfigs.iter().find(|(of, _)| of == name).map(|(_, path)| path);
-        let kubeconfig = kubeconfig.with_context(|| format!("the world has no organisation `{name}`"))?;
-        Ok(Program::new("kubectl").arg("--kubeconfig").arg(kubeconfig).args(["-n", "dss"]))
+        Ok(kubectl(self.kubeconfig(name)?))
+    }
+
+    /// The kubeconfig of an organisation.
+    pub(crate) fn kubeconfig(&self, name: &str) -> Result<&Path> {
+        let kubeconfig = self.kubeconfigs.iter().find(|(of, _)| of == name).map(|(_, path)| path.as_path());
+        kubeconfig.with_context(|| format!("the world has no organisation `{name}`"))
     }
 
     /// What `world.json` says of an organisation.
@@ -73,6 +77,11 @@ impl World {
         let found = self.organisations.iter().find(|one| one["name"] == name);
         found.with_context(|| format!("the world has no organisation `{name}`"))
     }
+}
+
+/// kubectl, in the namespace of the instance of a cluster.
+pub(super) fn kubectl(kubeconfig: &Path) -> Program {
+    Program::new("kubectl").arg("--kubeconfig").arg(kubeconfig).args(["-n", "dss"])
 }
 
 pub(super) fn field(object: &Value, name: &str) -> String {
