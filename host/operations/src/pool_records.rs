@@ -5,7 +5,7 @@ use std::path::Path;
 use hangar_plan::strategy::decision::Finding;
 use hangar_pool::Archive;
 use hangar_roster::history::{self, History};
-use hangar_roster::{OrganisationKey, next};
+use hangar_roster::{MemberId, OrganisationKey, Roster, next};
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
@@ -27,7 +27,7 @@ pub enum KeyChange<'a> {
 }
 
 impl Session {
-    /// Replaces the organisation key.
+    /// Replaces the organisation key. With the former one only once every member has seen the change before.
     ///
     /// # Errors
     ///
@@ -43,8 +43,11 @@ impl Session {
             _ => self.membership(&vault).await?,
         };
         let membership = membership.ok_or_else(|| Failure::refused("this instance is in no pool"))?;
-        let next = organisation::make_next_key(&vault).await?;
         membership.own.refresh().map_err(record)?;
+        if how == KeyChange::Former {
+            refuse_unseen(&membership.own.roster())?;
+        }
+        let next = organisation::make_next_key(&vault).await?;
         let signed = match (how, &former) {
             (KeyChange::Former, Some(former)) => membership.own.rotate_key(&[former, &next], &next, now_ms()),
             (KeyChange::Former, None) => {
@@ -140,6 +143,18 @@ impl Session {
         let (_engine, _, vault) = self.begin("pool records").await?;
         self.in_pool(&vault).await
     }
+}
+
+/// A member that has yet to see the former change of key would not know the key that signs the next.
+fn refuse_unseen(roster: &Roster) -> Result<(), Failure> {
+    let behind: Vec<&str> = roster.yet_to_see_our_key().into_iter().map(MemberId::as_str).collect();
+    if behind.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::person(format!("our former change of key is not seen yet by {}", behind.join(", "))).hint_is(
+        "wait until it has run any command of the pool, such as `hangar up`; where the key is stolen, or that member is dead: \
+         `--recovery FILE`, or `--vouched`",
+    ))
 }
 
 fn archive(path: &Path) -> Result<Archive, Failure> {

@@ -196,7 +196,7 @@ impl OwnRecord {
     /// [`RecordError::Keep`] before anybody saw it, [`RecordError::Carrier`] after it was kept.
     pub fn advance(&self, next: Option<Record>) -> Result<bool, RecordError> {
         let Some(next) = next else { return Ok(false) };
-        let signed: SignedRecord = next.sign(&self.key);
+        let signed = self.roster().sign(next, &self.key);
         self.publish(signed)?;
         Ok(true)
     }

@@ -52,6 +52,7 @@ pub struct Envelope {
     kind: &'static str,
     payload: Vec<u8>,
     signatures: Vec<(KeyFingerprint, [u8; 64])>,
+    after: Option<Box<Envelope>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +61,9 @@ struct RawEnvelope {
     payload_type: String,
     payload: String,
     signatures: Vec<RawSignature>,
+    /// An earlier envelope of the same owner, without which some may not know who signed this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Box<RawEnvelope>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,7 +79,20 @@ impl Envelope {
     pub(crate) fn sign(kind: &'static str, payload: Vec<u8>, keys: &[&OrganisationKey]) -> Self {
         let message = pae(kind, &payload);
         let signatures = keys.iter().map(|key| (key.public().fingerprint(), key.sign(&message))).collect();
-        Self { kind, payload, signatures }
+        Self { kind, payload, signatures, after: None }
+    }
+
+    /// Takes an earlier envelope along, if both together are not too large to be read.
+    pub(crate) fn carry(&mut self, earlier: &Self) {
+        self.after = Some(Box::new(Self { after: None, ..earlier.clone() }));
+        if self.to_bytes().len() > limits::ENVELOPE_BYTES {
+            self.after = None;
+        }
+    }
+
+    /// The earlier envelope that came along.
+    pub(crate) fn after(&self) -> Option<&Self> {
+        self.after.as_deref()
     }
 
     /// Reads an envelope of this kind. Says nothing about its signatures yet.
@@ -85,6 +102,12 @@ impl Envelope {
         }
         let unreadable = |detail: String| EnvelopeError::Unreadable { detail };
         let raw: RawEnvelope = serde_json::from_slice(bytes).map_err(|err| unreadable(err.to_string()))?;
+        let is_deep = raw.after.as_ref().is_some_and(|after| after.after.is_some());
+        if is_deep { Err(unreadable("an earlier envelope carries another".to_owned())) } else { Self::read(kind, raw) }
+    }
+
+    fn read(kind: &'static str, raw: RawEnvelope) -> Result<Self, EnvelopeError> {
+        let unreadable = |detail: String| EnvelopeError::Unreadable { detail };
         if raw.payload_type != kind {
             let found = raw.payload_type.chars().take(80).collect();
             return Err(EnvelopeError::WrongType { wanted: kind, found });
@@ -96,13 +119,20 @@ impl Envelope {
         let payload = BASE64.decode(&raw.payload).map_err(|_| unreadable("payload is not base64".to_owned()))?;
         let signatures: Option<Vec<_>> = raw.signatures.iter().map(decoded).collect();
         let signatures = signatures.ok_or_else(|| unreadable("a signature is not 64 bytes of base64".to_owned()))?;
-        Ok(Self { kind, payload, signatures })
+        let after = raw.after.map(|after| Self::read(kind, *after).map(Box::new)).transpose()?;
+        Ok(Self { kind, payload, signatures, after })
     }
 
     /// The envelope as one line of JSON.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let raw = RawEnvelope {
+        let mut bytes = serde_json::to_vec(&self.raw()).expect("strings are always JSON");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    fn raw(&self) -> RawEnvelope {
+        RawEnvelope {
             payload_type: self.kind.to_owned(),
             payload: BASE64.encode(&self.payload),
             signatures: self
@@ -110,10 +140,8 @@ impl Envelope {
                 .iter()
                 .map(|(keyid, sig)| RawSignature { keyid: *keyid, sig: BASE64.encode(sig) })
                 .collect(),
-        };
-        let mut bytes = serde_json::to_vec(&raw).expect("strings are always JSON");
-        bytes.push(b'\n');
-        bytes
+            after: self.after.as_ref().map(|after| Box::new(after.raw())),
+        }
     }
 
     /// The signed bytes.
@@ -195,6 +223,9 @@ mod tests {
         let unsigned = Envelope::sign(KIND, b"{}".to_vec(), &[]).to_bytes();
         assert!(matches!(Envelope::parse(KIND, &unsigned), Err(EnvelopeError::Signatures { n_signatures: 0, .. })));
         let text = String::from_utf8(Envelope::sign(KIND, b"{}".to_vec(), &[&key(1)]).to_bytes())?;
+        let mut carrying = Envelope::sign(KIND, b"{}".to_vec(), &[&key(1)]);
+        carrying.after = Some(Box::new(Envelope { after: Some(Box::new(carrying.clone())), ..carrying.clone() }));
+        assert!(matches!(Envelope::parse(KIND, &carrying.to_bytes()), Err(EnvelopeError::Unreadable { .. })));
         let extra = text.replacen('{', "{\"more\":1,", 1);
         assert!(matches!(Envelope::parse(KIND, extra.as_bytes()), Err(EnvelopeError::Unreadable { .. })));
         Ok(())

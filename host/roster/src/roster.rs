@@ -12,6 +12,7 @@ mod accept;
 mod enter;
 mod renewal;
 pub(crate) mod stored;
+mod succession;
 mod take_in;
 mod view;
 mod witness;

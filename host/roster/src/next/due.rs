@@ -7,7 +7,7 @@ use crate::record::Record;
 use crate::roster::Roster;
 
 /// What the rules of voting make due now, without anybody's decision: to open, to withdraw or to follow a withdrawal, to follow
-/// who abandons, to empty the slot, to answer whoever asks whether we live, or to say that a withdrawal was seen. Called until
+/// who abandons, to empty the slot, to answer whoever asks whether we live, or to say that a withdrawal or a new key was seen. Called until
 /// it returns nothing.
 ///
 /// # Errors
@@ -54,8 +54,11 @@ fn is_to_abandon(roster: &Roster, change: &Change, now_ms: u64) -> bool {
     roster.standing(change) == Standing::Abandoned && may_abandon(roster, change, now_ms)
 }
 
-/// Whether somebody waits to hear that this member has seen a withdrawal.
+/// Whether somebody waits to hear that this member has seen a withdrawal, or a change of key.
 fn owes_sight(roster: &Roster) -> bool {
+    if roster.owes_sight_of_a_key() {
+        return true;
+    }
     let own = roster.own();
     let all = roster.changes().into_iter().chain(roster.evictions());
     all.filter(|change| change.proposer != *own && change.subject != *own).any(|change| {

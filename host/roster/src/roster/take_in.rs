@@ -13,6 +13,8 @@ use crate::roster::Roster;
 struct Arrival {
     source: String,
     envelope: Envelope,
+    /// It came along with a later one of the same owner.
+    is_carried: bool,
 }
 
 /// What became of an envelope.
@@ -37,13 +39,21 @@ impl Roster {
         let mut found = Vec::new();
         let mut pending = Vec::new();
         for (source, bytes) in files {
-            if pending.len() == limits::ENVELOPES {
+            if pending.len() >= limits::ENVELOPES {
                 let problem = Problem::TooMany { what: "records", most: limits::ENVELOPES };
                 found.push(Finding::new(source, None, problem));
                 break;
             }
             match Envelope::parse(RECORD_TYPE, bytes) {
-                Ok(envelope) => pending.push(Arrival { source: source.to_owned(), envelope }),
+                Ok(envelope) => {
+                    let carried = envelope.after().cloned();
+                    let arrivals = carried.map(|envelope| (envelope, true)).into_iter().chain([(envelope, false)]);
+                    pending.extend(arrivals.map(|(envelope, is_carried)| Arrival {
+                        source: source.to_owned(),
+                        envelope,
+                        is_carried,
+                    }));
+                }
                 Err(err) => found.push(Finding::new(source, None, Problem::Envelope(err))),
             }
         }
@@ -55,6 +65,9 @@ impl Roster {
             pending.retain(|arrival| match self.read(&vouched, &arrival.envelope) {
                 Reading::Stranger => true,
                 Reading::Held => false,
+                // What came along is for those who need it, and nothing to complain of for the others.
+                Reading::Refused(..) if arrival.is_carried => false,
+                Reading::Signed(record) if arrival.is_carried && !self.is_news(&record) => false,
                 Reading::Refused(member, problem) => {
                     found.push(Finding::new(&arrival.source, member.as_ref(), problem));
                     false
@@ -71,7 +84,8 @@ impl Roster {
                 break;
             }
         }
-        found.extend(pending.iter().map(|arrival| {
+        let unknown = pending.iter().filter(|arrival| !arrival.is_carried);
+        found.extend(unknown.map(|arrival| {
             let key = arrival.envelope.signers().next().expect("an envelope has a signature");
             Finding::new(&arrival.source, None, Problem::UnknownKey { key })
         }));
@@ -81,6 +95,10 @@ impl Roster {
         let forks: Vec<_> = forks.cloned().collect();
         self.forks.extend(forks);
         found
+    }
+
+    fn is_news(&self, signed: &SignedRecord) -> bool {
+        self.record(&signed.record.member).is_none_or(|held| held.sequence < signed.record.sequence)
     }
 
     /// A joiner that signs two histories is refused; it cannot stop a pool that it is not in.

@@ -28,6 +28,47 @@ fn a_key_is_rotated_by_one_record_that_both_keys_sign() -> Result<()> {
     Ok(())
 }
 
+/// Until all have said that they have seen it, a change of key goes along with every later record of its owner.
+#[test]
+fn a_member_that_looks_late_takes_in_a_new_key_and_says_so() -> Result<()> {
+    let mut all = pool(3)?;
+    let new = key(50);
+    let rotated =
+        next::rotate_key(&all[1].roster, new.public(), NOW)?.expect("another key").sign_with(&[&key(2), &new]);
+    all[1].roster.publish(rotated);
+    all[1].key = new;
+    let said = |all: &mut [Organisation], name: &str| -> Result<hangar_roster::SignedRecord> {
+        let news = Proof::Other { name: name.to_owned(), values: vec![] };
+        let next = next::acknowledge(&all[1].roster, news, NOW)?.expect("news");
+        let signed = all[1].roster.sign(next, &all[1].key);
+        all[1].roster.publish(signed.clone());
+        Ok(signed)
+    };
+    let first = said(&mut all, "first")?;
+    assert_eq!(problems(all[0].take_in(&first)), [], "the change has come along");
+    assert_eq!(all[1].roster.yet_to_see_our_key(), [&id("uss0"), &id("uss2")]);
+    let next = next::due(&all[0].roster, NOW)?.expect("its owner waits for a word");
+    let seen = next.sign(&key(1));
+    all[0].roster.publish(seen.clone());
+    assert_eq!(next::due(&all[0].roster, NOW)?, None, "said once");
+    all[1].take_in(&seen);
+    all[2].take_in(&seen);
+    assert_eq!(all[1].roster.yet_to_see_our_key(), [&id("uss2")]);
+    let second = said(&mut all, "second")?;
+    assert_eq!(problems(all[0].take_in(&second)), [], "and is nothing to complain of for who has seen it");
+    assert_eq!(problems(all[2].take_in(&second)), [Problem::Missed { n_missed: 1 }]);
+    assert_eq!(Roster::from_bytes(&all[2].roster.to_bytes())?, all[2].roster);
+    let seen = next::due(&all[2].roster, NOW)?.expect("its owner waits for a word").sign(&key(3));
+    all[2].roster.publish(seen.clone());
+    all[1].take_in(&seen);
+    assert!(all[1].roster.yet_to_see_our_key().is_empty());
+    let third = said(&mut all, "third")?;
+    let (before, after) = (second.to_bytes().len(), third.to_bytes().len());
+    assert!(after < before * 2 / 3, "{after} of {before} bytes: it goes along no more");
+    assert_eq!(problems(all[2].take_in(&third)), []);
+    Ok(())
+}
+
 #[test]
 fn a_lost_key_is_replaced_with_the_recovery_key() -> Result<()> {
     let mut all = pool(2)?;

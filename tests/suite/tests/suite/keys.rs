@@ -11,6 +11,8 @@ async fn a_key_is_replaced_by_the_former_one_and_all_take_it() -> Result<()> {
     let pooled = pooled().await?;
     let [first, second, _] = &pooled.members[..] else { anyhow::bail!("three members") };
     let new = key(&second.run(&["pool", "rotate-key", "--json"]).await?.done()?)?;
+    let early = second.run(&["pool", "rotate-key"]).await?.exits(4)?;
+    assert!(early.stderr.contains("our former change of key is not seen yet by uss1, uss3"), "{}", early.stderr);
     takes_in(first, "uss2", &new).await?;
     is_at_rest(&pooled).await
 }

@@ -167,8 +167,9 @@ impl ChangeArgs {
 
 /// Replace our organisation key
 ///
-/// One record is signed by the former and the new key. A key that is lost, or that somebody else has signed with, is replaced
-/// with the recovery key; without one the others vouch for the new one.
+/// One record is signed by the former and the new key. Refused while a member has yet to see the change before: it would not know
+/// the key. A key that is lost, or that somebody else has signed with, is replaced with the recovery key; without one the others
+/// vouch for the new one. Neither waits for anybody.
 #[derive(Debug, Args)]
 pub(crate) struct RotateKeyArgs {
     /// Recovery key, as `pool create` or `pool request` wrote it
