@@ -119,7 +119,7 @@ impl Session {
         let certificates = listed(&membership, &connected).await?;
         status.findings.extend(certificates.iter().filter_map(CertificateEntry::finding));
         status.findings.extend(status.gaps());
-        let Connected { hands, pooling } = &connected;
+        let Connected { hands, pooling, .. } = &connected;
         let intent = &pooling.intent.instance;
         let questions = dss::own_questions(&intent.release, &intent.namespace, &intent.cluster_domain, &facts);
         let mut seen = dss::Seen::own(&status.own, hands.look(&questions).await?);
@@ -133,7 +133,7 @@ impl Session {
 /// Every certificate that our nodes show or trust.
 async fn listed(membership: &Membership, connected: &Connected) -> Result<Vec<CertificateEntry>, Failure> {
     let mut all = authorities(membership);
-    let Connected { hands, pooling } = connected;
+    let Connected { hands, pooling, .. } = connected;
     let mut secrets: Vec<String> =
         pooling.certificates().await?.profiles.into_iter().map(|profile| profile.placement.secret).collect();
     secrets.dedup();

@@ -30,6 +30,7 @@ mod plugins;
 mod pool_changes;
 mod pool_commands;
 mod pool_look;
+mod pool_presence;
 mod pool_records;
 mod pool_status;
 mod pooling;

@@ -278,7 +278,7 @@ impl Session {
         Ok((key, beginning))
     }
 
-    fn presence(&self, stands: &Infrastructure, authority: &str) -> Result<Presence, Failure> {
+    pub(crate) fn presence(&self, stands: &Infrastructure, authority: &str) -> Result<Presence, Failure> {
         let instance = &self.site.workspace.instance;
         let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
         let bad = |what: &str, text: &str| {

@@ -92,7 +92,7 @@ pub(crate) async fn facts_of(
     membership: &Membership,
     connected: &Connected,
 ) -> Result<(PoolStatus, Vec<Fact>), Failure> {
-    let Connected { hands, pooling } = connected;
+    let Connected { hands, pooling, .. } = connected;
     let found = membership.own.refresh().map_err(record)?;
     hands.trust(&membership.own);
     let roster = membership.own.view();

@@ -14,6 +14,7 @@ use hangar_plan::strategy::certificate::{CertificatePolicy, Placement, Profile};
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::intent::{Goal as StrategyGoal, Instance, Intent, Node, Pool};
 use hangar_pool::{Drive, OwnRecord, PoolError, Strategy as _, Tell};
+use hangar_roster::State;
 use hangar_runtime::Runtime;
 use serde_json::Value;
 
@@ -24,6 +25,7 @@ use crate::goal::Goal;
 use crate::hands::ClusterHands;
 use crate::infrastructure;
 use crate::organisation;
+use crate::pool_presence::{self, When};
 use crate::site::Site;
 use crate::up::{Session, work};
 use crate::values::base_values;
@@ -153,6 +155,8 @@ fn sql_client(profile: &Profile) -> SqlClient {
 pub(crate) struct Connected {
     pub(crate) hands: Arc<ClusterHands>,
     pub(crate) pooling: Pooling,
+    /// What it was put together for.
+    pub(crate) stands: Infrastructure,
 }
 
 impl Session {
@@ -166,7 +170,11 @@ impl Session {
         let stands = self.standing(engine).await?;
         let provider = self.site.provider(runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
-        let pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
+        let mut pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
+        if let Some(membership) = Membership::open(&self.site, vault).await? {
+            let former = pool_presence::former_hosts(&stands, &membership.own);
+            pooling.intent.instance.facts.extend(former.into_iter().map(|host| ("former-host".to_owned(), host)));
+        }
         let policy = pooling.certificates().await?;
         let authorities = organisation::read_authorities(vault).await?;
         if authorities.is_empty() {
@@ -206,7 +214,7 @@ impl Session {
             client,
             verbs: verbs.collect(),
         };
-        Ok(Connected { hands: Arc::new(hands), pooling })
+        Ok(Connected { hands: Arc::new(hands), pooling, stands })
     }
 
     /// What stands by the last `up`.
@@ -255,11 +263,15 @@ impl Session {
         goal: Goal,
         attend: &(dyn Fn(&OwnRecord) + Send + Sync),
     ) -> Result<(), Failure> {
-        let Connected { mut hands, pooling } = self.connected(engine, vault, runtime).await?;
+        let Connected { mut hands, pooling, stands } = self.connected(engine, vault, runtime).await?;
         if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
             hands.renew_before = *before_ms;
         }
         membership.own.refresh().map_err(record)?;
+        let follows = goal == Goal::Operate && is_at_rest(&membership.own);
+        if follows {
+            self.show_presence(&stands, &membership.own, When::Before)?;
+        }
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();
         intent.pool.facts.extend(goal.facts());
@@ -294,6 +306,9 @@ impl Session {
             (self.waiting)(&format!("{}: {}", finding.subject, finding.message));
         }
         operation.finish().await?;
+        if follows {
+            self.show_presence(&stands, &membership.own, When::After)?;
+        }
         Ok(())
     }
 
@@ -309,12 +324,12 @@ impl Session {
         if !membership.is_active() {
             return Ok(Vec::new());
         }
-        let Connected { hands, pooling } = self.connected(engine, vault, runtime).await?;
+        let Connected { hands, pooling, .. } = self.connected(engine, vault, runtime).await?;
         membership.own.refresh().map_err(record)?;
         hands.trust(&membership.own);
         let owed =
             hangar_pool::owed(&pooling.strategy, &*hands, &membership.own, &pooling.intent).await.map_err(pool)?;
-        if owed.phases.is_empty() {
+        if owed.phases.is_empty() && !owed.waits {
             return Ok(Vec::new());
         }
         let mut parts = Vec::new();
@@ -322,10 +337,17 @@ impl Session {
             parts.push(Part::Release(hands.services.part(overlay).await?));
         }
         let mut phases = pooling.strategy.outline(&pooling.intent, &membership.own.view()).await.map_err(strategy)?;
-        phases.retain(|phase| owed.phases.contains(&phase.name));
+        // Whoever has to wait first is shown all that may follow.
+        phases.retain(|phase| owed.waits || owed.phases.contains(&phase.name));
         parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: "operate".into(), phases }));
         Ok(parts)
     }
+}
+
+/// In the pool, and neither on the way out nor frozen: its record may follow its nodes.
+fn is_at_rest(own: &OwnRecord) -> bool {
+    let roster = own.roster();
+    roster.own_record().record().state == State::Active && roster.forks().is_empty()
 }
 
 /// Hears for whom a procedure waits.

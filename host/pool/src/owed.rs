@@ -23,6 +23,8 @@ pub struct Owed {
     pub phases: Vec<String>,
     /// Values over the operator's, of each release that would be applied.
     pub releases: Vec<String>,
+    /// Whether the world or another member comes first, so that what would act is not known yet.
+    pub waits: bool,
 }
 
 /// Says what would act now; nothing where everything is as it should be. Looks only.
@@ -66,9 +68,8 @@ pub async fn owed(
                 }
                 done.extend(steps.into_iter().map(|step| step.key));
             }
-            Decision::Wait(_) | Decision::Awaiting(_) | Decision::Done(_) | Decision::Blocked(_) => {
-                return Ok(Owed::default());
-            }
+            Decision::Wait(_) | Decision::Awaiting(_) => return Ok(Owed { waits: true, ..Owed::default() }),
+            Decision::Done(_) | Decision::Blocked(_) => return Ok(Owed::default()),
         }
     }
     Err(PoolError::Undecided(ROUNDS))

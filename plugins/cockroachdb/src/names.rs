@@ -8,6 +8,13 @@ pub(crate) const RPC_PORT: u16 = 26257;
 /// Port of health and metrics on every node's own address.
 pub(crate) const HTTP_PORT: u16 = 8080;
 
+/// Fact of the instance: a name that its nodes had, and still have for whoever has not heard of the new one.
+const FORMER_HOST: &str = "former-host";
+
+fn former_hosts(instance: &Instance) -> impl Iterator<Item = String> {
+    instance.facts.iter().filter(|(name, _)| name == FORMER_HOST).map(|(_, host)| host.clone())
+}
+
 /// Names that follow from the release, the namespace and the cluster's domain.
 pub(crate) struct Names<'a> {
     instance: &'a Instance,
@@ -46,6 +53,8 @@ impl<'a> Names<'a> {
         let Instance { namespace, cluster_domain, nodes, .. } = self.instance;
         let mut names = vec!["localhost".to_owned()];
         names.extend(nodes.iter().map(|node| node.host.clone()));
+        // Names that our record still gives: nodes advertise them, and others call them, until the release is another one.
+        names.extend(former_hosts(self.instance));
         for service in [self.public_service(), self.workload(), format!("*.{}", self.workload())] {
             names.push(service.clone());
             names.push(format!("{service}.{namespace}"));
