@@ -35,6 +35,12 @@ pub fn holds(expectation: &Expectation, observation: &Observation) -> bool {
         }
         (Expectation::Contains(text), Observation::Http(answer)) => answer.body.contains(text.as_str()),
         (Expectation::Absent, Observation::Absent) => true,
+        (Expectation::Other((name, values)), Observation::Rows(rows)) if name == "none-of" => {
+            let begins = |row: &Vec<Option<String>>| {
+                row.first().and_then(Option::as_ref).is_some_and(|cell| values.contains(cell))
+            };
+            !rows.rows.iter().any(begins)
+        }
         _ => false,
     }
 }
@@ -80,7 +86,7 @@ fn equals(wanted: &[String], seen: &[Certificate]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hangar_plan::strategy::observation::{Failure, FailureClass, Mounted};
+    use hangar_plan::strategy::observation::{Failure, FailureClass, Mounted, Rows};
 
     use super::*;
 
@@ -111,6 +117,17 @@ mod tests {
         let pending = pod(vec![authority("a"), authority("b")], true);
         assert!(!holds(&wanted, &Observation::Mounted(vec![whole, pending])));
         assert!(!holds(&wanted, &Observation::Mounted(Vec::new())), "no pod proves nothing");
+    }
+
+    #[test]
+    fn none_of_the_values_begins_a_row() {
+        let row = |cell: &str| vec![Some(cell.to_owned()), Some("7".to_owned())];
+        let rows = Observation::Rows(Rows { columns: Vec::new(), rows: vec![row("1"), row("2"), vec![None]] });
+        let none_of = |values: &[&str]| {
+            Expectation::Other(("none-of".into(), values.iter().map(|value| (*value).to_owned()).collect()))
+        };
+        assert!(holds(&none_of(&["7", "3"]), &rows) && !holds(&none_of(&["3", "2"]), &rows));
+        assert!(!holds(&Expectation::Other(("later".into(), Vec::new())), &rows), "what is not known never holds");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::cluster::{self, Cluster};
 use crate::config::Config;
 use crate::evict;
 use crate::names::Names;
-use crate::values;
+use crate::{upgrade, values};
 
 /// Answered by every node, waiting ones too, to any client whose authority it knows.
 const HEALTH_RPC: &str = "/cockroach.server.serverpb.Admin/Health";
@@ -78,25 +78,26 @@ impl Database for Cockroach<'_> {
     }
 
     fn unhealthy(situation: &pooling::Situation<'_, Self>, before: &str) -> Option<Decision> {
+        if let Some(decision) = upgrade::somebody_else(situation) {
+            return Some(decision);
+        }
         let cluster = match Cluster::seen(situation) {
             Ok(cluster) => cluster,
             Err(look) => return Some(look),
         };
+        if let Some(decision) = cluster.skew() {
+            return Some(decision);
+        }
         let trouble = cluster.trouble(&[])?;
         Some(situation.wait(cluster::questions(situation), format!("a healthy cluster {before}: {trouble}")))
     }
 
-    fn counted(
-        situation: &pooling::Situation<'_, Self>,
-        own: &Member,
-        stranger: &Member,
-        actor: &str,
-    ) -> Option<Decision> {
+    fn taken_out<'a>(situation: &pooling::Situation<'a, Self>, own: &'a Member, stranger: &Member) -> Option<Decision> {
         let cluster = match Cluster::seen(situation) {
             Ok(cluster) => cluster,
             Err(look) => return Some(look),
         };
-        evict::taken_out(situation, &cluster, stranger, actor, own)
+        evict::taken_out(situation, &cluster, stranger, own)
     }
 }
 

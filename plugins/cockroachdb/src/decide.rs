@@ -4,7 +4,7 @@ use hangar_sdk::pooling::membership::WITNESS;
 use hangar_sdk::pooling::{clash, rotation};
 use hangar_sdk::pooling_strategy::{Decision, Error, Facts, Goal, Intent, Roster};
 
-use crate::{create, database, evict, join, leave, operate};
+use crate::{create, database, evict, join, leave, operate, upgrade};
 
 /// Says what to do next.
 ///
@@ -14,6 +14,11 @@ use crate::{create, database, evict, join, leave, operate};
 pub fn decide(config: &str, intent: &Intent, roster: &Roster, facts: &Facts) -> Result<Decision, Error> {
     let situation = database::situation(config, intent, roster, facts)?;
     if let Some(decision) = clash(roster) {
+        return Ok(decision);
+    }
+    if matches!(intent.goal, Goal::Leave | Goal::RotateLeaves | Goal::RotateCa)
+        && let Some(decision) = upgrade::pending(&situation, situation.own()?)
+    {
         return Ok(decision);
     }
     match &intent.goal {

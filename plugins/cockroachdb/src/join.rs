@@ -3,6 +3,7 @@
 use hangar_sdk::pooling::gates;
 use hangar_sdk::pooling_strategy::{Decision, Error, MemberState, Observation, Probe};
 
+use crate::cluster::Cluster;
 use crate::database::{Readiness, Situation, readiness};
 use crate::probes::{self, RANGES_SQL};
 
@@ -12,6 +13,12 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if own.state == MemberState::Active {
         // Ends as a member's daily state, so that the next `up` finds nothing to do.
         return crate::operate::decide(situation);
+    }
+    // Looked at before anything starts: a node of another series would be refused, or hold the pool's next upgrade.
+    if !situation.did("set-state/joining")
+        && let Some(decision) = crate::upgrade::before_joining(situation, own)
+    {
+        return Ok(decision);
     }
     if let Some(decision) = gates::before_start(situation, own) {
         return Ok(decision);
@@ -38,6 +45,14 @@ fn joined(situation: &Situation<'_>) -> Option<Decision> {
         return Some(situation.wait(ready, message));
     }
     if let Some(decision) = gates::one_identity(situation, probes::cluster_ids(situation), false) {
+        return Some(decision);
+    }
+    // A node whose clock is far off is let in, and ends itself later, again and again.
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Some(look),
+    };
+    if let Some(decision) = cluster.skew() {
         return Some(decision);
     }
     let ranges = probes::sql(names, 0, "ranges", RANGES_SQL);

@@ -3,7 +3,7 @@
 use hangar_sdk::pooling::{blocked, gates, membership, steps as shared};
 use hangar_sdk::pooling_strategy::{AcknowledgementKind, Decision, Error, Member, MemberState};
 
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster, Known};
 use crate::database::Situation;
 use crate::steps;
 
@@ -41,17 +41,23 @@ fn before(situation: &Situation<'_>, own: &Member) -> Result<Decision, Error> {
 /// What stands against touching the first node now, though nothing did when we said that we leave: a node of another member may
 /// have been lost since. Once a node is on its way out it is finished, and then the database's own check stands guard.
 fn trouble(situation: &Situation<'_>, ids: &[String]) -> Option<Decision> {
+    let is_untouched =
+        |nodes: &[Known]| ids.iter().all(|id| nodes.iter().any(|node| node.id == *id && node.membership == "active"));
     let cluster = match Cluster::seen(situation) {
         Ok(cluster) => cluster,
         Err(look @ Decision::Look(_)) => return Some(look),
-        // No own node answers: they may be out by now.
-        Err(_) => return None,
+        // An own node that knows who is there and not how the ranges are has lost the majority. Where none answers they may be out.
+        Err(wait) => return cluster::members(situation).is_some_and(|nodes| is_untouched(&nodes)).then_some(wait),
     };
-    let is_untouched =
-        ids.iter().all(|id| cluster.nodes.iter().any(|node| node.id == *id && node.membership == "active"));
+    let is_untouched = is_untouched(&cluster.nodes);
+    if is_untouched && let Some(decision) = cluster.skew() {
+        return Some(decision);
+    }
     let trouble = cluster.trouble(&[]).filter(|_| is_untouched)?;
-    let questions = crate::cluster::questions(situation);
-    Some(situation.wait(questions, format!("a healthy cluster before the first node goes: {trouble}")))
+    Some(
+        situation
+            .wait(cluster::questions(situation), format!("a healthy cluster before the first node goes: {trouble}")),
+    )
 }
 
 /// All own nodes in one call, served by another member's node, then we are gone.

@@ -17,8 +17,10 @@ mod names;
 mod operate;
 mod outline;
 mod probes;
+mod release;
 mod status;
 mod steps;
+mod upgrade;
 mod values;
 
 pub use certificates::certificates;

@@ -27,6 +27,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = shrunk(situation, own) {
         return Ok(decision);
     }
+    if let Some(decision) = crate::upgrade::decide(situation, own)? {
+        return Ok(decision);
+    }
     membership::daily(situation, own)
 }
 
@@ -53,11 +56,13 @@ fn shrunk(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
         let cure = "keep `nodes` of the instance as it was, or let another organisation join first";
         return Some(blocked(format!("member:{}", own.id), message, cure, None));
     }
+    if let Some(decision) = crate::upgrade::somebody_else(situation).or_else(|| cluster.skew()) {
+        return Some(decision);
+    }
     if let Some(trouble) = cluster.trouble(&[&going]) {
         let message = format!("a healthy cluster before nodes go: {trouble}");
         return Some(situation.wait(cluster::questions(situation), message));
     }
     ids.sort_unstable();
-    let server = situation.database.names.pod_host(situation.ordinals().next().unwrap_or_default());
-    Some(Decision::Steps(vec![steps::decommission(situation, &ids, &server, "shrink")]))
+    Some(Decision::Steps(vec![steps::decommission_seen_here(situation, &ids, "shrink")]))
 }

@@ -7,6 +7,7 @@ use hangar_sdk::pooling_strategy::{Error, Goal, Intent, Phase, Roster};
 
 use crate::leave::LEAVING_NODES;
 use crate::names::Names;
+use crate::upgrade;
 
 /// Says what the procedure for the goal will do at most.
 ///
@@ -41,6 +42,23 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
                 vec!["verb decommission".into()],
                 own(),
             ),
+            Phase {
+                // Each node once, for its new program.
+                restarts: u32::try_from(intent.instance.nodes.len()).unwrap_or(u32::MAX),
+                ..phase(
+                    upgrade::PHASE,
+                    "where the image is of another release: restart our nodes with it, one by one, after the members before us; \
+                     the first member lets the cluster go over to it once all run it",
+                    vec![
+                        "verb hold-upgrade".into(),
+                        "verb finish-upgrade".into(),
+                        "apply-release".into(),
+                        format!("acknowledge {}", upgrade::UPGRADE),
+                        format!("acknowledge {}", upgrade::MAINTENANCE),
+                    ],
+                    peers(),
+                )
+            },
             phase("trust", "let in the members of the roster", trust.collect(), own()),
             phase(
                 "proof",

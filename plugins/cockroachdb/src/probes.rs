@@ -11,6 +11,19 @@ pub(crate) const NODES_SQL: &str = "SELECT l.node_id, n.advertise_address, n.loc
      CAST(n.is_live AS STRING), l.membership FROM crdb_internal.gossip_liveness AS l \
      LEFT JOIN crdb_internal.gossip_nodes AS n ON l.node_id = n.node_id ORDER BY l.node_id";
 
+/// Nodes that are not out for good.
+pub(crate) const MEMBERS_SQL: &str =
+    "SELECT node_id FROM crdb_internal.gossip_liveness WHERE membership != 'decommissioned'";
+
+/// What the cluster is at, whatever its nodes run.
+pub(crate) const VERSION_SQL: &str = "SHOW CLUSTER SETTING version";
+/// Whether the cluster goes over to a new series by itself.
+pub(crate) const HELD_SQL: &str =
+    "SELECT value FROM crdb_internal.cluster_settings WHERE variable = 'cluster.auto_upgrade.enabled'";
+/// How far each node's clock is from those of the others, on average, as it says itself.
+pub(crate) const CLOCKS_SQL: &str =
+    "SELECT node_id, metrics->>'clock-offset.meannanos' FROM crdb_internal.kv_node_status";
+
 pub(crate) const CLUSTER_ID_SQL: &str = "SELECT CAST(crdb_internal.cluster_id() AS STRING)";
 
 /// Ranges without enough replicas, and without a majority, as the stores report them.

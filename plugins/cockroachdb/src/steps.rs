@@ -1,10 +1,10 @@
 //! Steps that only this database has.
 
-use hangar_sdk::pooling::steps::{STEP_MS, digest, verb};
+use hangar_sdk::pooling::steps::{STEP_MS, digest, none_of, verb};
 use hangar_sdk::pooling_strategy::{Check, Expectation, Step};
 
 use crate::database::Situation;
-use crate::probes;
+use crate::probes::{self, MEMBERS_SQL};
 
 /// Replicas are copied over the network in this time.
 const DECOMMISSION_MS: u32 = 60 * 60_000;
@@ -31,6 +31,18 @@ pub(crate) fn decommission(situation: &Situation<'_>, ids: &[String], server: &s
     arguments.extend(cluster_name(situation));
     let title = format!("take nodes {} out of the cluster, once their replicas are elsewhere", ids.join(", "));
     verb(format!("decommission/{}", digest(ids)), title, "decommission", arguments, DECOMMISSION_MS, phase)
+}
+
+/// As above, served by an own node that stays, which then tells whether it is done already and whether it has come to pass.
+pub(crate) fn decommission_seen_here(situation: &Situation<'_>, ids: &[String], phase: &str) -> Step {
+    let names = &situation.database.names;
+    let ordinal = situation.ordinals().next().unwrap_or_default();
+    let out = Check { probe: probes::sql(names, ordinal, "members", MEMBERS_SQL), expectation: none_of(ids.to_vec()) };
+    Step {
+        already_done: Some(out.clone()),
+        verify: Some(out),
+        ..decommission(situation, ids, &names.pod_host(ordinal), phase)
+    }
 }
 
 fn cluster_name(situation: &Situation<'_>) -> Option<String> {

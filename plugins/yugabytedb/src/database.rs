@@ -69,12 +69,7 @@ impl Database for Yugabyte<'_> {
         Some(situation.wait(crate::universe::questions(situation), format!("a healthy universe {before}: {trouble}")))
     }
 
-    fn counted(
-        situation: &pooling::Situation<'_, Self>,
-        own: &Member,
-        stranger: &Member,
-        actor: &str,
-    ) -> Option<Decision> {
-        leave::taken_out(situation, own, stranger, actor)
+    fn taken_out<'a>(situation: &pooling::Situation<'a, Self>, own: &'a Member, stranger: &Member) -> Option<Decision> {
+        leave::taken_out(situation, own, stranger)
     }
 }

@@ -59,7 +59,7 @@ fn out(situation: &Situation<'_>, own: &Member) -> Decision {
 }
 
 /// The masters and the tablets of whoever is out go as well: one member acts, the others wait for it. Nothing where none is left.
-pub(crate) fn taken_out(situation: &Situation<'_>, own: &Member, subject: &Member, actor: &str) -> Option<Decision> {
+pub(crate) fn taken_out<'a>(situation: &Situation<'a>, own: &'a Member, subject: &Member) -> Option<Decision> {
     let universe = match Universe::seen(situation) {
         Ok(universe) => universe,
         Err(look) => return Some(look),
@@ -70,6 +70,7 @@ pub(crate) fn taken_out(situation: &Situation<'_>, own: &Member, subject: &Membe
         return None;
     }
     let looks = universe::questions(situation);
+    let actor = membership::actor(situation, own, subject);
     if actor != own.id {
         return Some(
             situation.wait(looks, format!("`{actor}` to take the nodes of `{}` out of the universe", subject.id)),

@@ -15,13 +15,10 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if own.state != MemberState::Active {
         return Ok(blocked("pool", "this organisation is not in the pool", "`hangar pool join` enters it", None));
     }
-    if let Some(subject) = membership::put_out(situation) {
-        let actor =
-            situation.peers().map(|peer| peer.id.as_str()).filter(|id| *id != subject.id).chain([own.id.as_str()]);
-        let actor = actor.min().unwrap_or(&own.id);
-        if let Some(decision) = leave::taken_out(situation, own, subject, actor) {
-            return Ok(decision);
-        }
+    if let Some(subject) = membership::put_out(situation)
+        && let Some(decision) = leave::taken_out(situation, own, subject)
+    {
+        return Ok(decision);
     }
     membership::daily(situation, own)
 }

@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn another_secret_is_another_folder_and_the_same_is_none() -> Result<()> {
-        let site = std::env::temp_dir().join(format!("traffic-{}", std::process::id()));
-        let certificates = Certificates::begin(site.clone(), files("old"))?;
+        let site = tempfile::tempdir()?;
+        let certificates = Certificates::begin(site.path().to_owned(), files("old"))?;
         certificates.follow(files("old"))?;
         assert_eq!(lock(&certificates.current).0, 1);
         certificates.follow(files("new"))?;
@@ -257,7 +257,7 @@ mod tests {
             let held = FILES.map(|name| fs::read_to_string(certificates.file(number, name)).unwrap_or_default());
             assert_eq!(held, files(what), "who connects with the former folder finds it as it was");
         }
-        Ok(fs::remove_dir_all(site)?)
+        Ok(())
     }
 
     #[test]

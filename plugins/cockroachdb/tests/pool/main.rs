@@ -2,7 +2,10 @@
 
 mod founding;
 mod joining;
+mod matrix;
+mod moving;
 mod random;
 mod refusals;
 mod sim;
 mod site;
+mod upgrading;

@@ -4,7 +4,8 @@ use hangar_sdk::pooling_strategy::{Goal, MemberState};
 use hangar_sdk::testing::pool::{NOW_MS, authority};
 use proptest::prelude::*;
 
-use crate::sim::{at_rest, founding, nodes_in, process};
+use crate::sim::{World, at_rest, builds, founding, has_majority, in_maintenance, nodes_in, process};
+use crate::upgrading::{NEXT, wanting};
 
 /// Who acts, how many of its steps take effect, and whether its process is gone then.
 type Event = (usize, usize, bool);
@@ -14,7 +15,7 @@ fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_founding_initialises_once_and_ends(events in events(60)) {
@@ -79,6 +80,68 @@ proptest! {
         world.shake(&events);
         world.calm("shrink");
         prop_assert_eq!(nodes_in(&world, "uss0"), left);
+    }
+
+    /// The world holds that one member at a time restarts its nodes, and none with a release that the cluster would refuse.
+    #[test]
+    fn an_upgrade_ends_with_every_node_and_the_cluster_at_the_new_release(n in 1..5_usize, events in events(100)) {
+        let mut world = at_rest(n);
+        wanting(&mut world, NEXT);
+        world.shake(&events);
+        world.calm("upgrade");
+        world.round("uss0", usize::MAX);
+        world.calm("the end of the upgrade");
+        prop_assert_eq!(world.play.active, (24, 3));
+        for id in world.organisations.keys() {
+            prop_assert_eq!(builds(&world, id), vec!["v24.3.1".to_owned(); 3]);
+        }
+    }
+
+    #[test]
+    fn nothing_goes_while_the_majority_is_lost_and_all_goes_on_once_it_is_back(
+        before in events(30),
+        lost in events(20),
+        after in events(40),
+    ) {
+        let mut world = at_rest(4);
+        wanting(&mut world, NEXT);
+        world.set_goal("uss3", Goal::Leave, &[("consent", "tolerance")]);
+        world.organisation("uss3").image = None;
+        world.open("leave", "uss3");
+        world.shake(&before);
+        for id in ["uss0", "uss1"] {
+            world.organisation(id).alive = false;
+        }
+        // Six of twelve, or of nine where the fourth member is out already.
+        let touched = |world: &World| (world.play.n_decommissions, builds(world, "uss2"), builds(world, "uss3"));
+        let then = touched(&world);
+        prop_assert!(!has_majority(&world));
+        world.shake(&lost);
+        prop_assert_eq!(touched(&world), then);
+        for one in world.organisations.values_mut() {
+            one.alive = true;
+        }
+        world.shake(&after);
+        world.calm("once the majority is back");
+        prop_assert_eq!(nodes_in(&world, "uss3"), 0);
+    }
+
+    #[test]
+    fn no_member_begins_while_a_clock_is_off(n in 2..4_usize, before in events(30), skewed in events(30), after in events(30)) {
+        let mut world = at_rest(n);
+        wanting(&mut world, NEXT);
+        world.shake(&before);
+        let touched = |world: &World| -> Vec<bool> {
+            let is_busy = |id: &String| in_maintenance(world).contains(&id.as_str());
+            world.organisations.keys().map(|id| is_busy(id) || builds(world, id)[0] == "v24.3.1").collect()
+        };
+        let then = touched(&world);
+        world.play.clocks.insert("uss1".into(), 300);
+        world.shake(&skewed);
+        prop_assert_eq!(touched(&world), then);
+        world.play.clocks.clear();
+        world.shake(&after);
+        world.calm("once the clock is right");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! CockroachDB on paper: a table of nodes.
 
+use std::collections::BTreeMap;
+
 use hangar_sdk::pooling_strategy::{
-    Decision, Facts, Goal, Intent, MemberState, Observation, Probe, Question, Roster, Rows,
+    AcknowledgementKind, Decision, Facts, Failure, FailureClass, Goal, Intent, Member, MemberState, Observation, Probe,
+    Question, Roster, Rows,
 };
 use hangar_sdk::testing::pool::{self, Play, Process, http, value};
 
@@ -18,16 +21,35 @@ struct Node {
     port: u16,
     membership: &'static str,
     process: Process,
+    build: String,
 }
 
 /// The database.
-#[derive(Default)]
 pub(crate) struct Cockroach {
     nodes: Vec<Node>,
     /// Organisations whose pods run and wait, with what they have read.
     waiting: Vec<(String, Process)>,
     pub(crate) n_inits: usize,
     pub(crate) n_decommissions: usize,
+    /// What the cluster is at, and whether it goes on by itself once every node may.
+    pub(crate) active: (u32, u32),
+    goes_on: bool,
+    /// Milliseconds that the clocks of an organisation's nodes are off.
+    pub(crate) clocks: BTreeMap<String, i64>,
+}
+
+impl Default for Cockroach {
+    fn default() -> Self {
+        Self {
+            nodes: Vec::new(),
+            waiting: Vec::new(),
+            n_inits: 0,
+            n_decommissions: 0,
+            active: (24, 1),
+            goes_on: true,
+            clocks: BTreeMap::new(),
+        }
+    }
 }
 
 /// A pool of this many members, all at rest.
@@ -60,6 +82,7 @@ pub(crate) fn process(world: &World, id: &str) -> Process {
 /// Its nodes become nodes of the cluster.
 fn enter(world: &mut World, id: &str) {
     let (nodes, process) = (world.member(id).nodes.clone(), world.organisations[id].mounted.clone());
+    let build = tag(world, id);
     for node in nodes {
         let number = world.play.nodes.len() as u64 + 1;
         world.play.nodes.push(Node {
@@ -69,12 +92,58 @@ fn enter(world: &mut World, id: &str) {
             port: node.port,
             membership: "active",
             process: process.clone(),
+            build: build.clone(),
         });
     }
     world.play.waiting.retain(|(waiting, _)| waiting != id);
 }
 
+/// The release of an organisation's image.
+fn tag(world: &World, id: &str) -> String {
+    let image = world.organisations[id].image.as_deref().unwrap_or(Cockroach::IMAGE);
+    image.rsplit_once(':').expect("an image with a tag").1.to_owned()
+}
+
+/// `v24.1.3` as what a cluster can be at.
+fn series(build: &str) -> (u32, u32) {
+    let mut numbers = build.trim_start_matches('v').split('.').map(|number| number.parse().expect("a number"));
+    (numbers.next().expect("a year"), numbers.next().expect("a number"))
+}
+
+/// What every node of an organisation runs.
+pub(crate) fn builds(world: &World, id: &str) -> Vec<String> {
+    world.play.nodes.iter().filter(|node| node.owner == id).map(|node| node.build.clone()).collect()
+}
+
+/// Whether more than half of the nodes run: without them nothing that all share is answered.
+pub(crate) fn has_majority(world: &World) -> bool {
+    let (mut n_all, mut n_alive) = (0, 0);
+    for node in world.play.nodes.iter().filter(|node| node.membership == "active") {
+        n_all += 1;
+        n_alive += usize::from(world.organisations[&node.owner].alive);
+    }
+    2 * n_alive > n_all
+}
+
+/// Who says that its nodes are being restarted.
+pub(crate) fn in_maintenance(world: &World) -> Vec<&str> {
+    let is = |member: &&Member| {
+        member.acknowledgements.iter().any(|said| {
+            matches!(&said.kind, AcknowledgementKind::Other((name, values)) if name == "maintenance" && !values.is_empty())
+        })
+    };
+    world.members.iter().filter(is).map(|member| member.id.as_str()).collect()
+}
+
 impl Cockroach {
+    /// The last node that is upgraded ends the upgrade, unless that is held back.
+    fn go_on(&mut self) {
+        let active = self.nodes.iter().filter(|node| node.membership == "active");
+        if let Some(lowest) = active.map(|node| series(&node.build)).min().filter(|_| self.goes_on) {
+            self.active = self.active.max(lowest);
+        }
+    }
+
     fn is_in(&self, id: &str) -> bool {
         self.nodes.iter().any(|node| node.owner == id)
     }
@@ -97,7 +166,17 @@ impl Play for Cockroach {
         }
     }
 
-    fn applied(world: &World, id: &str, values: &serde_json::Value) {
+    fn applied(world: &mut World, id: &str, values: &serde_json::Value) {
+        let build = tag(world, id);
+        assert!(values["cockroachdb"]["image"].as_str().is_some_and(|image| image.ends_with(&build)));
+        if builds(world, id).iter().any(|runs| *runs != build) {
+            assert_eq!(in_maintenance(world), [id], "nobody's nodes are restarted beside another's");
+            assert!(series(&build) >= world.play.active, "its nodes would be refused");
+            for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
+                node.build.clone_from(&build);
+            }
+            world.play.go_on();
+        }
         let n_pods = usize::try_from(values["cockroachdb"]["nodes"].as_u64().expect("a number")).expect("small");
         assert!(nodes_in(world, id) <= n_pods, "the pod of a node goes that the cluster counts");
     }
@@ -114,15 +193,23 @@ impl Play for Cockroach {
             world.play.n_inits += 1;
             return enter(world, id);
         }
+        if name == "hold-upgrade" || name == "finish-upgrade" {
+            assert!(has_majority(world), "`{name}` would hang");
+            world.play.goes_on = name == "finish-upgrade";
+            return world.play.go_on();
+        }
         assert_eq!(name, "decommission");
         let going: Vec<u64> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+        let is_news = world.play.nodes.iter().any(|node| going.contains(&node.id) && node.membership == "active");
+        assert!(has_majority(world) || !is_news, "`{name}` would hang");
         let nodes = &mut world.play.nodes;
         let left = nodes.iter().filter(|node| node.membership == "active" && !going.contains(&node.id)).count();
         assert!(left >= 3, "the database would refuse: {left} nodes would remain");
         for node in nodes.iter_mut().filter(|node| going.contains(&node.id)) {
             node.membership = "decommissioned";
         }
-        world.play.n_decommissions += 1;
+        // Said twice it is done once.
+        world.play.n_decommissions += usize::from(is_news);
     }
 
     fn look(world: &World, id: &str, probe: &Probe) -> Observation {
@@ -130,7 +217,27 @@ impl Play for Cockroach {
         match &probe.question {
             Question::Http(_) if is_in => http(200, "{}"),
             Question::Http(_) if runs => http(503, "node is waiting for cluster initialization"),
+            // The gateway answers from its own memory who is there; all else hangs.
+            Question::Sql(question)
+                if is_in && !has_majority(world) && !question.statement.contains("gossip_liveness") =>
+            {
+                let detail = "57014: query execution canceled due to statement timeout".into();
+                Observation::Failed(Failure { class: FailureClass::Database, detail })
+            }
             Question::Sql(question) if is_in && question.statement.contains("cluster_id") => value(CLUSTER),
+            Question::Sql(question) if is_in && question.statement.contains("SETTING version") => {
+                let (year, number) = world.play.active;
+                value(&format!("{year}.{number}"))
+            }
+            Question::Sql(question) if is_in && question.statement.contains("auto_upgrade") => {
+                value(&world.play.goes_on.to_string())
+            }
+            Question::Sql(question) if is_in && question.statement.contains("clock-offset") => clocks(world),
+            Question::Sql(question) if is_in && question.statement.contains("!= 'decommissioned'") => {
+                let counted = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
+                let rows = counted.map(|node| vec![Some(node.id.to_string())]).collect();
+                Observation::Rows(Rows { columns: Vec::new(), rows })
+            }
             Question::Sql(question) if is_in && question.statement.contains("gossip_liveness") => known(world),
             // A dead node's replicas were rebuilt elsewhere by the time somebody asks.
             Question::Sql(_) if is_in => {
@@ -156,12 +263,18 @@ impl Play for Cockroach {
     }
 }
 
+fn clocks(world: &World) -> Observation {
+    let offset = |node: &Node| 1_000_000 * world.play.clocks.get(&node.owner).copied().unwrap_or_default();
+    let row = |node: &Node| [node.id.to_string(), format!("{}", offset(node))].map(Some).to_vec();
+    Observation::Rows(Rows { columns: Vec::new(), rows: world.play.nodes.iter().map(row).collect() })
+}
+
 fn known(world: &World) -> Observation {
     let row = |node: &Node| {
         let live = world.organisations[&node.owner].alive;
         let address = format!("{}:{}", node.host, node.port);
         let cells =
-            [node.id.to_string(), address, String::new(), String::new(), live.to_string(), node.membership.into()];
+            [node.id.to_string(), address, String::new(), node.build.clone(), live.to_string(), node.membership.into()];
         cells.map(Some).to_vec()
     };
     Observation::Rows(Rows { columns: Vec::new(), rows: world.play.nodes.iter().map(row).collect() })

@@ -32,5 +32,6 @@ pub trait Database: Sized {
     fn unhealthy(situation: &Situation<'_, Self>, before: &str) -> Option<Decision>;
 
     /// What comes first where a bundle is about to leave a member out: nothing once the database counts no node of it any more.
-    fn counted(situation: &Situation<'_, Self>, own: &Member, stranger: &Member, actor: &str) -> Option<Decision>;
+    /// Only [`actor`](super::membership::actor) takes its nodes out.
+    fn taken_out<'a>(situation: &Situation<'a, Self>, own: &'a Member, stranger: &Member) -> Option<Decision>;
 }

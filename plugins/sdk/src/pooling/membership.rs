@@ -17,6 +17,16 @@ pub fn put_out<'a, D: Database>(situation: &Situation<'a, D>) -> Option<&'a Memb
     situation.member(&open.subject).filter(|member| !member.is_self)
 }
 
+/// The one member that takes out the nodes of whoever is out: the first by name of those who have seen them dead, else of all
+/// that are in the pool. Everybody reads it from the same records, so the others wait for the same one.
+pub fn actor<'a, D: Database>(situation: &Situation<'a, D>, own: &'a Member, subject: &Member) -> &'a str {
+    let in_pool = || situation.peers().filter(|peer| peer.id != subject.id).chain([own]);
+    let has_seen =
+        |member: &&'a Member| situation.said(member, SEEN_DEAD).is_some_and(|seen| seen == [subject.id.as_str()]);
+    let first = |members: &mut dyn Iterator<Item = &'a Member>| members.map(|member| member.id.as_str()).min();
+    first(&mut in_pool().filter(has_seen)).or_else(|| first(&mut in_pool())).unwrap_or(&own.id)
+}
+
 /// Looks whether a member is as dead as somebody says, and publishes that it is. `known` is what the database says of it: how
 /// many of its nodes are live, or the look that tells; or why nothing could be done about it.
 pub fn witness<'a, D: Database>(
@@ -103,7 +113,7 @@ pub fn leave<'a, D: Database>(
 /// # Errors
 ///
 /// [`Error`] where the database has no values for this instance.
-pub fn daily<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<Decision, Error> {
+pub fn daily<'a, D: Database>(situation: &Situation<'a, D>, own: &'a Member) -> Result<Decision, Error> {
     if let Some(decision) = admit(situation, own)? {
         return Ok(decision);
     }
@@ -113,9 +123,9 @@ pub fn daily<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<
 
 /// Before a bundle leaves somebody out: the database counts no node of it any more. A joiner that was given up may have started
 /// all the same, and a record that says `gone` proves nothing.
-fn counted_still<D: Database>(
-    situation: &Situation<'_, D>,
-    own: &Member,
+fn counted_still<'a, D: Database>(
+    situation: &Situation<'a, D>,
+    own: &'a Member,
     bundle: &[String],
     published: &[&String],
 ) -> Option<Decision> {
@@ -125,9 +135,7 @@ fn counted_still<D: Database>(
     }
     let inside: Vec<&str> = trusted(situation.roster).map(|member| member.id.as_str()).collect();
     let strangers = situation.roster.members.iter().filter(|member| !inside.contains(&member.id.as_str()));
-    let actor = situation.peers().map(|peer| peer.id.as_str()).chain([own.id.as_str()]).min();
-    let actor = actor.unwrap_or(&own.id);
-    strangers.filter(|member| !member.is_self).find_map(|stranger| D::counted(situation, own, stranger, actor))
+    strangers.filter(|member| !member.is_self).find_map(|stranger| D::taken_out(situation, own, stranger))
 }
 
 /// The bundle, the source ranges and the addresses follow the roster; every node has loaded the bundle.
@@ -135,7 +143,7 @@ fn counted_still<D: Database>(
 /// # Errors
 ///
 /// [`Error`] where the database has no values for this instance.
-pub(crate) fn admit<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Result<Option<Decision>, Error> {
+pub(crate) fn admit<'a, D: Database>(situation: &Situation<'a, D>, own: &'a Member) -> Result<Option<Decision>, Error> {
     let bundle = situation.bundle();
     let mut published: Vec<&String> = Vec::new();
     for acknowledgement in &own.acknowledgements {
@@ -194,10 +202,16 @@ fn prove<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Deci
     None
 }
 
-/// Names the release's content: a change of members is another step.
+/// Names the release's content: another member, or another place of one, is another step.
 fn release_key<D: Database>(situation: &Situation<'_, D>) -> String {
-    let mut members: Vec<String> =
-        trusted(situation.roster).map(|member| format!("{}.{}", member.id, member.nodes.len())).collect();
+    let mut members: Vec<String> = trusted(situation.roster)
+        .map(|member| {
+            let nodes = member.nodes.iter().map(|node| format!("{}:{}", node.host, node.port));
+            let mut all: Vec<String> = nodes.chain(member.egress.iter().cloned()).collect();
+            all.insert(0, member.id.clone());
+            all.join(" ")
+        })
+        .collect();
     members.sort_unstable();
     format!("operate/{}", steps::digest(&members))
 }

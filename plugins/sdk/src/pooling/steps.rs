@@ -115,6 +115,12 @@ pub fn verb(key: String, title: String, name: &str, arguments: Vec<String>, dead
     Step { deadline_ms, ..bookkeeping(key, title, Action::Verb(Verb { name: name.into(), arguments }), phase) }
 }
 
+/// No row begins with one of these values.
+#[must_use]
+pub fn none_of(values: Vec<String>) -> Expectation {
+    Expectation::Other(("none-of".into(), values))
+}
+
 /// Publishes what this member has proved.
 #[must_use]
 pub fn acknowledge(kind: AcknowledgementKind, phase: &str) -> Step {

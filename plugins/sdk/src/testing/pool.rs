@@ -31,7 +31,7 @@ pub trait Play: Sized {
     fn started(world: &mut World<Self>, id: &str, values: &serde_json::Value);
 
     /// A release is applied, for the first time or again, with these chart values.
-    fn applied(_world: &World<Self>, _id: &str, _values: &serde_json::Value) {}
+    fn applied(_world: &mut World<Self>, _id: &str, _values: &serde_json::Value) {}
 
     /// The pods of an organisation have new files, and whoever is told by that reads them.
     fn reloaded(world: &mut World<Self>, id: &str);
@@ -78,6 +78,8 @@ pub struct Organisation {
     pub deployed: bool,
     /// How many nodes its instance is to have.
     pub n_nodes: usize,
+    /// Image that its operator wants, where it is another one than at first.
+    pub image: Option<String>,
     /// Whether its machines run at all.
     pub alive: bool,
     /// Whether it has reached its goal.
@@ -100,6 +102,10 @@ pub struct World<P> {
     pub now_ms: u64,
     /// Identity of the database as the founder's record has it.
     pub cluster_id: Option<String>,
+    /// Steps that took effect so far, of all organisations.
+    pub n_steps: usize,
+    /// Whoever takes this step, counted from one, is killed right after it.
+    pub killed_after: Option<usize>,
 }
 
 impl<P: Play> World<P> {
@@ -113,6 +119,8 @@ impl<P: Play> World<P> {
             closed: BTreeSet::new(),
             now_ms: NOW_MS,
             cluster_id: None,
+            n_steps: 0,
+            killed_after: None,
         }
     }
 
@@ -127,6 +135,7 @@ impl<P: Play> World<P> {
             mounted: Process::default(),
             deployed: false,
             n_nodes: 3,
+            image: None,
             alive: true,
             ended: false,
             blocked: None,
@@ -294,6 +303,9 @@ impl<P: Play> World<P> {
         intent.pool.cluster_id.clone_from(&self.cluster_id);
         intent.pool.facts.clone_from(&one.facts);
         intent.instance.nodes.truncate(one.n_nodes);
+        if let Some(image) = &one.image {
+            intent.instance.image.clone_from(image);
+        }
         let facts = Facts {
             now_ms: self.now_ms,
             observations: observations.to_vec(),

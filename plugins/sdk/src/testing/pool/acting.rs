@@ -31,6 +31,11 @@ impl<P: Play> World<P> {
     /// Says `done` where the change is carried out and nothing of who is out is deployed; the last one closes it.
     pub(super) fn close(&mut self, id: &str) {
         self.organisation(id).ended = true;
+        // The host takes up what runs now.
+        if let Some((_, tag)) = self.organisations[id].image.clone().as_deref().and_then(|image| image.rsplit_once(':'))
+        {
+            tag.clone_into(&mut self.member_mut(id).datastore.1);
+        }
         let Some(change) = self.open.clone() else { return };
         let subject = self.member(&change.subject).clone();
         let is_out = subject.state == MemberState::Gone || change.kind == "evict";
@@ -73,6 +78,10 @@ impl<P: Play> World<P> {
             taken.push(&step.key);
             self.organisation(id).done.push(step.key.clone());
             self.check();
+            self.n_steps += 1;
+            if self.killed_after == Some(self.n_steps) {
+                return self.crash(id);
+            }
         }
     }
 

@@ -28,6 +28,10 @@ impl<P: Play> World<P> {
                 .all(|pod| wanted.iter().all(|one| pod.certificates.iter().any(|held| held.fingerprint == *one))),
             (Expectation::Status(wanted), Observation::Http(answer)) => answer.status == *wanted,
             (Expectation::Contains(wanted), Observation::Http(answer)) => answer.body.contains(wanted.as_str()),
+            (Expectation::Other((name, values)), Observation::Rows(rows)) if name == "none-of" => {
+                !rows.rows.iter().any(|row| row[0].as_ref().is_some_and(|cell| values.contains(cell)))
+            }
+            (Expectation::Value(wanted), Observation::Rows(rows)) => rows.rows[0][0].as_ref() == Some(wanted),
             (Expectation::AllRunning, _) => self.organisations[id].deployed,
             (_, Observation::Absent | Observation::Failed(_)) => false,
             (expectation, seen) => panic!("no such check in this world: {expectation:?} of {seen:?}"),

@@ -37,6 +37,11 @@ fn row_39_a_clock_a_little_off_shows_in_the_metrics_and_nowhere_else() {
         let close = seen.is_some_and(|nanos| (-260e6..-140e6).contains(&nanos));
         if close { Ok(()) } else { Err(format!("{seen:?}")) }
     });
+    // Over SQL too, as whoever is about to touch a node asks for it.
+    let told = psql(&nodes[2], "SELECT node_id, metrics->>'clock-offset.meannanos' FROM crdb_internal.kv_node_status");
+    let told = told.expect("a serving node");
+    let nanos = told.lines().filter_map(|row| row.split('|').nth(1)?.trim().parse::<f64>().ok()).next();
+    assert!(nanos.is_some_and(|nanos| (-260e6..-140e6).contains(&nanos)), "{told}");
     answers(&nodes[0], "SELECT count(*) FROM crdb_internal.gossip_nodes WHERE is_live", "3");
 }
 

@@ -32,6 +32,9 @@ fn rows_25_and_26_the_last_upgraded_node_ends_the_upgrade_unless_it_is_held_back
         "{wrong}"
     );
     psql(&first, "SET CLUSTER SETTING cluster.preserve_downgrade_option = '24.1'").expect("a serving node");
+    psql(&first, "SET CLUSTER SETTING cluster.auto_upgrade.enabled = false").expect("a serving node");
+    let held = "SELECT value FROM crdb_internal.cluster_settings WHERE variable = 'cluster.auto_upgrade.enabled'";
+    assert_eq!(psql(&first, held).as_deref(), Ok("false\n"));
     let mut second = Start::of(&ca).env(VERSION, "v24.3.1").joining(&[&first]).start();
     second.serves();
     let version = "SHOW CLUSTER SETTING version";
@@ -46,6 +49,8 @@ fn rows_25_and_26_the_last_upgraded_node_ends_the_upgrade_unless_it_is_held_back
         psql(&first, version).as_deref() == Ok("24.1\n")
     });
     psql(&first, "RESET CLUSTER SETTING cluster.preserve_downgrade_option").expect("a serving node");
+    assert_eq!(psql(&first, version).as_deref(), Ok("24.1\n"), "either setting holds it back");
+    psql(&first, "RESET CLUSTER SETTING cluster.auto_upgrade.enabled").expect("a serving node");
     answers(&first, version, "24.3");
     let back = psql(&first, "SET CLUSTER SETTING version = '24.1'").expect_err("no way back");
     assert!(back.contains("versions cannot be downgraded"), "{back}");

@@ -1,0 +1,235 @@
+//! Another release of the database: one member after the other, and no way back is taken before all of them run it.
+//!
+//! It begins when an organisation's image is of another release than its record says. The founder goes first and the others follow
+//! by name, so that two can never be at it at once. A cluster goes over to a new series by itself once its last node runs it: that
+//! is held back by a setting before the first node changes, and let go by the first member once every record shows the new series.
+
+use hangar_sdk::pooling::{blocked, steps as shared};
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Awaiting, Check, Decision, Error, Expectation, Member, MemberState, Probe, Step,
+};
+
+use crate::cluster::{self, Cluster};
+use crate::database::Situation;
+use crate::probes::{self, HELD_SQL, VERSION_SQL};
+use crate::release::{FIRST_HELD, Release, Series};
+
+/// Phase of all of it.
+pub(crate) const PHASE: &str = "upgrade";
+/// Name of the acknowledgement that this member's nodes are being restarted with the release that it names; without one they are not.
+pub(crate) const MAINTENANCE: &str = "maintenance";
+/// Name of the acknowledgement with the series that this member has gone from and to.
+pub(crate) const UPGRADE: &str = "upgrade";
+
+/// What comes next on the way to the release of our image; nothing where there is nothing to do.
+///
+/// # Errors
+///
+/// [`Error`] where the database has no values for this instance.
+pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<Option<Decision>, Error> {
+    let wanted = Release::of_image(&situation.intent.instance.image);
+    let (Some(wanted), Some(shown)) = (wanted, of_record(own)) else { return Ok(None) };
+    let busy = maintenance(own);
+    let is_under_way = busy == Some(wanted.to_string().as_str());
+    if wanted == shown && busy.is_none() {
+        return Ok(finished(situation, own, wanted.series));
+    }
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Ok(Some(look)),
+    };
+    let questions = cluster::questions(situation);
+    let n_done = cluster.of(own).into_iter().filter(|node| node.is_live && node.release() == Some(wanted)).count();
+    let is_done = n_done == situation.intent.instance.nodes.len();
+    if is_done && busy.is_none() {
+        // The host takes it into our record.
+        return Ok(finished(situation, own, wanted.series));
+    }
+    if is_done {
+        if let Some(trouble) = cluster.trouble(&[]) {
+            let message = format!("a healthy cluster before the next member goes on: {trouble}");
+            return Ok(Some(situation.wait(questions, message)));
+        }
+        return Ok(Some(Decision::Steps(vec![said("upgrade/end", "is done", MAINTENANCE, Vec::new())])));
+    }
+    if !is_under_way && let Some(decision) = refusal(situation, own, &cluster, wanted) {
+        return Ok(Some(decision));
+    }
+    let key = format!("upgrade/{wanted}");
+    if situation.did(&format!("apply-release/{key}")) {
+        let message = format!("{n_done} of {} own nodes run {wanted}", situation.intent.instance.nodes.len());
+        return Ok(Some(situation.wait(questions, message)));
+    }
+    begun(situation, wanted, &key).map(|steps| Some(Decision::Steps(steps)))
+}
+
+/// Why our nodes may not be touched now; nothing if they may.
+fn refusal(situation: &Situation<'_>, own: &Member, cluster: &Cluster, wanted: Release) -> Option<Decision> {
+    let version = version(situation);
+    if let Some(look) = situation.look(std::slice::from_ref(&version)) {
+        return Some(look);
+    }
+    let Some(active) = situation.value(&version).and_then(Series::parse) else {
+        return Some(situation.wait(vec![version], "the cluster's version"));
+    };
+    let subject = format!("member:{}", own.id);
+    if wanted.series < active {
+        let message = format!("{wanted} is older than the cluster, which is at {active}: its nodes would be refused");
+        return Some(blocked(subject, message, "set `database_image` of the instance to a later release", None));
+    }
+    if !active.may_become(wanted.series) {
+        let message = format!("{wanted} is too new for the cluster, which is at {active}: releases are not skipped");
+        return Some(blocked(subject, message, "take the release in between first, in the whole pool", None));
+    }
+    if wanted.series != active && active < FIRST_HELD {
+        let message = format!("a cluster at {active} cannot be held back by a setting that stays");
+        return Some(blocked(subject, message, "upgrade by hand to 23.2 first", None));
+    }
+    let behind = |member: &&Member| cluster.of(member).iter().any(|node| node.release() < Some(wanted));
+    let first: Vec<String> = in_order(situation)
+        .take_while(|member| member.id != own.id)
+        .filter(behind)
+        .map(|member| member.id.clone())
+        .collect();
+    if !first.is_empty() {
+        return Some(awaiting(first, format!("run {wanted}: one member after the other, the founder first")));
+    }
+    if let Some(decision) = somebody_else(situation).or_else(|| cluster.skew()) {
+        return Some(decision);
+    }
+    let trouble = cluster.trouble(&[])?;
+    Some(situation.wait(cluster::questions(situation), format!("a healthy cluster before an upgrade: {trouble}")))
+}
+
+/// An image of another release that `up` has yet to bring in, which no other procedure does in passing.
+pub(crate) fn pending(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
+    let wanted = Release::of_image(&situation.intent.instance.image)?;
+    let shown = of_record(own)?;
+    if wanted == shown || own.state != MemberState::Active {
+        return None;
+    }
+    let message = format!("our nodes are of {shown} by our record, and the image is of {wanted}");
+    Some(blocked(
+        format!("member:{}", own.id),
+        message,
+        "`hangar up` brings the release in, node by node; then go on",
+        None,
+    ))
+}
+
+/// Another member whose nodes are being restarted: nobody touches a second one's.
+pub(crate) fn somebody_else(situation: &Situation<'_>) -> Option<Decision> {
+    let busy: Vec<String> =
+        situation.peers().filter(|peer| maintenance(peer).is_some()).map(|peer| peer.id.clone()).collect();
+    (!busy.is_empty()).then(|| awaiting(busy, "end its maintenance".into()))
+}
+
+/// The end held back where the series changes, our word that we are at it, and the release.
+fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<Step>, Error> {
+    let active = situation.value(&version(situation)).and_then(Series::parse);
+    let mut steps = Vec::new();
+    if let Some(active) = active.filter(|active| *active != wanted.series) {
+        let held = Check { probe: one(situation, "held", HELD_SQL), expectation: Expectation::Value("false".into()) };
+        steps.push(setting(situation, "hold-upgrade", "hold the end of the upgrade back", held));
+        let values = vec![active.to_string(), wanted.series.to_string()];
+        steps.push(said("upgrade/series", "changes the series", UPGRADE, values));
+    }
+    steps.push(said("upgrade/begin", "begins", MAINTENANCE, vec![wanted.to_string()]));
+    let mut former = None;
+    for step in &mut steps {
+        step.requires.extend(former.replace(step.key.clone()));
+    }
+    let release = shared::apply_release(situation, PHASE, key, |_| {}, &steps)?;
+    steps.push(release);
+    Ok(steps)
+}
+
+/// Once every record shows the new series and every node runs it, the first member lets the cluster go over to it.
+fn finished<'a>(situation: &Situation<'a>, own: &'a Member, series: Series) -> Option<Decision> {
+    let said_before = situation.said(own, UPGRADE)?;
+    let [from, to] = said_before else { return None };
+    let is_first = in_order(situation).next().is_some_and(|first| first.id == own.id);
+    let all_show = situation.peers().all(|peer| of_record(peer).is_some_and(|release| release.series == series));
+    if from == to || *to != series.to_string() || !is_first || !all_show {
+        return None;
+    }
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Some(look),
+    };
+    let runs_it =
+        |node: &cluster::Known| node.is_live && node.release().is_some_and(|release| release.series == series);
+    if !cluster.nodes.iter().filter(|node| node.is_in()).all(runs_it) {
+        return None;
+    }
+    let over = Check { probe: version(situation), expectation: Expectation::Value(series.to_string()) };
+    let title = format!("let the cluster go over to {series}, from which there is no way back");
+    let finish = setting(situation, "finish-upgrade", &title, over);
+    let mut over = said("upgrade/over", "is over", UPGRADE, vec![series.to_string(), series.to_string()]);
+    over.requires.push(finish.key.clone());
+    Some(Decision::Steps(vec![finish, over]))
+}
+
+/// Why a joiner's release is none for this pool; nothing if it is.
+pub(crate) fn before_joining(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
+    let ours = Release::of_image(&situation.intent.instance.image)?.series;
+    let theirs: Vec<(&str, Series)> =
+        situation.peers().filter_map(|peer| Some((peer.id.as_str(), of_record(peer)?.series))).collect();
+    let newest = theirs.iter().map(|(_, series)| *series).max()?;
+    let behind: Vec<String> =
+        theirs.iter().filter(|(_, series)| *series < newest).map(|(id, _)| (*id).to_owned()).collect();
+    if !behind.is_empty() {
+        return Some(awaiting(behind, format!("run {newest}: nobody joins in the middle of an upgrade")));
+    }
+    let message = format!("this instance's database is {ours}, and the pool's is {newest}");
+    let cure = format!("set `database_image` of the instance to a release of {newest}");
+    (ours != newest).then(|| blocked(format!("member:{}", own.id), message, &cure, None))
+}
+
+/// Members in the order in which they go: the founder, then by name.
+fn in_order<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a Member> {
+    let in_pool = |member: &&Member| member.state == MemberState::Active;
+    let mut members: Vec<&Member> = situation.roster.members.iter().filter(in_pool).collect();
+    members.sort_by_key(|member| (member.id != situation.roster.founder, member.id.clone()));
+    members.into_iter()
+}
+
+/// The release that a member's record says its nodes run.
+fn of_record(member: &Member) -> Option<Release> {
+    Release::parse(&member.datastore.1)
+}
+
+/// The release that a member's nodes are being restarted with.
+fn maintenance(member: &Member) -> Option<&str> {
+    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
+        AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => values.first().map(String::as_str),
+        _ => None,
+    })
+}
+
+fn version(situation: &Situation<'_>) -> Probe {
+    one(situation, "version", VERSION_SQL)
+}
+
+/// A question to the first own node.
+fn one(situation: &Situation<'_>, what: &str, statement: &str) -> Probe {
+    let ordinal = situation.ordinals().next().unwrap_or_default();
+    probes::sql(&situation.database.names, ordinal, what, statement)
+}
+
+fn setting(situation: &Situation<'_>, verb: &str, title: &str, check: Check) -> Step {
+    let host = situation.database.names.pod_host(situation.ordinals().next().unwrap_or_default());
+    let arguments = vec![format!("--host={host}")];
+    let step = shared::verb(verb.into(), title.into(), verb, arguments, 2 * shared::STEP_MS, PHASE);
+    Step { already_done: Some(check.clone()), verify: Some(check), ..step }
+}
+
+fn said(key: &str, what: &str, name: &str, values: Vec<String>) -> Step {
+    let title = format!("publish that the upgrade of our nodes {what}");
+    let step = shared::acknowledge(AcknowledgementKind::Other((name.into(), values)), PHASE);
+    Step { key: key.into(), title, ..step }
+}
+
+fn awaiting(members: Vec<String>, what: String) -> Decision {
+    Decision::Awaiting(Awaiting { members, what, probes: Vec::new() })
+}

@@ -1,0 +1,152 @@
+//! Another release, member after member, with the end held back.
+
+use hangar_sdk::pooling_strategy::{
+    Acknowledgement, AcknowledgementKind, Change, Decision, Goal, MemberState, Observation, Rows,
+};
+
+use crate::sim::{World, at_rest, builds};
+use crate::site::{Site, healthy, member, steps};
+
+pub(crate) const NEXT: &str = "docker.io/cockroachdb/cockroach:v24.3.1";
+
+/// All operators have named this image.
+pub(crate) fn wanting(world: &mut World, image: &str) {
+    for one in world.organisations.values_mut() {
+        one.image = Some(image.into());
+        one.ended = false;
+    }
+}
+
+fn why(world: &World, id: &str) -> String {
+    world.organisations[id].blocked.clone().expect("it is refused")
+}
+
+#[test]
+fn members_go_one_after_the_other_and_the_last_one_opens_the_end() {
+    let mut world = at_rest(3);
+    wanting(&mut world, NEXT);
+    world.round("uss1", usize::MAX);
+    assert_eq!(builds(&world, "uss1")[0], "v24.1.3", "the founder goes first");
+    for id in ["uss0", "uss1", "uss2"] {
+        for _ in 0..4 {
+            world.round(id, usize::MAX);
+        }
+        assert_eq!(builds(&world, id), ["v24.3.1"; 3]);
+        assert_eq!(world.play.active, (24, 1), "held back until the first member lets it go");
+    }
+    for _ in 0..2 {
+        world.round("uss0", usize::MAX);
+    }
+    assert_eq!(world.play.active, (24, 3));
+}
+
+#[test]
+fn a_release_that_is_too_new_or_too_old_is_refused() {
+    let mut world = at_rest(1);
+    wanting(&mut world, "cockroach:v25.2.0");
+    world.round("uss0", usize::MAX);
+    assert!(why(&world, "uss0").contains("v25.2.0 is too new for the cluster, which is at 24.1"));
+    wanting(&mut world, "cockroach:v23.2.9");
+    world.round("uss0", usize::MAX);
+    assert!(why(&world, "uss0").contains("v23.2.9 is older than the cluster, which is at 24.1"));
+    assert_eq!(builds(&world, "uss0"), ["v24.1.3"; 3]);
+}
+
+#[test]
+fn another_patch_of_the_same_series_needs_no_end() {
+    let mut world = at_rest(2);
+    wanting(&mut world, "cockroach:v24.1.9");
+    world.calm("a patch");
+    assert_eq!((builds(&world, "uss1"), world.play.active), (vec!["v24.1.9".to_owned(); 3], (24, 1)));
+}
+
+#[test]
+fn nothing_is_touched_while_another_member_is_in_maintenance() {
+    let busy = |site: &mut Site| {
+        site.acknowledge("uss1", AcknowledgementKind::Other(("maintenance".into(), vec!["v24.1.9".into()])));
+    };
+    let all = || (0..4).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect::<Vec<_>>();
+    for goal in [Goal::Leave, Goal::RotateLeaves] {
+        let mut site = Site::new("uss0", goal.clone(), all());
+        busy(&mut site);
+        let (id, kind, subject) = ("leave:uss0".into(), "leave".into(), "uss0".into());
+        site.roster.open = Some(Change { id, kind, subject, authority: None });
+        let Decision::Awaiting(awaiting) = site.decide() else { panic!("{goal:?} does not wait for it") };
+        assert_eq!((awaiting.members, awaiting.what.as_str()), (vec!["uss1".to_owned()], "end its maintenance"));
+    }
+    let mut world = at_rest(4);
+    wanting(&mut world, NEXT);
+    let first = world.members.iter_mut().find(|member| member.id == "uss3").expect("the fourth");
+    let kind = AcknowledgementKind::Other(("maintenance".into(), vec!["v24.1.9".into()]));
+    first.acknowledgements.push(Acknowledgement { kind, at_ms: 0 });
+    world.round("uss0", usize::MAX);
+    assert_eq!(builds(&world, "uss0")[0], "v24.1.3");
+}
+
+#[test]
+fn nothing_is_touched_while_a_clock_is_too_far_off() {
+    let mut world = at_rest(4);
+    world.play.clocks.insert("uss2".into(), -212);
+    wanting(&mut world, NEXT);
+    world.round("uss0", usize::MAX);
+    assert!(why(&world, "uss0").contains("is -212 ms away from those of the others"), "{}", why(&world, "uss0"));
+    world.set_goal("uss1", Goal::Leave, &[("consent", "tolerance")]);
+    world.organisation("uss1").image = None;
+    world.open("leave", "uss1");
+    world.round("uss1", usize::MAX);
+    assert!(why(&world, "uss1").contains("-212 ms"));
+    world.organisation("uss3").image = None;
+    world.organisation("uss3").n_nodes = 2;
+    world.round("uss3", usize::MAX);
+    assert!(why(&world, "uss3").contains("-212 ms"));
+    assert_eq!(world.play.n_decommissions, 0);
+    world.play.clocks.insert("uss2".into(), 40);
+    world.calm("once it is mended");
+    assert_eq!(crate::sim::nodes_in(&world, "uss1"), 0);
+}
+
+#[test]
+fn nobody_joins_with_another_series_or_in_the_middle_of_an_upgrade() {
+    let members = || {
+        let mut all: Vec<_> = (0..2).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect();
+        all.push(member("uss9", MemberState::Asking));
+        all
+    };
+    let mut site = Site::new("uss9", Goal::Join, members());
+    site.intent.instance.image = NEXT.into();
+    let Decision::Blocked(findings) = site.decide() else { panic!("another series") };
+    assert_eq!(findings[0].message, "this instance's database is 24.3, and the pool's is 24.1");
+    site.roster.members[0].datastore.1 = "v24.3.1".into();
+    let Decision::Awaiting(awaiting) = site.decide() else { panic!("in the middle of an upgrade") };
+    assert_eq!(awaiting.members, ["uss1"]);
+    site.roster.members[1].datastore.1 = "v24.3.0".into();
+    assert!(matches!(site.decide(), Decision::Awaiting(awaiting) if awaiting.what == "accept uss9"));
+}
+
+#[test]
+fn a_change_does_not_bring_another_release_in_in_passing() {
+    let mut site = Site::new("uss0", Goal::RotateCa, vec![member("uss0", MemberState::Active)]);
+    site.intent.instance.image = NEXT.into();
+    let Decision::Blocked(findings) = site.decide() else { panic!("it must say so") };
+    assert!(findings[0].cure.as_deref().is_some_and(|cure| cure.contains("`hangar up` brings the release in")));
+}
+
+/// The setting comes before our word, and that before the first node.
+#[test]
+fn the_end_is_held_back_before_the_first_node_is_touched() {
+    let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
+    site.intent.instance.image = NEXT.into();
+    for _ in 0..4 {
+        let Decision::Look(looks) = site.decide() else { break };
+        site.answer(&looks, |probe| match probe.id.as_str() {
+            "version/0" => crate::site::value("24.1"),
+            "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
+            _ => healthy(probe),
+        });
+    }
+    let asked = steps(site.decide());
+    let keys: Vec<&str> = asked.iter().map(|step| step.key.as_str()).collect();
+    assert_eq!(keys, ["hold-upgrade", "upgrade/series", "upgrade/begin", "apply-release/upgrade/v24.3.1"]);
+    assert!(asked[0].already_done.is_some(), "it is looked for before it is done again");
+    assert_eq!(asked[3].requires, keys[..3], "nothing is restarted before all of that");
+}
