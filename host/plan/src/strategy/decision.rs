@@ -78,7 +78,7 @@ pub struct Phase {
     pub allowed: Vec<String>,
     /// Most pod restarts it may cost.
     pub restarts: u32,
-    /// Members who must act in it.
+    /// Members who must act in it; none where only the roster of that time can name them.
     pub actors: Vec<String>,
 }
 
