@@ -12,7 +12,7 @@ use kube::{Api, Client, ResourceExt as _};
 use test_support::{Plugin, Workspace, needed, wait_for};
 
 use crate::cluster::{Origins, client, origins_in};
-use crate::pooled::{ALONE, Stage, pooled};
+use crate::pooled::{ALONE, Stage, alone};
 
 const NAMESPACE: &str = "theirs";
 const NOTHING_DONE: &str = "is as it should be: nothing was done";
@@ -70,9 +70,9 @@ async fn identities(client: &Client) -> Result<BTreeMap<String, String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_of_tanka_is_shown_refused_where_it_would_lose_and_adopted_with_its_data() -> Result<()> {
-    let pooled = pooled().await?;
-    let organisation = pooled.stage.organisation(ALONE)?;
-    let (client, workspace) = (client(organisation).await?, workspace(&pooled.stage)?);
+    let apart = alone().await?;
+    let organisation = apart.stage.organisation(ALONE)?;
+    let (client, workspace) = (client(organisation).await?, workspace(&apart.stage)?);
     let authorities = theirs::make(&client, NAMESPACE).await?;
     mark(&client).await?;
     let (before, founded) = (identities(&client).await?, origins_in(organisation, NAMESPACE).await?);

@@ -10,7 +10,7 @@ use test_world::azure::{Entra, Principal};
 
 use crate::cluster::furnish;
 use crate::life::Life;
-use crate::pooled::{ALONE, pooled};
+use crate::pooled::{ALONE, alone};
 
 const SECRET: &str = "a-client-secret-of-entra";
 const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
@@ -149,13 +149,13 @@ fn holds_no_credential(site: &Site) -> Result<()> {
 /// With an Entra, and a cluster that takes its tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_on_azure_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
-    let pooled = pooled().await?;
-    let organisation = pooled.stage.organisation(ALONE)?;
+    let apart = alone().await?;
+    let organisation = apart.stage.organisation(ALONE)?;
     let principal = Principal { tenant: TENANT.into(), client: CLIENT.into(), secret: SECRET.into() };
     let entra = Entra::start(principal, &organisation.token_file).await?;
-    let root = pooled.stage.root.join("azure");
+    let root = apart.stage.root.join("azure");
     fs::create_dir_all(&root)?;
-    let mut description = pooled.stage.description(ALONE)?;
+    let mut description = apart.stage.description(ALONE)?;
     description.plugins = vec![plugin("azure")?, plugin("local")?, plugin("cockroachdb")?];
     description.pool = Some("north".into());
     let site = Site::of(&root, description, entra.authority(), false)?;

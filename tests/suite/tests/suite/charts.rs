@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use test_support::{Plugin, Workspace, needed};
 
 use crate::add_ons::helm;
-use crate::pooled::{ALONE, Stage, pooled};
+use crate::pooled::{ALONE, Stage, alone};
 
 /// A workspace whose chart comes from the world's registry.
 fn workspace(stage: &Stage, name: &str, version: &str) -> Result<Workspace> {
@@ -42,9 +42,9 @@ async fn found(workspace: &Workspace) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chart_of_a_registry_is_accepted_unsigned_and_stays_the_one_that_was_pinned() -> Result<()> {
-    let pooled = pooled().await?;
-    push(&pooled.stage, "first").await?;
-    let workspace = workspace(&pooled.stage, "pinned-chart", "0.1.0")?;
+    let apart = alone().await?;
+    push(&apart.stage, "first").await?;
+    let workspace = workspace(&apart.stage, "pinned-chart", "0.1.0")?;
     let refused = workspace.run(&["init", "--yes"]).await?.exits(1)?;
     ensure!(refused.stderr.contains("so this one counts as unsigned"), "{}", refused.stderr);
     workspace.edit("hangar.hcl", "  dev = true", "  dev = true\n  unsigned = true")?;
@@ -55,7 +55,7 @@ async fn a_chart_of_a_registry_is_accepted_unsigned_and_stays_the_one_that_was_p
     ensure!(lock.contains("[chart]") && lock.contains("signer = \"unsigned\""), "{lock}");
 
     // Somebody moves the tag: what was pinned stays.
-    push(&pooled.stage, "second").await?;
+    push(&apart.stage, "second").await?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     ensure!(fs::read_to_string(workspace.folder.join("hangar.lock"))? == lock, "the lock follows the tag");
     ensure!(found(&workspace).await? == first, "{first}");
@@ -64,8 +64,8 @@ async fn a_chart_of_a_registry_is_accepted_unsigned_and_stays_the_one_that_was_p
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chart_that_its_registry_does_not_have_is_named() -> Result<()> {
-    let pooled = pooled().await?;
-    let workspace = workspace(&pooled.stage, "missing-chart", "9.9.9")?;
+    let apart = alone().await?;
+    let workspace = workspace(&apart.stage, "missing-chart", "9.9.9")?;
     workspace.edit("hangar.hcl", "  dev = true", "  dev = true\n  unsigned = true")?;
     let run = workspace.run(&["init", "--yes"]).await?;
     ensure!(run.code.is_some_and(|code| code != 0), "{}", run.stdout);

@@ -13,8 +13,7 @@ use crate::traffic::Traffic;
 async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result<()> {
     let _turn = turn().await;
     // Its records travel by the registry, as folders carry those of other cases.
-    let setting =
-        Setting { name: "evict", create: &["--silence", "3s"], repository: Some("pools/east"), ..Setting::default() };
+    let setting = Setting { name: "evict", create: &["--silence", "3s"], repository: Some("pools/east") };
     let pooled = Pooled::form(&setting).await?;
     let [first, second, _] = &pooled.members[..] else { anyhow::bail!("three members") };
     let evict = ["pool", "evict", "uss3", "--yes"];

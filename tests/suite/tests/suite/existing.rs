@@ -4,7 +4,7 @@ use anyhow::Result;
 use test_support::{Plugin, Workspace, needed};
 
 use crate::cluster::has_namespace;
-use crate::pooled::{ALONE, Stage, pooled};
+use crate::pooled::{ALONE, Stage, alone};
 
 /// A workspace of an operator who has a kubeconfig and nothing else. Keys are kept by the plugin `local`.
 fn workspace(stage: &Stage, name: &str) -> Result<Workspace> {
@@ -22,9 +22,9 @@ fn workspace(stage: &Stage, name: &str) -> Result<Workspace> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_of_ones_own_is_brought_up_by_its_kubeconfig_and_left_as_it_was() -> Result<()> {
-    let pooled = pooled().await?;
-    let organisation = pooled.stage.organisation(ALONE)?;
-    let workspace = workspace(&pooled.stage, "existing")?;
+    let apart = alone().await?;
+    let organisation = apart.stage.organisation(ALONE)?;
+    let workspace = workspace(&apart.stage, "existing")?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     let up = workspace.run(&["up", "--yes"]).await?.done()?;
     assert!(up.stdout.contains("terraform_data.node[2]"), "{}", up.stdout);
@@ -47,15 +47,15 @@ async fn a_cluster_of_ones_own_is_brought_up_by_its_kubeconfig_and_left_as_it_wa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kubeconfig_that_runs_a_program_is_refused_before_anything_is_done_in_the_cluster() -> Result<()> {
-    let pooled = pooled().await?;
-    let workspace = workspace(&pooled.stage, "existing-program")?;
+    let apart = alone().await?;
+    let workspace = workspace(&apart.stage, "existing-program")?;
     workspace.write(
         "kubeconfig",
         "{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}],
           users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: kubelogin}}}],
           contexts: [{name: x, context: {cluster: c, user: u}}]}",
     )?;
-    let real = pooled.stage.organisation(ALONE)?.kubeconfig.display().to_string();
+    let real = apart.stage.organisation(ALONE)?.kubeconfig.display().to_string();
     workspace.edit("hangar.hcl", &real, "kubeconfig")?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     let run = workspace.run(&["up", "--yes"]).await?.exits(1)?;
@@ -66,10 +66,10 @@ async fn a_kubeconfig_that_runs_a_program_is_refused_before_anything_is_done_in_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_wrong_about_a_cluster_is_shown_at_once_where_it_stands() -> Result<()> {
-    let pooled = pooled().await?;
-    let workspace = workspace(&pooled.stage, "existing-wrong")?;
+    let apart = alone().await?;
+    let workspace = workspace(&apart.stage, "existing-wrong")?;
     let wrong = "egress    = [\"192.0.2.1/24\", \"0.0.0.0/0\"]\n  endpoint  = \"https://a.example.com\"";
-    let egress = format!("egress    = [\"{}\"]", pooled.stage.organisation(ALONE)?.pod_range);
+    let egress = format!("egress    = [\"{}\"]", apart.stage.organisation(ALONE)?.pod_range);
     workspace.edit("hangar.hcl", &egress, wrong)?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     let run = workspace.run(&["up", "--yes"]).await?.exits(1)?;

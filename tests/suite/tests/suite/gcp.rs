@@ -10,7 +10,7 @@ use test_support::{Cloud, Clouds, GOOGLE, Plugin, Run, Workspace, needed};
 use crate::cluster::furnish;
 use crate::gke::gone;
 use crate::life::Life;
-use crate::pooled::{ALONE, Pooled, pooled};
+use crate::pooled::{ALONE, Apart, alone};
 
 /// A workspace of an operator of Google Cloud, and the cloud.
 struct Site {
@@ -21,8 +21,8 @@ struct Site {
 
 impl Site {
     /// Approved, on the Kubernetes of an organisation that has nothing else.
-    async fn approved(pooled: &Pooled, name: &str) -> Result<Self> {
-        let stage = &pooled.stage;
+    async fn approved(apart: &Apart, name: &str) -> Result<Self> {
+        let stage = &apart.stage;
         let organisation = stage.organisation(ALONE)?;
         let root = stage.root.join(name);
         fs::create_dir_all(&root)?;
@@ -77,11 +77,11 @@ terraform {{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_on_google_cloud_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
-    let pooled = pooled().await?;
-    let site = Site::approved(&pooled, "gcp").await?;
+    let apart = alone().await?;
+    let site = Site::approved(&apart, "gcp").await?;
     let life = Life {
         workspace: &site.workspace,
-        organisation: pooled.stage.organisation(ALONE)?,
+        organisation: apart.stage.organisation(ALONE)?,
         cloud: &site.cloud,
         variables: &[("GOOGLE_TOKEN", &site.token)],
         secrets: std::slice::from_ref(&site.token),
@@ -93,8 +93,8 @@ async fn an_instance_on_google_cloud_goes_from_nothing_to_a_pool_and_back_to_not
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_of_google_cloud_that_is_short_is_told_with_its_cure() -> Result<()> {
-    let pooled = pooled().await?;
-    let site = Site::approved(&pooled, "gcp-quota").await?;
+    let apart = alone().await?;
+    let site = Site::approved(&apart, "gcp-quota").await?;
     site.cloud.fail(json!({
         "operation": "create", "type": "google_compute_address", "nth": 3,
         "summary": "Error creating Address: googleapi: Error 403: Quota 'STATIC_ADDRESSES' exceeded.  Limit: 2.0 in region europe-west4.",

@@ -1,13 +1,14 @@
 //! The scenario that most cases look at: organisations of one world, three of which form a pool.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures::future::try_join_all;
 use test_support::{Access, Database, Description, Plugin, Workspace, needed, scratch, wait_for};
 use test_world::{Options, OrganisationFile, World};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell, Semaphore, SemaphorePermit};
 
 /// The members of the pool; the first founds it.
 pub(crate) const MEMBERS: [&str; 3] = ["uss1", "uss2", "uss3"];
@@ -21,19 +22,25 @@ const NEEDED: [&str; 4] = ["HANGAR_HELM", "HANGAR_TERRAFORM", "HANGAR_KUBEONE", 
 
 /// Three organisations, deployed and joined.
 pub(crate) struct Pooled {
-    pub(crate) stage: Stage,
+    pub(crate) stage: Arc<Stage>,
     pub(crate) members: Vec<Workspace>,
 }
 
+/// The world that most cases share, with the plugins in its registry. It goes with the process.
+static SHARED: OnceCell<Result<Arc<Stage>, String>> = OnceCell::const_new();
 static POOLED: Mutex<Option<Result<Pooled, String>>> = Mutex::const_new(None);
+static APART: Mutex<()> = Mutex::const_new(());
+/// A world fills a processor.
+static WORLDS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
 
-/// Waits for its turn and returns the pool that all cases of this process share; the first to ask makes it. Its world goes
-/// with the process.
+/// Waits until nobody else is at the pool that cases of this process share; the first to ask makes it.
 pub(crate) async fn pooled() -> Result<MappedMutexGuard<'static, Pooled>> {
     let mut turn = POOLED.lock().await;
     if turn.is_none() {
-        let setting = Setting { name: "pooled", spare: &[ALONE], ..Setting::default() };
-        *turn = Some(Pooled::form(&setting).await.map_err(|err| format!("{err:#}")));
+        let setting = Setting { name: "shared", ..Setting::default() };
+        let made = async { Pooled::form_in(shared().await?, &setting).await };
+        *turn = Some(made.await.map_err(|err| format!("{err:#}")));
     }
     MutexGuard::try_map(turn, |made| made.as_mut().and_then(|made| made.as_mut().ok())).map_err(|turn| {
         let why = turn.as_ref().and_then(|made| made.as_ref().err()).cloned();
@@ -41,9 +48,29 @@ pub(crate) async fn pooled() -> Result<MappedMutexGuard<'static, Pooled>> {
     })
 }
 
-/// Waits for a turn without a pool: a case with a world of its own.
-pub(crate) async fn turn() -> impl Drop {
-    POOLED.lock().await
+/// Waits until nobody else is at [`ALONE`], the organisation beside the pool.
+pub(crate) async fn alone() -> Result<Apart> {
+    let turn = APART.lock().await;
+    Ok(Apart { stage: shared().await?, _turn: turn })
+}
+
+/// Waits for a turn of a case with a world of its own.
+pub(crate) async fn turn() -> SemaphorePermit<'static> {
+    WORLDS.acquire().await.expect("nobody closes it")
+}
+
+async fn shared() -> Result<Arc<Stage>> {
+    let made = SHARED.get_or_init(async || {
+        let made = async { Stage::start("shared", &[&MEMBERS[..], &[ALONE]].concat()).await?.published().await };
+        made.await.map(Arc::new).map_err(|err| format!("{err:#}"))
+    });
+    made.await.clone().map_err(|why| anyhow!("there is no world: {why}"))
+}
+
+/// The organisation beside the pool, for one case alone.
+pub(crate) struct Apart {
+    pub(crate) stage: Arc<Stage>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// What one pool has apart from others.
@@ -51,8 +78,6 @@ pub(crate) async fn turn() -> impl Drop {
 pub(crate) struct Setting<'a> {
     /// Name of its folder.
     pub(crate) name: &'a str,
-    /// Organisations of its world that are in no pool.
-    pub(crate) spare: &'a [&'a str],
     /// Further arguments of `pool create`.
     pub(crate) create: &'a [&'a str],
     /// Repository of the world's registry by which records travel; none for a folder.
@@ -60,13 +85,16 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Pooled {
-    /// Deploys three organisations and joins them.
+    /// Deploys three organisations in a world of their own and joins them.
     pub(crate) async fn form(setting: &Setting<'_>) -> Result<Self> {
-        let stage = Stage::start(setting.name, &[&MEMBERS, setting.spare].concat()).await?;
+        let stage = Stage::start(setting.name, &MEMBERS).await?.published().await?;
+        Self::form_in(Arc::new(stage), setting).await
+    }
+
+    async fn form_in(stage: Arc<Stage>, setting: &Setting<'_>) -> Result<Self> {
         let carrier = setting.repository.map(|path| format!("oci://{}/{path}", stage.world.file().registry));
         let members = MEMBERS.iter().map(|name| stage.member_by(name, carrier.clone()));
         let members: Vec<_> = members.collect::<Result<_>>()?;
-        stage.push(&members[0]).await?;
         try_join_all(members.iter().map(deploy)).await?;
         let recovery = stage.root.join(RECOVERY).display().to_string();
         let create = [&["pool", "create", "--yes", "--json", "--recovery", &recovery], setting.create].concat();
@@ -200,6 +228,13 @@ impl Stage {
             carrier: None,
             database: Database::default(),
         })
+    }
+
+    /// With the plugins in the world's registry.
+    async fn published(self) -> Result<Self> {
+        let description = self.description(self.world.file().organisations[0].name.as_str())?;
+        self.push(&Workspace::lay_down(&self.root.join("publisher"), &description)?).await?;
+        Ok(self)
     }
 
     /// Pushes the plugins to the world's registry.

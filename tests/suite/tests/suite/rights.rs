@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use test_support::{Plugin, Workspace, needed, wait_for};
 
 use crate::cluster::client;
-use crate::pooled::{ALONE, Stage, pooled};
+use crate::pooled::{ALONE, Stage, alone};
 
 const RIGHTS: &str = include_str!("../../../../deploy/services/rbac.yaml");
 const ACCOUNT: &str = "deployer";
@@ -61,9 +61,9 @@ fn workspace(stage: &Stage, token: &str) -> Result<Workspace> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_lives_from_nothing_to_nothing_with_the_documented_rights() -> Result<()> {
-    let pooled = pooled().await?;
-    let token = token(&client(pooled.stage.organisation(ALONE)?).await?).await?;
-    let workspace = workspace(&pooled.stage, &token)?;
+    let apart = alone().await?;
+    let token = token(&client(apart.stage.organisation(ALONE)?).await?).await?;
+    let workspace = workspace(&apart.stage, &token)?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     workspace.run(&["up", "--yes"]).await?.done()?;
     workspace.run(&["pool", "create", "--yes"]).await?.done()?;

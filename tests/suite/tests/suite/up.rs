@@ -7,7 +7,7 @@ use test_support::{Plugin, Workspace, needed};
 
 use crate::cluster::has_namespace;
 use crate::init::workspace;
-use crate::pooled::{ALONE, pooled};
+use crate::pooled::{ALONE, alone, pooled};
 
 const NOTHING_DONE: &str = "is as it should be: nothing was done";
 
@@ -70,9 +70,9 @@ async fn an_up_of_a_member_does_nothing() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_refuses_the_token_is_named_and_left_alone() -> Result<()> {
-    let pooled = pooled().await?;
-    let mut description = pooled.stage.description(ALONE)?;
-    let root = pooled.stage.root.join("refused");
+    let apart = alone().await?;
+    let mut description = apart.stage.description(ALONE)?;
+    let root = apart.stage.root.join("refused");
     fs::create_dir_all(&root)?;
     description.access.token_file = root.join("token");
     fs::write(&description.access.token_file, "a-token-that-nobody-gave\n")?;
@@ -92,16 +92,16 @@ async fn a_cluster_that_refuses_the_token_is_named_and_left_alone() -> Result<()
 /// The host knows contracts, not plugins.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_whose_name_the_host_has_never_seen_deploys() -> Result<()> {
-    let pooled = pooled().await?;
-    let mut description = pooled.stage.description(ALONE)?;
-    let file = pooled.stage.root.join("harbour.wasm");
+    let apart = alone().await?;
+    let mut description = apart.stage.description(ALONE)?;
+    let file = apart.stage.root.join("harbour.wasm");
     fs::copy(needed("HANGAR_PLUGINS_DIR")?.join("local.wasm"), &file)?;
     description.plugins = vec![Plugin::of_file("harbour", &file)];
     description.infra = "harbour".into();
-    let workspace = Workspace::lay_down(&pooled.stage.root, &description)?;
+    let workspace = Workspace::lay_down(&apart.stage.root, &description)?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     workspace.run(&["up", "--yes"]).await?.done()?;
-    assert!(has_namespace(pooled.stage.organisation(ALONE)?).await?);
+    assert!(has_namespace(apart.stage.organisation(ALONE)?).await?);
     let again = workspace.run(&["up", "--yes"]).await?.done()?;
     assert!(again.stdout.contains(NOTHING_DONE), "{}", again.stdout);
     Ok(())
