@@ -101,6 +101,20 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), WriteError> {
     write_private(to, &bytes)
 }
 
+/// Gives a file another name, in the place of whatever had it. Needs no room, and happens wholly or not at all.
+///
+/// # Errors
+///
+/// [`WriteError`] of [`Failure::Rename`], with both as they were, or of [`Failure::Sync`].
+pub fn rename(from: &Path, to: &Path) -> Result<(), WriteError> {
+    failpoint::hit("durable.write.before");
+    fs::rename(from, to).map_err(|err| failed(to, Failure::Rename, err))?;
+    failpoint::hit("durable.write.renamed");
+    sync_folder(to)?;
+    failpoint::hit("durable.write.after");
+    Ok(())
+}
+
 /// Removes a file for good; that it is gone already is what was wanted.
 ///
 /// # Errors
@@ -228,6 +242,18 @@ mod tests {
         assert!(!create_private(&path, b"second").unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_renamed_file_takes_the_place_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let (copy, state) = (dir.path().join("state.copy"), dir.path().join("state"));
+        write_private(&copy, b"whole").unwrap();
+        write(&state, b"to").unwrap();
+        rename(&copy, &state).unwrap();
+        assert_eq!(fs::read(&state).unwrap(), b"whole");
+        assert_eq!(rename(&copy, &state).unwrap_err().failure, Failure::Rename);
+        assert_eq!(fs::read(&state).unwrap(), b"whole");
     }
 
     #[test]

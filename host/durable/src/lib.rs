@@ -2,15 +2,15 @@
 //! the fail points that prove both.
 //!
 //! Everything in `host` and `registry` that must be found again after a SIGKILL or a power cut is written through
-//! [`write`], [`write_private`], [`create`] or [`remove`]; whatever touches the outside world has a [`failpoint::hit`]
-//! before and after it. This room knows nothing else, so every other room may use it.
+//! [`write`], [`write_private`], [`create_private`], [`rename`] or [`remove`]; whatever touches the outside world has a
+//! [`failpoint::hit`] before and after it. This room knows nothing else, so every other room may use it.
 #![warn(missing_docs)]
 
 pub mod failpoint;
 mod file;
 pub mod process;
 
-pub use file::{Failure, WriteError, copy, create_private, private_dir, remove, sweep, write, write_private};
+pub use file::{Failure, WriteError, copy, create_private, private_dir, remove, rename, sweep, write, write_private};
 pub use process::ProcessId;
 
 /// The fail points of this room, with what a kill there leaves behind.

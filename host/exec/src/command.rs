@@ -35,6 +35,7 @@ pub struct Command {
     pub(crate) env: BTreeMap<OsString, Value>,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) on_host_death: OnHostDeath,
+    pub(crate) reserve: u64,
 }
 
 #[derive(Clone)]
@@ -52,6 +53,7 @@ impl Command {
             env: BTreeMap::new(),
             dir: None,
             on_host_death: OnHostDeath::default(),
+            reserve: 0,
         }
     }
 
@@ -94,6 +96,14 @@ impl Command {
     #[must_use]
     pub fn on_host_death(mut self, fate: OnHostDeath) -> Self {
         self.on_host_death = fate;
+        self
+    }
+
+    /// Keeps this many bytes of the disk free for its standard output, so that it can still speak once others have filled the
+    /// disk. They are given back by whoever sets the length of the file. A file system that cannot do this does nothing.
+    #[must_use]
+    pub fn reserve(mut self, bytes: u64) -> Self {
+        self.reserve = bytes;
         self
     }
 

@@ -76,7 +76,7 @@ fn start(command: &Command, spool: &Spool) -> Result<Child, ExecError> {
         // Said here, since `setpriv` would start and only then fail.
         return Err(ExecError::Spawn { program: command.program().to_owned(), err: io::ErrorKind::NotFound.into() });
     }
-    let (stdout, stderr) = spool.open_new()?;
+    let (stdout, stderr) = spool.open_new(command.reserve)?;
     let (mut prepared, stops_with_host) = prepare(command);
     let mut running = prepared
         .env_clear()

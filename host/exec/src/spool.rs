@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hangar_durable::{ProcessId, WriteError};
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::child::Exit;
@@ -90,10 +92,12 @@ impl Spool {
         hangar_durable::write_private(&self.exit_file(), &to_json(&exit))
     }
 
-    /// Makes the folder and its two output files, which must not be there yet.
-    pub(crate) fn open_new(&self) -> Result<(File, File), ExecError> {
+    /// Makes the folder and its two output files, which must not be there yet, with room for this many bytes of the first.
+    pub(crate) fn open_new(&self, room: u64) -> Result<(File, File), ExecError> {
         hangar_durable::private_dir(&self.dir).map_err(|failed| ExecError::spool(&self.dir, failed.err))?;
-        Ok((self.open_stream(Stream::Stdout)?, self.open_stream(Stream::Stderr)?))
+        let stdout = self.open_stream(Stream::Stdout)?;
+        reserve(&stdout, room).map_err(|err| ExecError::spool(self.path(Stream::Stdout), err))?;
+        Ok((stdout, self.open_stream(Stream::Stderr)?))
     }
 
     /// Whether a child was ever about to be started.
@@ -124,6 +128,19 @@ impl Spool {
             Err(err) => Err(ExecError::spool(path, err)),
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|err| ExecError::spool(path, err.into())),
         }
+    }
+}
+
+/// Takes room for a file without making it longer. Only that there is none is an error.
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    let Ok(length) = nix::libc::off_t::try_from(bytes) else { return Ok(()) };
+    if length == 0 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
+        Err(Errno::ENOSPC) => Err(Errno::ENOSPC.into()),
+        // Not every file system can.
+        _ => Ok(()),
     }
 }
 

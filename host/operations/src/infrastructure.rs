@@ -177,9 +177,13 @@ pub(crate) async fn plan(
     watch: &Watch<'_>,
 ) -> Result<StackPlan, TerraformError> {
     driver.init(&folder.join("init"), watch).await?;
-    driver.recover(&folder.join("recover")).await?;
     let apply = StepKey::new(APPLY).expect("the name of a step");
-    let lost = match engine.last_attempt(&apply).await? {
+    let attempt = engine.last_attempt(&apply).await?;
+    if let Some(attempt) = &attempt {
+        driver.hear_out(&attempt.folder, watch).await?;
+    }
+    driver.recover(&folder.join("recover")).await?;
+    let lost = match attempt {
         Some(attempt) => {
             let unheard = driver.unheard_of(&attempt, &folder.join("unheard"), watch).await?;
             if !unheard.is_empty() {

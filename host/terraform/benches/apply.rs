@@ -1,5 +1,5 @@
 //! What the driver adds to an apply, and how an apply grows with the number of resources. The peer is the same tool with the same
-//! arguments in the same folder, started by hand; both take turns.
+//! arguments in the same folder, started by hand; both take turns. Numbers among the arguments are the sizes to measure.
 #![expect(clippy::print_stdout, reason = "a benchmark tells what it has measured")]
 
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use hangar_terraform::{Backend, Driver, Environment, Planning, Quiet, Stack, Sta
 use tokio::runtime::Runtime;
 
 /// Rounds of each, after one that does not count.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const SIZES: [usize; 3] = [250, 500, 1_000];
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let binary = binary();
     println!("apply of N resources of `terraform_data`, median of {ROUNDS}: the driver, the tool alone");
-    for n in SIZES {
+    let asked: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    for n in if asked.is_empty() { SIZES.to_vec() } else { asked } {
         let (mut driven, mut alone) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
             let (ours, theirs) = (applied(&runtime, &binary, n, true), applied(&runtime, &binary, n, false));

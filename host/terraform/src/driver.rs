@@ -29,6 +29,9 @@ const ASK_DEADLINE: Duration = Duration::from_secs(120);
 /// What both tools call a plan whose state has moved on.
 const STALE: &str = "Saved plan is stale";
 
+/// Kept free for what an apply says: the ids of all that it makes, and if it must its whole state.
+const ROOM: u64 = 4 * 1024 * 1024;
+
 /// Name of a saved plan.
 const PLAN_FILE: &str = "stack.tfplan";
 
@@ -119,13 +122,15 @@ impl Driver {
         Ok(Initialised { skipped: false })
     }
 
-    /// Makes good what a crash has left of the state: pushes a state that the tool could not put where it belongs, and
-    /// restores one that a killed tool has emptied. Steps do it by themselves; whoever plans does it first, once no tool of
-    /// an earlier run lives ([`Engine::wait_for_leftovers`](hangar_engine::Engine::wait_for_leftovers)).
+    /// Makes good what a crash or a full disk has left of the state: pushes a state that the tool could not put where it
+    /// belongs, and restores one that was emptied or torn. Steps do it by themselves; whoever plans does it first, once no
+    /// tool of an earlier run lives ([`Engine::wait_for_leftovers`](hangar_engine::Engine::wait_for_leftovers)), and after
+    /// [`hear_out`](Self::hear_out).
     ///
     /// # Errors
     ///
-    /// [`TerraformError::ForeignState`] if what was left is not of this stack.
+    /// [`TerraformError::ForeignState`] if what was left is not of this stack, [`TerraformError::Torn`] if there is nothing
+    /// to put in the place of a torn state.
     pub async fn recover(&self, folder: &Path) -> Result<(), TerraformError> {
         recover::recover(self, folder).await
     }
@@ -192,6 +197,7 @@ impl Driver {
         recover::back_up(&self.stack)?;
         let run = self.run(Verb::Apply, folder, observer);
         let command = self.command_of(Verb::Apply, folder)?.on_host_death(self.on_host_death);
+        let command = command.reserve(ROOM + 2 * recover::size(&self.stack));
         let ran = run.start(command.args(["apply", "-json", "-input=false", "-no-color"]).arg(&plan.file)).await?;
         if !ran.exit.is_success() {
             return Err(self.not_applied(ran, plan, &run));
@@ -317,7 +323,7 @@ impl Driver {
     }
 
     fn run<'run>(&'run self, verb: Verb, folder: &'run Path, observer: &'run dyn Observer) -> Run<'run> {
-        Run { verb, binary: self.terraform.binary(), folder, observer }
+        Run { verb, binary: self.terraform.binary(), stack: &self.stack, folder, observer }
     }
 
     async fn plan_with(

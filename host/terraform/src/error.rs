@@ -1,7 +1,8 @@
 //! Why a stack is not as it should be.
 
-use std::io;
+use std::error::Error;
 use std::path::PathBuf;
+use std::{io, iter};
 
 use hangar_durable::WriteError;
 use hangar_engine::{EngineError, FailureKind, JournalError, StepError};
@@ -13,6 +14,7 @@ use crate::cure;
 use crate::forgotten::Forgotten;
 use crate::lock::StateLock;
 use crate::plan::Change;
+use crate::scrub::is_full;
 use crate::stack::StackName;
 use crate::stream::Diagnostic;
 
@@ -130,6 +132,21 @@ pub enum TerraformError {
         /// What it said first.
         said: String,
     },
+    /// A file should hold a state and does not, and there is no copy to put in its place.
+    #[error("`{}` is no state: it was torn by a full disk, or changed by hand", path.display())]
+    Torn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The tool could write its state nowhere, and neither could we.
+    #[error("the state that terraform could write nowhere is left in `{}`", path.display())]
+    Unkept {
+        /// The stream that holds it.
+        path: PathBuf,
+        /// Why it could not be kept elsewhere.
+        #[source]
+        err: WriteError,
+    },
     /// A state was left behind that is not this stack's.
     #[error("`{}` is the state of another stack than `{stack}`", path.display())]
     ForeignState {
@@ -194,9 +211,12 @@ impl TerraformError {
                 FailureKind::Outside
             }
             Self::Write(_) | Self::Journal(_) | Self::Silent { .. } | Self::Tool { .. } => FailureKind::Outside,
-            Self::Beyond { .. } | Self::ForeignState { .. } | Self::Lost { .. } | Self::PlanFile { .. } => {
-                FailureKind::Person
-            }
+            Self::Unkept { .. } => FailureKind::Outside,
+            Self::Beyond { .. }
+            | Self::ForeignState { .. }
+            | Self::Torn { .. }
+            | Self::Lost { .. }
+            | Self::PlanFile { .. } => FailureKind::Person,
             Self::FileName { .. } | Self::Name(_) => FailureKind::Refused,
             Self::Interrupted => FailureKind::Interrupted,
             Self::Engine(_) => FailureKind::Bug,
@@ -235,10 +255,25 @@ impl Hint for TerraformError {
                 "import them with the id their type asks for, or remove them by hand, then run the same command again"
                     .to_owned(),
             ),
+            Self::Torn { path } => Some(format!(
+                "put a copy of the state in the place of `{}`, or remove it if nothing of the stack stands, and run the same \
+                 command again",
+                path.display()
+            )),
             Self::Interrupted => Some("run the same command again to go on".to_owned()),
+            Self::Journal(err) => err.hint(),
+            other if is_for_want_of_room(other) => Some("free some space and run the same command again".to_owned()),
+            Self::Unkept { .. } | Self::Write(_) => {
+                Some("make the folder writable and run the same command again".to_owned())
+            }
             _ => None,
         }
     }
+}
+
+fn is_for_want_of_room(err: &(dyn Error + 'static)) -> bool {
+    let mut causes = iter::successors(Some(err), |&err| err.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_full))
 }
 
 impl From<TerraformError> for StepError {

@@ -7,7 +7,8 @@
 //! # Secrets
 //!
 //! Sensitive outputs are dropped where a line of the stream is read, before anything sees them, and the stream's file is
-//! rewritten without them when the run has ended (or, if the host was killed before, by the next run). Terraform itself
+//! rewritten without them when the run has ended (or, if the host was killed before, by the next run). So is a state that
+//! the tool could write nowhere and has printed, once it is kept where the tool would have put it. Terraform itself
 //! still keeps what it keeps: the state file and its backup, the plan file until it is applied, and copies of the state
 //! that a recovery has set aside; all lie in folders of the owner alone. Credentials reach the tool by its environment
 //! and nothing else.
@@ -18,6 +19,7 @@ mod backend;
 mod binary;
 mod cure;
 mod driver;
+mod dump;
 mod environment;
 mod error;
 mod forgotten;

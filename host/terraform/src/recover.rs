@@ -1,4 +1,4 @@
-//! Making good what a crash has left of the state.
+//! Making good what a crash or a full disk has left of the state.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,26 +12,32 @@ use crate::stack::Stack;
 use crate::state::{State, said};
 
 /// Where the tool puts the state that it could not put where it belongs.
-const ERRORED: &str = "errored.tfstate";
+pub(crate) const ERRORED: &str = "errored.tfstate";
 
 /// Makes good what a crash has left of the state. Doing it twice is the same as once.
 pub(crate) async fn recover(driver: &Driver, folder: &Path) -> Result<(), TerraformError> {
     failpoint::hit("terraform.recover.before");
-    restore_emptied(driver.stack())?;
+    restore_torn(driver.stack())?;
     push_errored(driver, folder).await?;
     failpoint::hit("terraform.recover.after");
     Ok(())
 }
 
-/// Keeps a copy of the state before it is changed: a killed `tofu` leaves an empty file.
+/// Keeps a copy of the state before it is changed: a killed `tofu` leaves an empty file, a full disk a torn one. Where there
+/// was none the copy is empty.
 pub(crate) fn back_up(stack: &Stack) -> Result<(), TerraformError> {
     // An unreadable state is an error here, before anything is done, and never replaces a good copy.
     // A backend elsewhere has versions of its own.
     let Some(file) = stack.backend().file() else { return Ok(()) };
     match State::read(file)? {
         Some(_) => Ok(hangar_durable::copy(file, &backup(file))?),
-        None => drop_backup(stack),
+        None => Ok(hangar_durable::write_private(&backup(file), b"")?),
     }
+}
+
+/// How large the state is, in bytes; 0 where that is not known.
+pub(crate) fn size(stack: &Stack) -> u64 {
+    stack.backend().file().and_then(|file| fs::metadata(file).ok()).map_or(0, |file| file.len())
 }
 
 /// The copy holds what the state holds; it goes when it is not needed any more.
@@ -43,32 +49,59 @@ pub(crate) fn drop_backup(stack: &Stack) -> Result<(), TerraformError> {
 }
 
 fn backup(state: &Path) -> PathBuf {
+    beside(state, ".hangar-backup")
+}
+
+fn beside(state: &Path, end: &str) -> PathBuf {
     let mut name = state.as_os_str().to_owned();
-    name.push(".hangar-backup");
+    name.push(end);
     PathBuf::from(name)
 }
 
 /// Whether a crash has left something to make good.
 pub(crate) fn is_wrecked(stack: &Stack) -> bool {
-    stack.backend().file().is_some_and(is_emptied) || stack.dir().join(ERRORED).exists()
+    stack.backend().file().is_some_and(is_torn) || stack.dir().join(ERRORED).is_file()
 }
 
-fn is_emptied(state: &Path) -> bool {
-    fs::metadata(state).is_ok_and(|file| file.len() == 0) && backup(state).exists()
-}
-
-fn restore_emptied(stack: &Stack) -> Result<(), TerraformError> {
-    if let Some(state) = stack.backend().file().filter(|file| is_emptied(file)) {
-        tracing::warn!(stack = %stack.name(), "the state was emptied by a crash, and is restored from the copy before it");
-        hangar_durable::copy(&backup(state), state)?;
+/// Whether the state cannot be read, or was emptied of what its copy still has.
+fn is_torn(state: &Path) -> bool {
+    match State::read(state) {
+        Err(TerraformError::Torn { .. }) => true,
+        Ok(None) => state.exists() && fs::metadata(backup(state)).is_ok_and(|copy| copy.len() > 0),
+        _ => false,
     }
-    Ok(())
+}
+
+/// Puts the copy from before in the place of a torn state. What was done since is known by an `errored.tfstate`, or by the
+/// ids in the stream of the tool that did it.
+fn restore_torn(stack: &Stack) -> Result<(), TerraformError> {
+    let Some(state) = stack.backend().file().filter(|file| is_torn(file)) else { return Ok(()) };
+    // The second is the tool's own, of the last run by anybody.
+    let copies = [backup(state), beside(state, ".backup")];
+    let is_whole = |copy: &&PathBuf| copy.exists() && State::read(copy).is_ok();
+    let Some(copy) = copies.iter().find(is_whole) else {
+        // With neither a copy nor what the tool has set aside, nobody but the operator knows what stands.
+        let set_aside = State::read(&stack.dir().join(ERRORED))?;
+        return match set_aside {
+            Some(_) => Ok(hangar_durable::remove(state)?),
+            None => Err(TerraformError::Torn { path: state.to_owned() }),
+        };
+    };
+    tracing::warn!(stack = %stack.name(), copy = %copy.display(), "the state was torn, and is restored from the copy before it");
+    // Given its name, not copied: a full disk may be what tore the state.
+    Ok(hangar_durable::rename(copy, state)?)
 }
 
 async fn push_errored(driver: &Driver, folder: &Path) -> Result<(), TerraformError> {
     let stack = driver.stack();
     let path = stack.dir().join(ERRORED);
-    let Some(errored) = State::read(&path)? else { return Ok(()) };
+    let errored = match State::read(&path) {
+        Ok(Some(errored)) => errored,
+        // The tool had no room for it either, and has printed it, or was killed.
+        Ok(None) | Err(TerraformError::Torn { .. }) if path.is_file() => return Ok(hangar_durable::remove(&path)?),
+        Ok(None) => return Ok(()),
+        Err(err) => return Err(err),
+    };
     let current = driver.mark(folder).await?;
     let is_ours = current.as_ref().is_none_or(|current| current.lineage == errored.mark().lineage);
     if !is_ours {

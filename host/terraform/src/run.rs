@@ -15,6 +15,7 @@ use crate::observer::Observer;
 use crate::plan::{Change, OutputChange, Summary};
 use crate::pulse::Pulse;
 use crate::scrub;
+use crate::stack::Stack;
 use crate::stream::{Action, Diagnostic, Event, Outputs, Parser, Resource, Severity};
 
 /// How long an interrupted tool has before it is left to itself (or killed, where it changes nothing). Shorter than what
@@ -26,6 +27,9 @@ const MOMENT: Duration = Duration::from_millis(200);
 
 /// Most that is kept of what the tool says outside its stream.
 const N_RAW: usize = 40;
+
+/// What both tools call it if a state could not be written.
+const UNSAVED: [&str; 2] = ["Failed to save state", "Failed to persist state to backend"];
 
 /// What the tool is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,11 @@ impl Told {
         self.diagnostics.iter().find_map(StateLock::in_diagnostic)
     }
 
+    /// Whether its state does not know all that it has done. A tool that was killed says nothing of it.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        UNSAVED.iter().any(|summary| self.says(summary))
+    }
+
     pub(crate) fn says(&self, summary: &str) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.summary == summary)
     }
@@ -136,6 +145,7 @@ pub(crate) fn plain(line: &str) -> String {
 pub(crate) struct Run<'run> {
     pub(crate) verb: Verb,
     pub(crate) binary: &'run Path,
+    pub(crate) stack: &'run Stack,
     /// Folder in which the run has one of its own.
     pub(crate) folder: &'run Path,
     pub(crate) observer: &'run dyn Observer,
@@ -170,7 +180,7 @@ impl Run<'_> {
             Found::Living(child) => self.stay(child).await.map(Some),
             Found::Ended(exit) => {
                 let told = self.read()?;
-                scrub::stream(&self.spool())?;
+                scrub::stream(&self.spool(), self.stack)?;
                 Ok(Some(Ran { exit, told }))
             }
         }
@@ -182,11 +192,15 @@ impl Run<'_> {
             Ok(is_stopped) => is_stopped,
             Err(err) => {
                 child.interrupt();
+                // One that takes longer is found by the next run.
+                if time::timeout(GRACE, child.wait()).await.is_ok() {
+                    scrub::stream(child.spool(), self.stack)?;
+                }
                 return Err(err);
             }
         };
         let exit = if is_stopped { self.end(&mut child).await? } else { child.wait().await };
-        scrub::stream(child.spool())?;
+        scrub::stream(child.spool(), self.stack)?;
         if is_stopped && !exit.is_success() {
             return Err(TerraformError::Interrupted);
         }

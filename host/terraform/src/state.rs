@@ -52,12 +52,18 @@ struct Instance {
 
 impl State {
     /// Reads a state; none where there is none yet, also as the empty file that a killed `tofu` leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`TerraformError::Torn`] for what is no state. What is wrong with it is not told: the words would show values of it.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, TerraformError> {
         match fs::read(path) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(TerraformError::read(path, err)),
             Ok(bytes) if bytes.is_empty() => Ok(None),
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|err| TerraformError::read(path, err.into())),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|_| TerraformError::Torn { path: path.to_owned() })
+            }
         }
     }
 
@@ -96,8 +102,7 @@ impl Driver {
         if pulled.stdout.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        let state: State =
-            serde_json::from_slice(&pulled.stdout).map_err(|err| TerraformError::read(name, err.into()))?;
+        let state: State = serde_json::from_slice(&pulled.stdout).map_err(|_| TerraformError::Torn { path: name })?;
         // As is a state without a name.
         Ok(Some(state).filter(|state| !state.lineage.is_empty()))
     }
@@ -155,7 +160,9 @@ mod tests {
         assert!(State::read(&path).unwrap().is_none());
         fs::write(&path, b"").unwrap();
         assert!(State::read(&path).unwrap().is_none());
-        fs::write(&path, b"{").unwrap();
-        assert!(State::read(&path).is_err());
+        fs::write(&path, b"{\"lineage\": 7, \"serial\": \"CANARY\"").unwrap();
+        let torn = State::read(&path).unwrap_err();
+        assert!(matches!(torn, TerraformError::Torn { .. }), "{torn}");
+        assert!(!format!("{torn:?}").contains("CANARY"), "{torn:?}");
     }
 }

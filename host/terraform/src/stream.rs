@@ -6,6 +6,7 @@
 //! the first line), so nothing here fails on a line.
 
 mod diagnostic;
+mod dump;
 mod event;
 mod outputs;
 mod parse;
@@ -16,5 +17,6 @@ pub use event::{Action, Event, Resource};
 pub use outputs::Outputs;
 pub use parse::Parser;
 
+pub(crate) use dump::{dumped, without_state};
 pub(crate) use outputs::without_sensitive;
 pub(crate) use words::since;

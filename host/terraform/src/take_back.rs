@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use hangar_engine::{Attempt, Ended};
+use hangar_exec::Exit;
 
-use crate::driver::{Driver, Planning};
+use crate::driver::{Driver, Earlier, Planning};
 use crate::error::TerraformError;
 use crate::forgotten::{Forgotten, propose_imports, unheard_of};
 use crate::observer::Observer;
@@ -18,8 +19,17 @@ const GONE: &str = "Cannot import non-existent remote object";
 const SETTLED: &str = "settled";
 
 impl Driver {
+    /// Waits for an apply that an earlier life has started in `folder`, and keeps the state that it could write nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`TerraformError::Unkept`] if there is still no room for it.
+    pub async fn hear_out(&self, folder: &Path, observer: &dyn Observer) -> Result<(), TerraformError> {
+        self.settle(folder, observer).await.map(drop)
+    }
+
     /// What an earlier attempt to apply has made, by its stream, and the state does not know. Waits for a tool that still
-    /// works. Nothing for an attempt that ended well, or whose tool ended by itself: that has saved what it did.
+    /// works. Nothing for an attempt that ended well, or whose tool ended by itself and could save what it did.
     ///
     /// # Errors
     ///
@@ -30,14 +40,9 @@ impl Driver {
         folder: &Path,
         observer: &dyn Observer,
     ) -> Result<Vec<Forgotten>, TerraformError> {
-        if attempt.ended == Some(Ended::Well) || attempt.folder.join(SETTLED).exists() {
-            return Ok(Vec::new());
-        }
-        match self.settle(&attempt.folder, observer).await? {
-            Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => {
-                self.forgotten(&earlier, folder).await
-            }
-            _ => Ok(Vec::new()),
+        match self.unsaved(attempt, observer).await? {
+            Some(earlier) => self.forgotten(&earlier, folder).await,
+            None => Ok(Vec::new()),
         }
     }
 
@@ -53,15 +58,19 @@ impl Driver {
         folder: &Path,
         observer: &dyn Observer,
     ) -> Result<Vec<String>, TerraformError> {
+        match self.unsaved(attempt, observer).await? {
+            Some(earlier) => Ok(unheard_of(self.state(folder).await?.as_ref(), &earlier.told)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What an earlier attempt came to, if its state may not tell all of it.
+    async fn unsaved(&self, attempt: &Attempt, observer: &dyn Observer) -> Result<Option<Earlier>, TerraformError> {
         if attempt.ended == Some(Ended::Well) || attempt.folder.join(SETTLED).exists() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        match self.settle(&attempt.folder, observer).await? {
-            Some(earlier) if !matches!(earlier.exit, hangar_exec::Exit::Code(_)) => {
-                Ok(unheard_of(self.state(folder).await?.as_ref(), &earlier.told))
-            }
-            _ => Ok(Vec::new()),
-        }
+        let earlier = self.settle(&attempt.folder, observer).await?;
+        Ok(earlier.filter(|earlier| !matches!(earlier.exit, Exit::Code(_)) || earlier.told.is_unsaved()))
     }
 
     /// Remembers that everything of the stack was destroyed after this attempt, so that nothing of it is taken back.

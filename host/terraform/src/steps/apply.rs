@@ -118,8 +118,9 @@ impl Step for ApplyStep {
 
     async fn probe(&self, cx: &StepContext) -> Result<Seen<Applied>, StepError> {
         let folder = cx.probe_folder().map_err(TerraformError::from)?;
-        let now = self.driver.mark(&folder).await?;
-        if let Some(former) = cx.former_output::<Applied>().filter(|former| former.state == now) {
+        let is_wrecked = is_wrecked(self.driver.stack());
+        let now = if is_wrecked { None } else { self.driver.mark(&folder).await? };
+        if let Some(former) = cx.former_output::<Applied>().filter(|former| !is_wrecked && former.state == now) {
             return Ok(Seen::Done(former));
         }
         let plan = self.approved.plan(cx)?;

@@ -51,9 +51,7 @@ impl Step for DestroyStep {
 
     async fn probe(&self, cx: &StepContext) -> Result<Seen<()>, StepError> {
         let folder = cx.probe_folder().map_err(TerraformError::from)?;
-        let state = self.driver.state(&folder).await?;
-        let is_empty = !is_wrecked(self.driver.stack()) && state.is_none_or(|state| state.addresses().is_empty());
-        if !is_empty {
+        if is_wrecked(self.driver.stack()) || !self.driver.resources(&folder).await?.is_empty() {
             return Ok(Seen::NotDone);
         }
         // A host that was killed right after an apply has not come to this.

@@ -133,6 +133,8 @@ pub enum Event {
     Completed(Resource),
     /// It could not be.
     Errored(Resource),
+    /// The tool could write its state nowhere and has printed it. It is in no event: it may hold secrets.
+    Dumped,
     /// An event of a kind that matters to nobody here.
     Other {
         /// Its kind.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::diagnostic::Diagnostic;
+use super::dump::{is_dump, is_torn};
 use super::event::{Action, Event, Resource};
 use super::outputs::Outputs;
 use crate::plan::{Change, OutputChange, Summary};
@@ -19,10 +20,14 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// Reads one line. Sensitive outputs are dropped here.
+    /// Reads one line. Sensitive outputs are dropped here, a state that was printed, and lines of the stream that were torn.
     pub fn read(&mut self, line: &str) -> Event {
+        if is_dump(line) {
+            return Event::Dumped;
+        }
         let Ok(head) = serde_json::from_str::<Head<'_>>(line) else {
-            return Event::Raw { text: line.to_owned() };
+            let torn = || Event::Other { kind: "torn".to_owned(), message: String::new() };
+            return if is_torn(line) { torn() } else { Event::Raw { text: line.to_owned() } };
         };
         // None for kinds that are not known, and for known ones without what they must have.
         let known = match at_work(&head.kind) {
@@ -251,6 +256,15 @@ mod tests {
         let event = read(line);
         assert!(!format!("{event:?}").contains("CANARY"));
         assert!(matches!(event, Event::Outputs(outputs) if outputs.sensitive == ["pw"]));
+    }
+
+    #[test]
+    fn a_printed_state_and_a_torn_line_never_leave_the_parser() {
+        let line = r#"{"@level":"info","@message":"Emergency state dump","state":{"outputs":{"pw":{"value":"CANARY"}}},"type":"log"}"#;
+        assert_eq!(read(line), Event::Dumped);
+        assert_eq!(read(&line[..line.len() - 20]), Event::Dumped);
+        let torn = r#"{"@level":"info","@message":"Outputs: 1","outputs":{"pw":{"sensitive":true,"value":"CANARY"#;
+        assert!(matches!(read(torn), Event::Other { message, .. } if message.is_empty()));
     }
 
     #[test]

@@ -24,6 +24,7 @@ impl Event {
                 format!("{} `{}`{after}", verbs(resource).done, resource.address)
             }
             Self::Errored(resource) => format!("failed {} `{}`", verbs(resource).doing, resource.address),
+            Self::Dumped => "the state could be written nowhere, and is taken from what was printed".to_owned(),
             _ => return None,
         })
     }

@@ -1,11 +1,12 @@
 //! A state that lies elsewhere: its life, its lock, and what a crash leaves of both.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use hangar_exec::Spool;
 use hangar_plan::hint::Hint as _;
-use hangar_terraform::{Event, Planning, Quiet, StateLock, TerraformError};
+use hangar_terraform::{Driver, Event, Planning, Quiet, StackPlan, StateLock, TerraformError};
 use serde_json::{Value, json};
 
 use crate::crash::{killed_in_the_middle, resource_ids_of};
@@ -125,16 +126,7 @@ async fn a_network_that_is_cut_in_the_middle_loses_nothing() {
     let (site, server) = remote(SLOW);
     let driver = Arc::new(site.real().await);
     let plan = planned(&site, &driver, Planning::Apply).await;
-    let (ears, folder) = (Ears::default(), site.folder());
-    let cut = async {
-        let is_slow = |event: &Event| matches!(event, Event::Started(resource) if resource.address.ends_with("slow"));
-        while !ears.heard.lock().unwrap().iter().any(is_slow) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        server.with(|bucket| bucket.is_cut = true);
-    };
-    let (failed, ()) = tokio::join!(driver.apply(&plan, &folder, &ears), cut);
-    let failed = failed.unwrap_err();
+    let failed = cut_in_the_middle(&server, &driver, &plan, &site.folder(), &Ears::default()).await;
     assert!(matches!(failed, TerraformError::Apply { .. }), "{failed}");
     assert!(failed.to_string().contains("state"), "{failed}");
     assert!(site.dir.join("infra/errored.tfstate").exists(), "the tool has kept it: {failed}");
@@ -149,6 +141,56 @@ async fn a_network_that_is_cut_in_the_middle_loses_nothing() {
     assert_eq!(resource_ids_of(&state(&server)).len(), 3, "all that was done is known");
     let again = driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap();
     assert!(!again.has_changes());
+}
+
+/// Applies, and cuts the network once the slow resource is being made.
+async fn cut_in_the_middle(
+    server: &StateServer,
+    driver: &Driver,
+    plan: &StackPlan,
+    folder: &Path,
+    ears: &Ears,
+) -> TerraformError {
+    let cut = async {
+        let is_slow = |event: &Event| matches!(event, Event::Started(resource) if resource.address.ends_with("slow"));
+        while !ears.heard.lock().unwrap().iter().any(is_slow) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        server.with(|bucket| bucket.is_cut = true);
+    };
+    let (failed, ()) = tokio::join!(driver.apply(plan, folder, ears), cut);
+    failed.unwrap_err()
+}
+
+/// The tool then prints it, secrets and all.
+#[tokio::test]
+async fn a_state_that_can_be_written_nowhere_is_kept_and_shown_to_nobody() {
+    let password = "output \"password\" {\n  sensitive = true\n  value = \"CAN${\"\"}ARY\"\n}\n";
+    let (site, server) = remote(&format!("{SLOW}{password}"));
+    let driver = Arc::new(site.real().await);
+    let plan = planned(&site, &driver, Planning::Apply).await;
+    let (ears, folder) = (Ears::default(), site.folder());
+    let taken = site.dir.join("infra/errored.tfstate");
+    fs::create_dir(&taken).unwrap();
+    let failed = cut_in_the_middle(&server, &driver, &plan, &folder, &ears).await;
+    assert!(failed.hint().unwrap().contains("the state was set aside"), "{failed}");
+    assert!(ears.heard.lock().unwrap().contains(&Event::Dumped));
+    let shown = format!("{failed:?}{:?}", ears.heard.lock().unwrap());
+    assert!(!shown.contains("CANARY"), "{shown}");
+    fs::remove_file(&plan.file).unwrap();
+    let kept = folder.strip_prefix(&site.dir).unwrap().join("apply/errored.tfstate");
+    assert_eq!(files_with(&site.dir, "CANARY"), [kept.to_str().unwrap()]);
+
+    // Somebody sees to both places.
+    fs::remove_dir(&taken).unwrap();
+    server.with(|bucket| {
+        bucket.is_cut = false;
+        bucket.set_lock(None);
+    });
+    driver.hear_out(&folder, &Quiet).await.unwrap();
+    driver.recover(&site.folder()).await.unwrap();
+    assert_eq!(resource_ids_of(&state(&server)).len(), 3, "all that was done is known");
+    assert!(!driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap().has_changes());
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod disks;
 mod doctor;
 mod evict;
 mod existing;
+mod full_disk;
 mod gcp;
 mod gke;
 mod helm_test;
