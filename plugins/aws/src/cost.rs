@@ -26,7 +26,7 @@ const NODES: [(&str, u64); 6] = [
 ];
 /// What the module takes where the block says nothing.
 pub(crate) const DEFAULT_NODE: &str = "m6i.xlarge";
-const DEFAULT_NODES: u64 = 3;
+pub(crate) const DEFAULT_NODES: u64 = 3;
 
 /// A month of it; none for a region or a type whose prices are not here.
 pub(crate) fn hint(config: &Config, instance: &Instance) -> Option<CostHint> {

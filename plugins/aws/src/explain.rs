@@ -52,6 +52,10 @@ const CURES: &[(&str, &str)] = &[
     ("no such host", "an endpoint cannot be resolved: check `region`, `endpoints` and the network of this machine"),
     ("RequestLimitExceeded", "AWS throttles these credentials: wait some minutes, then `hangar up`"),
     ("NoSuchHostedZone", "check `route53_zone_id`: it starts with Z and belongs to these credentials"),
+    (
+        "validating provider credentials",
+        "AWS does not take the credentials of slot `aws`: check the profile or the keys, and whether they have expired",
+    ),
 ];
 
 /// Returns the cure where there is one.

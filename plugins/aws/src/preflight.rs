@@ -1,5 +1,6 @@
 //! A look at the cloud before anything exists.
 
+use hangar_sdk::dns;
 use hangar_sdk::http::{Request, Response};
 use hangar_sdk::infra_provider::{Error, Finding, Instance, Progress, Severity};
 use serde_json::{Value, json};
@@ -8,6 +9,8 @@ use crate::config::Config;
 use crate::{SLOT, add_ons};
 
 mod machines;
+mod offers;
+mod permissions;
 
 /// Quota of Elastic IPs in a region, and what AWS gives everybody.
 const ADDRESS_QUOTA: &str = "L-0263D0A3";
@@ -15,20 +18,23 @@ const ADDRESSES: u64 = 5;
 /// Route 53 has one region for signatures.
 const ROUTE53_REGION: &str = "us-east-1";
 
-/// Looks at who the credentials are, whether the reserved addresses fit the quota, whether the zones exist and have the machine type, and whether the hosted
-/// zone holds the instance's names. Changes nothing.
+/// Looks at who the credentials are and what they may, whether addresses and machines fit the quotas, whether the zones exist
+/// and have the machine type, whether EKS offers the version, and whether the hosted zone holds the instance's names and is asked
+/// by the world. Changes nothing.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] about the block; [`Error::Unavailable`] where the token service cannot be reached.
 pub fn preflight(config: &str, instance: &Instance, _token: Option<&str>) -> Result<Progress, Error> {
     let config = Config::parse(config)?;
-    let identity = identity(&config)?;
-    // Without a known caller every further question has the same answer.
-    if identity.severity == Severity::Error {
-        return Ok(Progress::Done(vec![identity]));
-    }
-    let mut findings = vec![identity, addresses(&config, instance)];
+    let caller = match identity(&config)? {
+        Ok(caller) => caller,
+        // Without a known caller every further question has the same answer.
+        Err(finding) => return Ok(Progress::Done(vec![finding])),
+    };
+    let mut findings = vec![note("identity", format!("signed in as {caller}"))];
+    findings.extend(permissions::check(&config, &caller));
+    findings.extend([addresses(&config, instance), offers::vcpus(&config), offers::version(&config)]);
     findings.extend(zones(&config));
     findings.extend(machines::missing(&config));
     findings.extend(hosted_zone(&config, instance));
@@ -36,18 +42,19 @@ pub fn preflight(config: &str, instance: &Instance, _token: Option<&str>) -> Res
     Ok(Progress::Done(findings))
 }
 
-fn identity(config: &Config) -> Result<Finding, Error> {
+/// The caller's name, or why nobody knows it.
+fn identity(config: &Config) -> Result<Result<String, Finding>, Error> {
     let response = form(config, "sts", &config.region, "Action=GetCallerIdentity&Version=2011-06-15")
         .map_err(Error::Unavailable)?;
     let text = response.text();
     Ok(match element(&text, "Arn") {
-        Some(arn) if response.is_success() => note("identity", format!("signed in as {arn}")),
-        _ => finding(
+        Some(arn) if response.is_success() => Ok(arn.to_owned()),
+        _ => Err(finding(
             Severity::Error,
             "identity",
             format!("the token service answered {}", response.status),
             "check the credentials of slot `aws`",
-        ),
+        )),
     })
 }
 
@@ -68,7 +75,7 @@ fn addresses(config: &Config, instance: &Instance) -> Finding {
     let items: Vec<&str> = listed.split("<publicIp>").skip(1).collect();
     let n_own = items.iter().filter(|item| item.contains("hangar.dev/instance") && item.contains(&own)).count() as u64;
     let (n_used, n_wanted) = (items.len() as u64, n_wanted.saturating_sub(n_own));
-    let (quota, is_known) = match address_quota(config) {
+    let (quota, is_known) = match quota(config, ADDRESS_QUOTA) {
         Some(quota) => (quota, "are allowed"),
         None => (ADDRESSES, "are allowed unless more were asked for"),
     };
@@ -81,11 +88,12 @@ fn addresses(config: &Config, instance: &Instance) -> Finding {
     finding(Severity::Error, SUBJECT, message, &cure)
 }
 
-fn address_quota(config: &Config) -> Option<u64> {
+/// A quota of EC2; none where it is not told.
+fn quota(config: &Config, code: &str) -> Option<u64> {
     let request = Request::new("POST", format!("{}/", config.endpoint("servicequotas")))
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "ServiceQuotasV20190624.GetServiceQuota")
-        .body(json!({"ServiceCode": "ec2", "QuotaCode": ADDRESS_QUOTA}).to_string())
+        .body(json!({"ServiceCode": "ec2", "QuotaCode": code}).to_string())
         .sigv4(SLOT, "servicequotas", &config.region);
     let response = request.send().ok().filter(Response::is_success)?;
     let answer: Value = response.json().ok()?;
@@ -162,11 +170,8 @@ fn hosted_zone(config: &Config, instance: &Instance) -> Vec<Finding> {
     }
     if findings.is_empty() {
         let servers = text.split("<NameServer>").skip(1).filter_map(|rest| rest.split_once('<').map(|(name, _)| name));
-        let servers: Vec<&str> = servers.collect();
-        findings.push(note(
-            SUBJECT,
-            format!("names are made in `{zone}`, which must be delegated to {}", servers.join(", ")),
-        ));
+        findings.push(note(SUBJECT, format!("names are made in `{zone}`")));
+        findings.push(dns::delegation(zone, servers));
     }
     findings
 }

@@ -6,14 +6,16 @@
 //! contract's export macro. One component may implement several contracts. `README.md` shows a whole plugin.
 //!
 //! What the host offers is in [`log`], [`http`], [`sealed_file`], [`state`], [`clock`] and [`random`]. Natively these
-//! talk to [`testing::FakeHost`], so a test needs no component and no network. [`config`], [`net`], [`terraform`] and
-//! [`add_ons`] help with what operators write, what terraform answers and what a cluster needs first.
+//! talk to [`testing::FakeHost`], so a test needs no component and no network. [`config`], [`net`], [`dns`], [`terraform`]
+//! and [`add_ons`] help with what operators write, what the world resolves, what terraform answers and what a cluster needs
+//! first.
 #![warn(missing_docs)]
 
 pub mod add_ons;
 mod bindings;
 pub mod clock;
 pub mod config;
+pub mod dns;
 pub mod http;
 pub mod infra_provider;
 pub mod json;

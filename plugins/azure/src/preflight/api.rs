@@ -56,7 +56,7 @@ fn read(response: &Response) -> Result<Value, Trouble> {
     Err(Trouble { status: response.status, code: text("code"), message: text("message") })
 }
 
-pub(super) fn words(err: &HttpError) -> String {
+fn words(err: &HttpError) -> String {
     match err {
         HttpError::Unresolved(name) => format!("`{name}` has no address"),
         HttpError::TimedOut(bound) => format!("no answer within {bound} ms"),

@@ -85,7 +85,7 @@ impl<'a> Api<'a> {
 }
 
 /// A failure of the way there; what the host says about the credential is the operator's to read as it is.
-pub(super) fn failed(err: HttpError) -> Error {
+fn failed(err: HttpError) -> Error {
     match err {
         HttpError::Denied(what) => Error::Denied(what),
         HttpError::Credential(words) => Error::Unavailable(words),

@@ -1,13 +1,11 @@
 //! The managed zone: whether it holds our names, and whether the world asks it.
 
-use std::collections::BTreeSet;
-
-use hangar_sdk::http::Request;
+use hangar_sdk::dns;
 use hangar_sdk::infra_provider::{Error, Instance};
 use serde_json::Value;
 
 use super::Findings;
-use super::api::{Api, failed};
+use super::api::Api;
 use crate::config::Config;
 
 pub(super) fn look(api: &Api<'_>, config: &Config, instance: &Instance, findings: &mut Findings) -> Result<(), Error> {
@@ -28,38 +26,7 @@ pub(super) fn look(api: &Api<'_>, config: &Config, instance: &Instance, findings
         findings.error("dns", format!("zone `{name}` is private: partners cannot see its names"), "name a public zone");
         return Ok(());
     }
-    delegation(&domain, &zone, findings)
-}
-
-/// Asks a public resolver, since only what others see counts.
-fn delegation(domain: &str, zone: &Value, findings: &mut Findings) -> Result<(), Error> {
-    let names = |values: Option<&Vec<Value>>, field: Option<&str>| -> BTreeSet<String> {
-        let texts =
-            values.into_iter().flatten().filter_map(|value| field.map_or(value, |field| &value[field]).as_str());
-        texts.map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect()
-    };
-    let ours = names(zone["nameServers"].as_array(), None);
-    let request = Request::get(format!("https://dns.google/resolve?name={domain}&type=NS"));
-    let answer: Value = request.send().map_err(failed)?.json().unwrap_or_default();
-    let theirs = names(answer["Answer"].as_array(), Some("data"));
-    if theirs.is_empty() {
-        findings.error(
-            "dns:delegation",
-            format!("nobody delegates `{domain}`"),
-            format!("add NS records for it at its parent: {}", list(&ours)),
-        );
-    } else if theirs.is_disjoint(&ours) {
-        findings.error(
-            "dns:delegation",
-            format!("`{domain}` is delegated to {}, not to this zone", list(&theirs)),
-            format!("put its NS records at: {}", list(&ours)),
-        );
-    } else {
-        findings.note("dns:delegation", format!("`{domain}` is delegated to this zone"));
-    }
+    let ours = zone["nameServers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    findings.0.push(dns::delegation(&domain, ours));
     Ok(())
-}
-
-fn list(names: &BTreeSet<String>) -> String {
-    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }

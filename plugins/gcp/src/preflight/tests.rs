@@ -178,8 +178,8 @@ fn a_zone_that_nobody_asks_and_one_of_another_domain_are_found() {
     let nobody = found(zoned(), |url| url.starts_with("dns.google/").then_some((200, json!({}))));
     assert_eq!(
         nobody,
-        ["dns:delegation: nobody delegates `uss1.example.com`; add NS records for it at its parent: \
-          ns-cloud-a1.googledomains.com"]
+        ["dns:delegation: nobody delegates `uss1.example.com`; at the registrar or in the parent zone, name for \
+          `uss1.example.com`: ns-cloud-a1.googledomains.com"]
     );
     let other = found(zoned(), |url| {
         let zone = json!({"dnsName": "other.example.", "nameServers": ["ns-cloud-a1.googledomains.com."]});
