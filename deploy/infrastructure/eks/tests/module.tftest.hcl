@@ -1,5 +1,17 @@
 # Run with `terraform test`. No cloud is asked: the provider is mocked, its schema is the real one.
 mock_provider "aws" {
+  mock_resource "aws_acm_certificate" {
+    defaults = { arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/id/1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/1" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:us-east-1:123456789012:key/1" }
+  }
   override_data {
     target = data.aws_partition.current
     values = { partition = "aws" }
@@ -128,6 +140,28 @@ run "every_role_is_bounded" {
   assert {
     condition     = length(aws_iam_role.workload) == 3 && strcontains(aws_iam_role_policy.secrets[0].policy, ":secret:dss/uss1/*")
     error_message = "The secret store may use other secrets than its own, or none."
+  }
+}
+
+run "the_named_service_account_and_no_other_may_use_the_secrets" {
+  # The issuer of the cluster's tokens is not known before.
+  command = apply
+
+  override_resource {
+    target = aws_eks_cluster.this
+    values = {
+      arn                   = "arn:aws:eks:us-east-1:123456789012:cluster/uss1"
+      certificate_authority = [{ data = "" }]
+      identity              = [{ oidc = [{ issuer = "https://oidc.example.com/id/1" }] }]
+    }
+  }
+  variables {
+    secrets_prefix          = "dss/uss1"
+    secrets_service_account = { namespace = "store", name = "vault" }
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.workload["secrets"].assume_role_policy).Statement[0].Condition.StringEquals["oidc.example.com/id/1:sub"] == "system:serviceaccount:store:vault"
+    error_message = "Another service account may use the secrets."
   }
 }
 

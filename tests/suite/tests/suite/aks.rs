@@ -1,12 +1,11 @@
 //! The terraform module for Azure, without `hangar`: its own tests, and the whole life of its example.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use test_support::{AZURE, Terraform};
 
-use crate::module::{User, every_variable_changes_the_plan, is_made_and_found_again, passes_its_tests};
+use crate::module::{User, Walk, is_made_and_found_again, passes_its_tests};
 
 const SECRET: &str = "a-client-secret-of-entra";
 
@@ -97,16 +96,17 @@ fn settings() -> Vec<(&'static str, &'static str)> {
 #[tokio::test]
 async fn every_variable_of_the_module_for_azure_changes_the_plan() -> Result<()> {
     let user = user("aks-variables")?;
-    let own =
+    let around =
         "provider \"azurerm\" {\n  subscription_id = \"00000000-0000-0000-0000-000000000001\"\n  features {}\n}\n";
-    fs::write(user.module.join("provider.tf"), own)?;
-    let zone = "/subscriptions/s/resourceGroups/dns/providers/Microsoft.Network/dnsZones/uss1.example.com";
-    let terraform = terraform(&user, &user.module)
-        .with("TF_VAR_name", "uss1")
-        .with("TF_VAR_location", "westeurope")
-        .with("TF_VAR_db_suffix", "db.uss1.example.com")
-        .with("TF_VAR_hostname", "dss.uss1.example.com")
-        .with("TF_VAR_dns_zone_id", zone);
+    let base = [
+        ("name", "uss1"),
+        ("location", "westeurope"),
+        ("db_suffix", "db.uss1.example.com"),
+        ("hostname", "dss.uss1.example.com"),
+        ("dns_zone_id", "/subscriptions/s/resourceGroups/dns/providers/Microsoft.Network/dnsZones/uss1.example.com"),
+    ];
     // Azure numbers the zones of every region alike, so there is one value.
-    every_variable_changes_the_plan(&user.module, &terraform, &settings(), &["zones"]).await
+    let walk = Walk { module: &user.module, around, base: &base, settings: &settings(), left: &["zones"] };
+    walk.each_changes_the_plan(&terraform(&user, &walk.lay_down()?)).await?;
+    Ok(())
 }

@@ -1,65 +1,78 @@
 //! An instance on AWS: the real terraform, its real provider, the real helm and a real Kubernetes; the cloud is an emulator that
 //! checks signatures.
 
-mod left;
+pub(crate) mod account;
+mod killed;
+pub(crate) mod left;
+mod refused;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use test_support::{Plugin, Workspace, needed, scratch};
-use test_world::aws::{AccessEntry, AccessKey, Eks, Emulator, Operator};
+use serde_json::{Value, json};
+use test_support::{Plugin, Workspace, scratch};
 
-use crate::cluster::{Origins, has_namespace, origins};
+use crate::add_ons::push_chart;
+use crate::cluster::{Origins, has_namespace, is_there, n_revisions, origins, value};
+use crate::module::holds_no_credential;
 use crate::pool::live_nodes;
 use crate::pooled::{Stage, turn};
+use account::Account;
 
 const NAME: &str = "uss1";
 const PLUGINS: [&str; 3] = ["aws", "local", "cockroachdb"];
 /// What makes the module lay down all that it has.
 const MORE: &str = r#"
+  kubernetes_version  = "1.33"
   prometheus_hostname = "prometheus.uss1.example.com"
   secrets_prefix      = "dss/uss1"
   key_deletion_days   = 7
   tags                = { owner = "operations" }
 "#;
-/// Services that the module's resources, and the plugin itself, call.
-const SERVICES: [&str; 12] = [
-    "acm",
-    "autoscaling",
-    "ec2",
-    "eks",
-    "elbv2",
-    "iam",
-    "kms",
-    "route53",
-    "s3",
-    "secretsmanager",
-    "servicequotas",
-    "sts",
-];
 /// The provider is slow, and starts anew with each command.
 const DEADLINE: Duration = Duration::from_secs(900);
+/// In place of AWS's own charts: it says what values it was given, and makes the storage classes that they name.
+const ADD_ON: [(&str, &str); 3] = [
+    ("Chart.yaml", "apiVersion: v2\nname: echo\nversion: 0.1.0\n"),
+    (
+        "templates/values.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  values: {{ .Values | toJson | quote }}\n",
+    ),
+    (
+        "templates/classes.yaml",
+        "{{- range .Values.storageClasses }}\napiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata:\n  name: {{ .name }}\n\
+         provisioner: kubernetes.io/host-path\nvolumeBindingMode: {{ .volumeBindingMode }}\n{{- end }}\n",
+    ),
+];
 
-/// The whole life in one: it takes minutes, most of them the provider's.
+/// The whole life in one, its only apply killed on the way: it takes minutes, most of them the provider's.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_on_aws_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
     let _turn = turn().await;
     let aws = Aws::start().await?;
-    let before = left::everything(&aws.emulator, &aws.operator.key).await?;
+    let before = aws.everything().await?;
     let workspace = aws.workspace().await?;
 
     workspace.run(&["init", "--yes"]).await?.done()?;
-    let plan = workspace.run(&["plan"]).await?.done()?.stdout;
-    for address in
-        ["aws_eks_cluster.this", "aws_eip.db[2]", "aws_nat_gateway.this[0]", "aws_route53_record.certificate[0]"]
-    {
-        ensure!(plan.contains(&format!("module.eks.{address}")), "`{address}` is not in the plan:\n{plan}");
+    // An account is given five addresses until it asks for more.
+    let doctor = workspace.run(&["doctor"]).await?.exits(3)?.stdout;
+    for found in [
+        "identity: signed in as arn:aws:iam::",
+        "quota:elastic-ip: 6 more",
+        "dns: names are made in `uss1.example.com`",
+    ] {
+        ensure!(doctor.contains(found), "no `{found}`:\n{doctor}");
     }
+    killed::in_the_middle_of_an_apply(&workspace, &aws.account).await?;
     workspace.run(&["up", "--yes"]).await?.done()?;
-    is_clean(&workspace).await?;
+    let state = fs::read_to_string(workspace.folder.join(".hangar/terraform/infrastructure.tfstate"))?;
+    killed::terraform_knows_all(&state, aws.everything().await?.difference(&before))?;
+    holds_no_credential(&serde_json::from_str(&state)?);
+    aws.add_ons_are_there().await?;
+    aws.drift_is_found(&workspace).await?;
+    aws.is_upgraded(&workspace).await?;
 
     workspace.run(&["pool", "create", "--yes"]).await?.done()?;
     let status = workspace.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
@@ -69,111 +82,95 @@ async fn an_instance_on_aws_goes_from_nothing_to_a_pool_and_back_to_nothing() ->
     ensure!(origins == Origins { n_nodes: 3, n_founded: 1, n_joined: 2 }, "{origins:?}");
     let up = workspace.run(&["up", "--yes"]).await?.done()?;
     ensure!(up.stdout.contains("is as it should be: nothing was done"), "{}", up.stdout);
-    aws.nothing_tells_the_key(&workspace)?;
+    aws.account.nothing_tells_the_key(&workspace)?;
 
     workspace.run(&["down", "--yes"]).await?.done()?;
     ensure!(!has_namespace(organisation).await?, "the namespace is still there");
-    let after = left::everything(&aws.emulator, &aws.operator.key).await?;
+    ensure!(is_there(organisation, "kube-system").await?, "a namespace went that was there before");
+    let left = n_revisions(organisation, "kube-system", "aws-ebs-csi-driver").await?;
+    ensure!(left == 0, "an add-on is still there");
+    let after = aws.everything().await?;
     ensure!(after == before, "something is left in the cloud: {:?}", after.difference(&before).collect::<Vec<_>>());
     Ok(())
 }
 
-/// Terraform finds nothing to change.
-async fn is_clean(workspace: &Workspace) -> Result<()> {
-    let plan = workspace.run(&["plan", "--json"]).await?.done()?.value("plan")?;
-    let parts = plan["parts"].as_array().context("no parts")?;
-    let changes = parts.iter().flat_map(|part| part["changes"].as_array().into_iter().flatten());
-    let changes: Vec<_> = changes.collect();
-    ensure!(changes.is_empty(), "the plan is not clean: {changes:#?}");
-    Ok(())
-}
-
-/// The cloud, a Kubernetes that takes its tokens, and an operator who has a key.
+/// The cloud, and a Kubernetes that takes its tokens.
 struct Aws {
-    emulator: Emulator,
-    operator: Operator,
-    zone: String,
-    credentials_file: PathBuf,
+    account: Account,
     stage: Stage,
 }
 
 impl Aws {
     async fn start() -> Result<Self> {
-        let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "aws")?;
-        let emulator = Emulator::start(&root.join("aws")).await?;
-        let operator = emulator.add_operator("hangar").await?;
-        let zone = emulator.add_hosted_zone(&operator.key, &format!("{NAME}.example.com")).await?;
-        emulator.require_signatures().await?;
-        let credentials_file = root.join("aws-credentials");
-        write_credentials(&credentials_file, &operator.key)?;
-        let eks = Eks {
-            cluster: NAME.to_owned(),
-            sts: emulator.endpoint().to_owned(),
-            keys: vec![operator.key.clone()],
-            entries: vec![AccessEntry { principal: operator.arn.clone(), groups: vec!["system:masters".to_owned()] }],
-        };
+        let root: PathBuf = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "aws")?;
+        let account = Account::open(&root, NAME).await?;
+        let eks = account.eks(NAME);
         let stage = Stage::start_in(root, &[NAME], |options| drop(options.eks.insert(NAME.to_owned(), eks))).await?;
-        Ok(Self { emulator, operator, zone, credentials_file, stage })
+        Ok(Self { account, stage })
     }
 
-    /// A workspace whose plugins, `aws` among them, are pulled from the world's registry.
+    async fn everything(&self) -> Result<std::collections::BTreeSet<String>> {
+        left::everything(&self.account.emulator, &self.account.operator.key).await
+    }
+
+    /// A workspace whose plugins, `aws` among them, are pulled from the world's registry, and that wants both add-ons.
     async fn workspace(&self) -> Result<Workspace> {
         let registry = &self.stage.world.file().registry;
+        let digest = push_chart(&self.stage.root, registry, "echo", &ADD_ON).await?;
+        let chart = format!("oci://{registry}/charts/echo@{digest}");
+        let add_ons = format!("  add_ons = {{\n    load_balancers = \"{chart}\"\n    volumes = \"{chart}\"\n  }}\n");
         let mut description = self.stage.description(NAME)?;
         description.infra = "aws".into();
         description.secrets = Some("local".into());
         description.plugins = PLUGINS.map(|plugin| Plugin::of_registry(registry, plugin)).into();
         description.pool = Some("east".into());
-        description.block = Some(self.block());
-        description.entry = Some(format!(
-            r#"{cluster}
-credential "aws" {{
-  aws {{
-    profile          = "default"
-    credentials_file = "{credentials}"
-  }}
-}}
-
-terraform {{
-  provider_mirror = "{mirror}"
-}}
-"#,
-            cluster = description.access.cluster(),
-            credentials = self.credentials_file.display(),
-            mirror = needed("HANGAR_AWS_PROVIDER_MIRROR")?.display(),
-        ));
+        description.block = Some(self.account.block(NAME, &format!("{MORE}{add_ons}")));
+        description.entry = Some(self.account.entry(&description.access.cluster())?);
         let workspace = Workspace::lay_down(&self.stage.root, &description)?;
         let workspace = workspace.with_deadline(DEADLINE);
         self.stage.push_all(&workspace, &PLUGINS).await?;
         Ok(workspace)
     }
 
-    /// All that the module has, and every service at the emulator.
-    fn block(&self) -> String {
-        let endpoint = self.emulator.endpoint();
-        let endpoints = SERVICES.map(|service| format!("    {service} = \"{endpoint}\"")).join("\n");
-        format!(
-            r#"  region          = "us-east-1"
-  cluster_name    = "{NAME}"
-  route53_zone_id = "{zone}"
-{MORE}
-  endpoints = {{
-{endpoints}
-  }}"#,
-            zone = self.zone,
-        )
-    }
-
-    /// Neither terraform's state nor anything else that was written holds what signs.
-    fn nothing_tells_the_key(&self, workspace: &Workspace) -> Result<()> {
-        let n_files = crate::secrets::search(&workspace.folder, &[self.operator.key.secret().to_owned()])?;
-        ensure!(n_files > 20, "only {n_files} files were looked at");
+    /// A newer Kubernetes, and room for more nodes, beside what somebody else has changed: all in place, at one go.
+    async fn is_upgraded(&self, workspace: &Workspace) -> Result<()> {
+        let more = "kubernetes_version  = \"1.34\"\n  node_count          = { min = 3, desired = 3, max = 9 }";
+        workspace.edit("hangar.hcl", "kubernetes_version  = \"1.33\"", more)?;
+        let up = workspace.run(&["up", "--yes"]).await?.done()?.stdout;
+        ensure!(up.contains("module.eks.aws_eks_node_group.this") && !up.contains("replace"), "{up}");
+        let cluster = self.account.eks_call("GET", &format!("/clusters/{NAME}"), "").await?;
+        ensure!(cluster["cluster"]["version"] == "1.34", "{cluster}");
+        let nodes = self.nodes().await?;
+        ensure!(nodes["version"] == "1.34" && nodes["scalingConfig"]["maxSize"] == 3, "{nodes}");
         Ok(())
     }
-}
 
-fn write_credentials(path: &Path, key: &AccessKey) -> Result<()> {
-    let text = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret());
-    fs::write(path, text)?;
-    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o600))?)
+    /// Somebody else sets another bound of the nodes: it is told, and left as it is.
+    async fn drift_is_found(&self, workspace: &Workspace) -> Result<()> {
+        let other = json!({ "scalingConfig": { "minSize": 1, "maxSize": 7, "desiredSize": 1 } });
+        let path = format!("/clusters/{NAME}/node-groups/{NAME}-us-east-1a/update-config");
+        self.account.eks_call("POST", &path, &other.to_string()).await?;
+        let found = workspace.run(&["drift", "--json"]).await?.exits(4)?.value("drift")?;
+        let address = "module.eks.aws_eks_node_group.this[\"us-east-1a\"]";
+        let changes = found["changes"].as_array().context("no changes")?;
+        ensure!(changes.len() == 1 && changes[0]["address"] == address, "{found:#}");
+        ensure!(self.nodes().await?["scalingConfig"]["maxSize"] == 7, "a look has changed it");
+        Ok(())
+    }
+
+    /// Both were installed, with the roles that terraform made.
+    async fn add_ons_are_there(&self) -> Result<()> {
+        let organisation = self.stage.organisation(NAME)?;
+        for (release, role) in [("aws-ebs-csi-driver", "volumes"), ("aws-load-balancer-controller", "load-balancers")] {
+            let values = value(organisation, "kube-system", release, "values").await?.context(release)?;
+            ensure!(values.contains(&format!(":role/{NAME}-{role}")), "{release} has not its role: {values}");
+        }
+        Ok(())
+    }
+
+    async fn nodes(&self) -> Result<Value> {
+        let mut found =
+            self.account.eks_call("GET", &format!("/clusters/{NAME}/node-groups/{NAME}-us-east-1a"), "").await?;
+        Ok(found["nodegroup"].take())
+    }
 }

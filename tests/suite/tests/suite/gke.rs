@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use test_support::{Cloud, GOOGLE, Terraform};
 
-use crate::module::{User, every_variable_changes_the_plan, is_made_and_found_again, passes_its_tests};
+use crate::module::{User, Walk, is_made_and_found_again, passes_its_tests};
 
 const TOKEN: &str = "a-token-of-google";
 
@@ -110,15 +110,18 @@ fn settings() -> Vec<(&'static str, &'static str)> {
 #[tokio::test]
 async fn every_variable_of_the_module_for_google_cloud_changes_the_plan() -> Result<()> {
     let user = user("gke-variables")?;
-    fs::write(user.module.join("provider.tf"), "provider \"google\" {}\n")?;
-    let terraform = terraform(&user, &user.module)
-        .with("TF_VAR_name", "uss1")
-        .with("TF_VAR_project", "dss-prod")
-        .with("TF_VAR_region", "europe-west4")
-        .with("TF_VAR_zones", r#"["europe-west4-a", "europe-west4-b", "europe-west4-c"]"#)
-        .with("TF_VAR_db_suffix", "db.uss1.example.com")
-        .with("TF_VAR_hostname", "dss.uss1.example.com")
-        .with("TF_VAR_dns_managed_zone", "uss1");
+    let base = [
+        ("name", "uss1"),
+        ("project", "dss-prod"),
+        ("region", "europe-west4"),
+        ("zones", r#"["europe-west4-a", "europe-west4-b", "europe-west4-c"]"#),
+        ("db_suffix", "db.uss1.example.com"),
+        ("hostname", "dss.uss1.example.com"),
+        ("dns_managed_zone", "uss1"),
+    ];
     // A region goes with its zones, and both with the existing ones of a network; it has no other value alone.
-    every_variable_changes_the_plan(&user.module, &terraform, &settings(), &["region"]).await
+    let (around, left) = ("provider \"google\" {}\n", &["region"]);
+    let walk = Walk { module: &user.module, around, base: &base, settings: &settings(), left };
+    walk.each_changes_the_plan(&terraform(&user, &walk.lay_down()?)).await?;
+    Ok(())
 }

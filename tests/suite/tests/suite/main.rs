@@ -16,6 +16,8 @@ mod charts;
 mod cluster;
 mod disks;
 mod doctor;
+#[cfg(feature = "real-aws")]
+mod eks;
 mod evict;
 mod existing;
 mod full_disk;
@@ -32,6 +34,8 @@ mod module;
 mod plan;
 mod pool;
 mod pooled;
+#[cfg(feature = "real-aws")]
+mod processes;
 mod renders;
 mod rights;
 mod secrets;

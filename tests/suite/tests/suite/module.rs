@@ -71,26 +71,74 @@ pub(crate) async fn is_made_and_found_again(terraform: &Terraform, example: &Pat
     Ok(())
 }
 
-/// No accepted setting is ignored: each of `settings` changes what is planned, and all variables but `left` are among them.
-pub(crate) async fn every_variable_changes_the_plan(
-    module: &Path,
-    terraform: &Terraform,
-    settings: &[(&str, &str)],
-    left: &[&str],
-) -> Result<()> {
-    terraform.done(&["init"]).await?;
-    let shown = |plan: &Value| (plan["planned_values"].clone(), plan["resource_changes"].clone());
-    let before = shown(&terraform.planned(&[]).await?);
-    let text = fs::read_to_string(module.join("variables.tf"))?;
-    let mut untried: Vec<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("variable \"")?.split('"').next()).collect();
-    for (name, value) in settings {
-        let after = shown(&terraform.planned(&["-var", &format!("{name}={value}")]).await?);
-        ensure!(before != after, "`{name}` changes nothing");
-        untried.retain(|variable| variable != name);
+/// A root in which a module stands once with `base`, and once more for each of `settings`, which differs by that alone. So one
+/// plan tries them all: the providers of the real clouds take long to start.
+pub(crate) struct Walk<'walk> {
+    /// The module, beside which the root is laid down.
+    pub(crate) module: &'walk Path,
+    /// The provider's configuration, and whatever else is to be planned.
+    pub(crate) around: &'walk str,
+    pub(crate) base: &'walk [(&'walk str, &'walk str)],
+    pub(crate) settings: &'walk [(&'walk str, &'walk str)],
+    /// Variables that are not tried.
+    pub(crate) left: &'walk [&'walk str],
+}
+
+impl Walk<'_> {
+    pub(crate) fn lay_down(&self) -> Result<PathBuf> {
+        let folder = self.module.with_file_name("walk");
+        fs::create_dir_all(&folder)?;
+        let mut text = format!("{}\n{}", self.around, self.used_as("base", None)?);
+        for setting in self.settings {
+            text += &self.used_as(setting.0, Some(*setting))?;
+        }
+        fs::write(folder.join("main.tf"), text)?;
+        Ok(folder)
     }
-    ensure!(untried == left, "not tried: {untried:?}");
-    Ok(())
+
+    fn used_as(&self, label: &str, setting: Option<(&str, &str)>) -> Result<String> {
+        let others = self.base.iter().filter(|(name, _)| setting.is_none_or(|(changed, _)| changed != *name));
+        let arguments: String =
+            others.copied().chain(setting).map(|(name, value)| format!("  {name} = {}\n", literal(value))).collect();
+        let module = self.module.file_name().and_then(|name| name.to_str()).context("a name")?;
+        Ok(format!(
+            "module \"{label}\" {{\n  source = \"../{module}\"\n{arguments}}}\noutput \"{label}\" {{\n  value = module.{label}\n}}\n"
+        ))
+    }
+
+    /// No accepted setting is ignored: each changes what is planned. Returns the plan.
+    pub(crate) async fn each_changes_the_plan(&self, terraform: &Terraform) -> Result<Value> {
+        terraform.done(&["init"]).await?;
+        let planned = terraform.planned(&[]).await?;
+        let before = planned_for(&planned, "base");
+        ensure!(before.len() > 20, "too little is planned: {before:?}");
+        let text = fs::read_to_string(self.module.join("variables.tf"))?;
+        let mut untried: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("variable \"")?.split('"').next()).collect();
+        for (name, _) in self.settings {
+            ensure!(before != planned_for(&planned, name), "`{name}` changes nothing");
+            untried.retain(|variable| variable != name);
+        }
+        ensure!(untried == self.left, "not tried: {untried:?}");
+        Ok(planned)
+    }
+}
+
+/// Objects and lists stand as they are; terraform makes numbers and truths of texts where it wants them.
+fn literal(value: &str) -> String {
+    if value.starts_with(['[', '{']) { value.to_owned() } else { format!("{value:?}") }
+}
+
+/// What is planned for one module of the root, as it would read if all had the same name.
+fn planned_for(planned: &Value, label: &str) -> Vec<String> {
+    let (module, nested) = (format!("module.{label}"), format!("module.{label}."));
+    let changes = planned["resource_changes"].as_array().into_iter().flatten();
+    let ours = changes.filter(|change| {
+        let within = change["module_address"].as_str().unwrap_or_default();
+        within == module || within.starts_with(&nested)
+    });
+    let outputs = [&planned["output_changes"][label], &planned["planned_values"]["outputs"][label]];
+    ours.chain(outputs).map(|part| part.to_string().replace(&module, "module.it")).collect()
 }
 
 /// What opens a cluster, an account or a vault is nowhere in a plan or a state.

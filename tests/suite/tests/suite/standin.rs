@@ -245,16 +245,11 @@ output "tenant" {
 #[cfg(feature = "real-aws")]
 #[tokio::test]
 async fn a_stand_in_with_the_schema_of_aws_answers_as_the_real_provider() -> Result<()> {
-    use test_support::{AWS, needed};
+    use test_support::AWS;
 
     let stand_in = Site::laid_down("standin-aws", AWS, "")?;
     let real = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "real-aws")?;
-    let mirror = needed("HANGAR_AWS_PROVIDER_MIRROR")?;
-    let config = real.join("cli.tfrc");
-    let installation = format!(
-        "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"
-    );
-    fs::write(&config, installation)?;
+    let config = crate::eks::cli_config(&real)?;
     fs::copy(stand_in.module.join("provider.tf"), real.join("provider.tf"))?;
     let terraform = Terraform::new(&real, &config);
     terraform.done(&["init"]).await?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use test_world::aws::{AccessKey, Call, Emulator};
 
-const REGION: &str = "us-east-1";
+use super::account::REGION;
 
 /// Calls of EC2, and the element that names one of what each lists.
 const EC2: [(&str, &str); 9] = [
@@ -25,7 +25,7 @@ const IAM: [(&str, &str); 3] =
     [("ListRoles", "RoleName"), ("ListOpenIDConnectProviders", "Arn"), ("ListPolicies", "Arn")];
 
 /// Everything that an instance could have left, as `service:id`. A key that waits for its deletion is gone: KMS never deletes at once.
-pub(super) async fn everything(emulator: &Emulator, key: &AccessKey) -> Result<BTreeSet<String>> {
+pub(crate) async fn everything(emulator: &Emulator, key: &AccessKey) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for (action, element) in EC2 {
         let mut parameters = vec![("Action", action), ("Version", "2016-11-15")];
