@@ -80,9 +80,10 @@ async fn look(round: &Round, probe: &Probe) -> Observation {
             // It says more than that its time was up, so it keeps the time itself.
             Question::Tls(question) => return tls::look(round, question, budget).await,
             Question::Mounted(workload) => mounted::look(round, workload).await,
-            Question::Workload(_) | Question::Secret(_) | Question::Release(_) | Question::Other(_) => {
-                failed(FailureClass::Other, "not a question that the agent can answer".to_owned())
-            }
+            other => match other.as_shown_certificate() {
+                Some((host, port)) => tls::shown(round, host, port).await,
+                None => failed(FailureClass::Other, "not a question that the agent can answer".to_owned()),
+            },
         }
     };
     if matches!(probe.question, Question::Tls(_)) {

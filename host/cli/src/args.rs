@@ -55,6 +55,7 @@ enum Command {
     Plan,
     Up(commands::up::UpArgs),
     Down(commands::up::DownArgs),
+    Restart(commands::restart::RestartArgs),
     /// Show what was changed outside
     ///
     /// Looks and changes nothing, not even terraform's state. What a block `drift "ADDRESS"` of the workspace file covers is
@@ -126,6 +127,7 @@ async fn dispatch(cli: Cli, output: Output, environment: Arc<Environment>) -> Re
         Command::Plan => commands::up::plan(&global, output, environment).await,
         Command::Up(args) => commands::up::run(&global, args, output, environment).await,
         Command::Down(args) => commands::up::down(&global, args, output, environment).await,
+        Command::Restart(args) => commands::restart::run(&global, args, output, environment).await,
         Command::Drift => commands::state::drift(&global, output, environment).await,
         Command::Unlock => commands::state::unlock(&global, output, environment).await,
         Command::Status => commands::pool::status(&global, output, environment).await,

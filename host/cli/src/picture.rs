@@ -21,11 +21,12 @@ pub(crate) fn draw(status: &PoolStatus, colour: bool) -> String {
     }
     let ranges = match (status.underreplicated, status.unavailable) {
         (Some(under), Some(unavailable)) => {
-            format!("ranges: {under} under-replicated, {unavailable} unavailable")
+            format!("ranges: {under} under-replicated, {unavailable} unavailable\n")
         }
-        _ => "ranges: no own node answers".to_owned(),
+        _ if status.asks_ranges => "ranges: no own node answers\n".to_owned(),
+        _ => String::new(),
     };
-    let _ = writeln!(text, "{ranges}");
+    text.push_str(&ranges);
     if let Some(open) = &status.open {
         let _ = writeln!(text, "open change: {open}");
     }
@@ -66,7 +67,7 @@ fn boxed(member: &MemberStatus, own: bool, founder: bool, colour: bool) -> Strin
     for node in &member.nodes {
         let live = node.live.1 > 0 && node.live.0 == node.live.1;
         let good = live && node.accepts_us != Some(false);
-        let id = node.node_id.map_or_else(|| "n?".to_owned(), |id| format!("n{id}"));
+        let id = name_of(node.node_id.as_deref());
         let word = match (live, node.accepts_us) {
             (true, Some(false)) => "live, refuses us",
             (true, _) => "live",
@@ -80,6 +81,15 @@ fn boxed(member: &MemberStatus, own: bool, founder: bool, colour: bool) -> Strin
     }
     let _ = writeln!(text, "╰{}╯", "─".repeat(WIDTH - 2));
     text
+}
+
+/// A number as it is, of a longer name its beginning.
+fn name_of(node_id: Option<&str>) -> String {
+    match node_id {
+        None => "n?".to_owned(),
+        Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => format!("n{id}"),
+        Some(id) => id.chars().take(3).collect(),
+    }
 }
 
 fn line(content: &str, good: Option<bool>, colour: bool) -> String {

@@ -34,6 +34,6 @@ pub use paths::{Paths, PathsError};
 pub use raw::schema as file_schema;
 pub use source::Source;
 pub use workspace::{
-    AllowedDrift, Authorization, Carrier, Chart, Cluster, DEFAULT_AGENT_IMAGE, DEFAULT_DATABASE_IMAGE, Instance,
-    Plugin, PluginBlock, Pool, RemoteState, Roster, Services, Terraform, Tools, Workspace,
+    AllowedDrift, Authorization, Carrier, Chart, Cluster, DEFAULT_AGENT_IMAGE, Instance, Plugin, PluginBlock, Pool,
+    RemoteState, Roster, Services, Terraform, Tools, Workspace,
 };

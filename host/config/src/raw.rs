@@ -77,7 +77,7 @@ pub(crate) struct RawInstance {
     pub(crate) namespace: Option<String>,
     /// Name of the Helm release. `dss` if not set.
     pub(crate) release: Option<String>,
-    /// Image of the database, with tag or digest. The newest supported one if not set.
+    /// Image of the database, with tag or digest. The one that the strategy means if not set.
     pub(crate) database_image: Option<String>,
     /// Image of the host itself, run beside the database and for probes. That of this release if not set.
     pub(crate) agent_image: Option<String>,

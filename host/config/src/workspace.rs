@@ -35,7 +35,7 @@ mod tools;
 pub use block::PluginBlock;
 pub use cluster::Cluster;
 pub use drift::AllowedDrift;
-pub use instance::{Authorization, DEFAULT_AGENT_IMAGE, DEFAULT_DATABASE_IMAGE, Instance};
+pub use instance::{Authorization, DEFAULT_AGENT_IMAGE, Instance};
 pub use plugin::Plugin;
 pub use pool::{Carrier, Pool, Roster};
 pub use services::{Chart, Services};

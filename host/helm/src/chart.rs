@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
+use semver::{Version, VersionReq};
 use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
@@ -13,6 +15,8 @@ use crate::error::HelmError;
 
 /// Largest chart that is read.
 const LIMIT: u64 = 32 * 1024 * 1024;
+/// Its own values.
+const VALUES: &str = "values.yaml";
 
 /// A chart on disk: a folder or a `.tgz` archive, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +24,9 @@ pub struct Chart {
     path: PathBuf,
     name: String,
     version: String,
+    kube_versions: Option<String>,
     digest: [u8; 32],
+    values: Option<Vec<u8>>,
     files: Vec<Vec<u8>>,
 }
 
@@ -28,6 +34,8 @@ pub struct Chart {
 struct Metadata {
     name: String,
     version: String,
+    #[serde(rename = "kubeVersion")]
+    kube_versions: Option<String>,
 }
 
 impl Chart {
@@ -40,10 +48,10 @@ impl Chart {
         let path = path.into();
         let unreadable = |detail: String| HelmError::Chart { path: path.clone(), detail };
         let read = if path.is_dir() { read_folder(&path) } else { read_archive(&path) };
-        let Contents { metadata, digest, files } = read.map_err(unreadable)?;
-        let Metadata { name, version } =
+        let Contents { metadata, digest, values, files } = read.map_err(unreadable)?;
+        let Metadata { name, version, kube_versions } =
             serde_norway::from_slice(&metadata).map_err(|err| unreadable(err.to_string()))?;
-        Ok(Self { path, name, version, digest, files })
+        Ok(Self { path, name, version, kube_versions, digest, values, files })
     }
 
     /// Where it is.
@@ -62,6 +70,28 @@ impl Chart {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Versions of Kubernetes that it was made for, in its own words.
+    #[must_use]
+    pub fn kube_versions(&self) -> Option<&str> {
+        self.kube_versions.as_deref()
+    }
+
+    /// Whether it was made for this version of Kubernetes; none where it says nothing, or says it in words that Helm alone
+    /// reads.
+    #[must_use]
+    pub fn admits(&self, kube_version: &str) -> Option<bool> {
+        let wanted: VersionReq = self.kube_versions()?.parse().ok()?;
+        let version: Version = kube_version.trim_start_matches('v').parse().ok()?;
+        // A cloud's suffix, such as `-eks-7f9249a`, makes no earlier version of it.
+        Some(wanted.matches(&Version::new(version.major, version.minor, version.patch)))
+    }
+
+    /// Its own values, below everybody's; none where it has none.
+    #[must_use]
+    pub fn values(&self) -> Option<Value> {
+        serde_norway::from_slice(self.values.as_deref()?).ok()
     }
 
     /// SHA-256 over all of it, lower-case hexadecimal: of an archive its bytes, of a folder every name and content.
@@ -83,6 +113,7 @@ impl Chart {
 struct Contents {
     metadata: Vec<u8>,
     digest: [u8; 32],
+    values: Option<Vec<u8>>,
     files: Vec<Vec<u8>>,
 }
 
@@ -102,14 +133,15 @@ fn read_folder(path: &Path) -> Result<Contents, String> {
         }
         files.push(content);
     }
-    Ok(Contents { metadata, digest: hasher.finalize().into(), files })
+    let values = fs::read(path.join(VALUES)).ok();
+    Ok(Contents { metadata, digest: hasher.finalize().into(), values, files })
 }
 
 fn read_archive(path: &Path) -> Result<Contents, String> {
     let mut packed = Vec::new();
     File::open(path).and_then(|file| file.take(LIMIT).read_to_end(&mut packed)).map_err(|err| err.to_string())?;
     let mut archive = tar::Archive::new(GzDecoder::new(packed.as_slice()).take(LIMIT));
-    let (mut metadata, mut files) = (None, Vec::new());
+    let (mut metadata, mut values, mut files) = (None, None, Vec::new());
     for entry in archive.entries().map_err(|err| err.to_string())? {
         let mut entry = entry.map_err(|err| err.to_string())?;
         let name = entry.path().map_err(|err| err.to_string())?.into_owned();
@@ -119,10 +151,13 @@ fn read_archive(path: &Path) -> Result<Contents, String> {
         if metadata.is_none() && name.components().count() == 2 && name.ends_with("Chart.yaml") {
             metadata = Some(content.clone());
         }
+        if values.is_none() && name.components().count() == 2 && name.ends_with(VALUES) {
+            values = Some(content.clone());
+        }
         files.push(content);
     }
     let metadata = metadata.ok_or("no `Chart.yaml` in it")?;
-    Ok(Contents { metadata, digest: Sha256::digest(&packed).into(), files })
+    Ok(Contents { metadata, digest: Sha256::digest(&packed).into(), values, files })
 }
 
 #[cfg(test)]
@@ -157,8 +192,13 @@ mod tests {
         let path = dir.path().join("dss-0.1.0.tgz");
         let packer = flate2::write::GzEncoder::new(File::create(&path)?, flate2::Compression::fast());
         let mut archive = tar::Builder::new(packer);
-        for name in ["dss/charts/other/Chart.yaml", "dss/Chart.yaml"] {
-            let content = if name == "dss/Chart.yaml" { METADATA.1 } else { "name: other\nversion: 9.9.9\n" };
+        let other = "name: other\nversion: 9.9.9\n";
+        for (name, content) in [
+            ("dss/charts/other/Chart.yaml", other),
+            ("dss/Chart.yaml", METADATA.1),
+            ("dss/charts/other/values.yaml", other),
+            ("dss/values.yaml", "datastore: one\n"),
+        ] {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             header.set_mode(0o644);
@@ -167,6 +207,22 @@ mod tests {
         archive.into_inner()?.finish()?;
         let chart = Chart::open(&path)?;
         assert_eq!((chart.name(), chart.version()), ("dss", "0.1.0"));
+        assert_eq!(chart.values(), Some(serde_json::json!({"datastore": "one"})));
+        Ok(())
+    }
+
+    #[test]
+    fn a_kubernetes_that_a_chart_was_not_made_for_is_told() -> anyhow::Result<()> {
+        let admits = |line: &str, version: &str| {
+            let metadata = format!("{}{line}", METADATA.1);
+            anyhow::Ok(Chart::open(folder(&[(METADATA.0, &metadata)])?.path())?.admits(version))
+        };
+        let ours = "kubeVersion: '>=1.29.0-0'\n";
+        assert_eq!(admits(ours, "v1.28.15")?, Some(false));
+        assert_eq!(admits(ours, "v1.29.0-eks-7f9249a")?, Some(true));
+        assert_eq!(admits(ours, "v1.37.2")?, Some(true));
+        assert_eq!(admits("", "v1.28.15")?, None);
+        assert_eq!(admits("kubeVersion: '>=1.30 || 1.28.x'\n", "v1.29.1")?, None);
         Ok(())
     }
 

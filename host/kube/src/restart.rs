@@ -41,17 +41,55 @@ pub struct Restart<'a> {
     pub namespace: &'a str,
     /// Name of a StatefulSet, whose update strategy is `OnDelete`, or of a Deployment.
     pub workload: &'a str,
-    /// Names this restart: a second call with the same key restarts only the pods that the first did not.
-    pub key: &'a str,
+    /// Names this restart: a second call with the same key restarts only the pods that the first did not. Without a key nothing
+    /// is marked, and only pods of an older template are restarted.
+    pub key: Option<&'a str>,
     /// How far the other pods must be before one is stopped, and the new one before the next.
     pub level: Level,
     /// For all of it.
     pub deadline: Duration,
 }
 
+/// How long the controller of StatefulSets may take to see a changed template.
+const TAKEN_UP: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Pods of a StatefulSet that are of an older template than it has now and that nothing replaces by itself, the highest
+/// ordinal first. None of a set that is not there, or that replaces its pods itself.
+///
+/// # Errors
+///
+/// [`KubeError::Deadline`] if the controller does not take up the template.
+pub async fn outdated(cluster: &Cluster, namespace: &str, name: &str) -> Result<Vec<String>, KubeError> {
+    let (sets, seen) = (cluster.api::<StatefulSet>(namespace), Seen::default());
+    let action = || format!("read stateful set `{namespace}/{name}`");
+    let what = format!("template of `{name}`");
+    let taken_up = within(&what, TAKEN_UP, &seen, async {
+        loop {
+            let Some(set) = cluster.call(action, sets.get_opt(name)).await? else { return Ok(None) };
+            let observed = set.status.as_ref().and_then(|status| status.observed_generation).unwrap_or_default();
+            if observed >= set.metadata.generation.unwrap_or_default() {
+                return Ok(Some(set));
+            }
+            seen.set(format!("`{name}` not taken up yet"));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    });
+    let Some(set) = taken_up.await? else { return Ok(Vec::new()) };
+    let strategy =
+        set.spec.as_ref().and_then(|spec| spec.update_strategy.as_ref()).and_then(|one| one.type_.as_deref());
+    if strategy != Some("OnDelete") {
+        return Ok(Vec::new());
+    }
+    let newest = set.status.as_ref().and_then(|status| status.update_revision.as_deref());
+    let mut pods = crate::workload::pods(cluster, namespace, name, &Workload::of_set(&set)).await?;
+    pods.reverse();
+    Ok(pods.iter().filter(|one| is_old(one, newest)).map(|one| one.name_any()).collect())
+}
+
 /// Restarts the pods of a workload one at a time and returns how many it restarted.
 ///
-/// Of a StatefulSet the highest ordinal comes first. The template is marked with the key; whatever pod is still of another template is evicted, on the condition that all
+/// Of a StatefulSet the highest ordinal comes first. The template is marked with the key, if there is one; whatever pod is still of another template is evicted, on the condition that all
 /// others are well, that the disruption budget allows it and that `health` holds, and is waited for. A template that was
 /// changed for other reasons is taken up on the way. A pod that is not well itself goes first: it has nothing to lose.
 ///
@@ -118,16 +156,20 @@ async fn deployment(cluster: &Cluster, restart: &Restart<'_>) -> Result<u32, Kub
     Ok(Workload::of_deployment(&before).wanted)
 }
 
-/// Marks the template, and returns the generation from which on the controller knows of it.
+/// Marks the template if there is a key, and returns the generation from which on the controller knows of it.
 async fn mark<K>(cluster: &Cluster, restart: &Restart<'_>, api: &Api<K>) -> Result<i64, KubeError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
+    let Some(key) = restart.key else {
+        let action = || format!("read `{}/{}`", restart.namespace, restart.workload);
+        return Ok(cluster.call(action, api.get(restart.workload)).await?.meta().generation.unwrap_or_default());
+    };
     let patch = serde_json::json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
         "metadata": {"name": restart.workload},
-        "spec": {"template": {"metadata": {"annotations": {MARK: restart.key}}}},
+        "spec": {"template": {"metadata": {"annotations": {MARK: key}}}},
     });
     let action = || format!("mark the template of `{}/{}`", restart.namespace, restart.workload);
     let (params, patch) = (PatchParams::apply(MARKER), Patch::Apply(&patch));
@@ -231,7 +273,7 @@ impl<'a> Stage<'a> {
 
 /// Chooses among pods that are all there, highest ordinal first.
 fn next_of(pods: &[&Pod], level: Level, newest: Option<&str>) -> Next {
-    let is_old = |one: &&Pod| one.labels().get(REVISION).map(String::as_str) != newest;
+    let is_old = |one: &&Pod| is_old(one, newest);
     let unwell: Vec<&Pod> = pods.iter().copied().filter(|one| !level.is_reached(one)).collect();
     match unwell.as_slice() {
         [] => match pods.iter().copied().find(is_old) {
@@ -242,6 +284,10 @@ fn next_of(pods: &[&Pod], level: Level, newest: Option<&str>) -> Next {
         [one] if is_old(one) && one.metadata.deletion_timestamp.is_none() => Next::Stop(Box::new((*one).clone())),
         [one, ..] => Next::Wait(format!("pod {}: {}", one.name_any(), words(one))),
     }
+}
+
+fn is_old(one: &Pod, newest: Option<&str>) -> bool {
+    one.labels().get(REVISION).map(String::as_str) != newest
 }
 
 fn words(one: &Pod) -> String {

@@ -56,7 +56,12 @@ pub(crate) async fn addresses(
     Ok(pods.iter().filter_map(|pod| Some((pod.name_any(), address(pod)?))).collect())
 }
 
-async fn pods(cluster: &Cluster, namespace: &str, name: &str, workload: &Workload) -> Result<Vec<Pod>, KubeError> {
+pub(crate) async fn pods(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    workload: &Workload,
+) -> Result<Vec<Pod>, KubeError> {
     let selected = ListParams::default().labels_from(&workload.selector);
     let action = || format!("list pods of `{namespace}/{name}`");
     let mut pods = cluster.call(action, cluster.api::<Pod>(namespace).list(&selected)).await?.items;

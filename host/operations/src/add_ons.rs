@@ -1,5 +1,7 @@
 //! Charts that the cluster needs before the services: as the infra provider answers, by digest, within its grant.
 
+pub(crate) mod installed;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::failure::{Cause, Failure};
 use crate::hands::outside;
 use crate::infrastructure::Provider;
 use crate::services::Services;
-use crate::up::{CLOUD_REMOVES, Session, key, kube};
+use crate::up::{Session, key};
 
 /// An add-on's values are its own: nothing lies over them.
 const NOTHING_OVER: &str = "{}";
@@ -121,24 +123,6 @@ impl Session {
             wanted.push(ApplyAddOn { add_on: add_on.clone(), services });
         }
         Ok(wanted)
-    }
-
-    /// Takes them away again, the last first, and then the namespaces that were made for them.
-    pub(crate) async fn remove_add_ons(&self, wanted: Vec<ApplyAddOn>) -> Result<(), Failure> {
-        for ApplyAddOn { add_on, services } in wanted.iter().rev() {
-            (self.waiting)(&format!("add-on `{}` is uninstalled", add_on.name));
-            services.uninstall(&self.site.paths.state().join("uninstall").join(&add_on.name)).await?;
-        }
-        for ApplyAddOn { services, .. } in &wanted {
-            let (cluster, namespace) = (&services.cluster, services.namespace.as_str());
-            if hangar_kube::namespace::bears(cluster, namespace, MADE_FOR, &services.marks.lineage)
-                .await
-                .map_err(kube)?
-            {
-                hangar_kube::namespace::delete(cluster, namespace, CLOUD_REMOVES).await.map_err(kube)?;
-            }
-        }
-        Ok(())
     }
 
     /// The chart by its digest. The policy has seen to it that there is one, and that the repository is granted.

@@ -139,8 +139,12 @@ impl Session {
         let is_wanted = self.adopt || (membership.is_none() && kept.is_some());
         let (access, cluster) = self.connection(&prepared.provider, stands).await?;
         let services = self.services(&prepared.engine, stands, &cluster, &access).await?;
-        let image = self.site.workspace.instance.database_image.to_string();
-        let beside = services.running_beside(&image).await?;
+        let named = self.site.workspace.instance.database_image.as_ref();
+        let image = named.or(prepared.provider.database.as_ref().map(|database| &database.image));
+        let beside = match image.map(ToString::to_string).or_else(|| services.database_image()) {
+            Some(image) => services.running_beside(&image).await?,
+            None => Vec::new(),
+        };
         let is_there = is_wanted || !beside.is_empty() || services.is_foreign().await?;
         Ok(is_there.then_some(Found { services, is_wanted, beside }))
     }

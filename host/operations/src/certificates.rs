@@ -3,9 +3,10 @@
 use hangar_pki::Certificate;
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
-use hangar_plan::strategy::observation::Observation;
+use hangar_plan::strategy::member::Member;
+use hangar_plan::strategy::observation::{self, Observation};
 use hangar_plan::strategy::probe::{Probe, Question, Vantage};
-use hangar_pool::Hands as _;
+use hangar_pool::{Hands as _, Strategy as _};
 use hangar_roster::{MemberId, SignedRecord};
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use crate::pool_commands::only_members;
 use crate::pool_look::facts_of;
 use crate::pool_records::verified;
 use crate::pool_status::PoolStatus;
-use crate::pooling::{Connected, Membership, record};
+use crate::pooling::{Connected, Membership, record, strategy};
 use crate::up::Session;
 
 /// Days before its end from which a certificate is told about, and how much it matters then.
@@ -28,8 +29,12 @@ const LOOK_MS: u32 = 5_000;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CertificateEntry {
-    /// `member NAME`, or Secret and file.
+    /// `member NAME`, Secret and file, or the node that shows it.
     pub place: String,
+    /// Whose it is; none: ours.
+    pub member: Option<String>,
+    /// Whether it signs others.
+    pub is_authority: bool,
     /// RFC 4514 form.
     pub subject: String,
     /// Subject alternative names.
@@ -45,14 +50,17 @@ pub struct CertificateEntry {
 }
 
 impl CertificateEntry {
-    fn new(place: String, subject: &str, alternatives: Vec<String>, fingerprint: String, not_after_ms: u64) -> Self {
+    /// Of a member, or ours if it is nobody's.
+    fn new(place: String, member: Option<&str>, one: observation::Certificate) -> Self {
+        let observation::Certificate { subject, alternatives, fingerprint, not_after_ms, is_authority, .. } = one;
+        let member = member.map(ToOwned::to_owned);
         let left = not_after_ms.checked_sub(now_ms());
         let severity = match left {
             None => Some(Severity::Error),
             Some(left) => DAYS.iter().find(|(days, _)| left <= days * DAY_MS).map(|(_, severity)| *severity),
         };
         let days_left = left.map(|left| left / DAY_MS);
-        Self { place, subject: subject.to_owned(), alternatives, fingerprint, not_after_ms, days_left, severity }
+        Self { place, member, is_authority, subject, alternatives, fingerprint, not_after_ms, days_left, severity }
     }
 
     /// Whether it is over, or will be before so many days have passed.
@@ -64,13 +72,13 @@ impl CertificateEntry {
     /// The member who replaces it; none: this one.
     #[must_use]
     pub fn whose(&self) -> Option<&str> {
-        self.place.strip_prefix("member ")
+        self.member.as_deref()
     }
 
     /// What replaces it.
     #[must_use]
     pub fn next_command(&self) -> &'static str {
-        if self.whose().is_some() { "`hangar pool rotate-ca`" } else { "`hangar cert renew`" }
+        if self.is_authority { "`hangar pool rotate-ca`" } else { "`hangar cert renew`" }
     }
 
     /// What a status says about its end; nothing while that is far off.
@@ -88,7 +96,8 @@ impl CertificateEntry {
 }
 
 impl Session {
-    /// Every certificate that our nodes show or trust: the leaves in our cluster, and the authorities of all members.
+    /// Every certificate that our nodes show, trust or meet: the leaves in our cluster, the authorities of all members, and what
+    /// the nodes of the others show. A node that shows nothing is left out; `pool status` tells of it.
     ///
     /// # Errors
     ///
@@ -130,7 +139,7 @@ impl Session {
     }
 }
 
-/// Every certificate that our nodes show or trust.
+/// Every certificate that our nodes show, trust or meet.
 async fn listed(membership: &Membership, connected: &Connected) -> Result<Vec<CertificateEntry>, Failure> {
     let mut all = authorities(membership);
     let Connected { hands, pooling, .. } = connected;
@@ -147,9 +156,41 @@ async fn listed(membership: &Membership, connected: &Connected) -> Result<Vec<Ce
     for fact in hands.look(&probes).await? {
         let Observation::Certificates(seen) = fact.observation else { continue };
         for one in seen.into_iter().filter(|one| !one.is_authority) {
-            let place = format!("{}/{}", fact.probe.id, one.file);
-            all.push(CertificateEntry::new(place, &one.subject, one.alternatives, one.fingerprint, one.not_after_ms));
+            all.push(CertificateEntry::new(format!("{}/{}", fact.probe.id, one.file), None, one));
         }
+    }
+    all.extend(met(membership, connected).await?);
+    Ok(all)
+}
+
+/// What the nodes of the others show, at the addresses by which the strategy looks at them; each certificate once a node.
+async fn met(membership: &Membership, connected: &Connected) -> Result<Vec<CertificateEntry>, Failure> {
+    let Connected { hands, pooling, .. } = connected;
+    hands.trust(&membership.own);
+    let roster = membership.own.view();
+    let known = pooling.strategy.status_probes(&pooling.intent, &roster).await.map_err(strategy)?;
+    let servers = known.iter().filter_map(|probe| match &probe.question {
+        Question::Tls(question) => Some(Probe {
+            id: format!("shown/{}:{}", question.host, question.port),
+            vantage: Vantage::OwnCluster,
+            timeout_ms: LOOK_MS,
+            question: Question::shown_certificate(&question.host, question.port),
+        }),
+        _ => None,
+    });
+    let servers: Vec<Probe> = servers.collect();
+    let mut all: Vec<CertificateEntry> = Vec::new();
+    for fact in hands.look(&servers).await? {
+        let Some((host, _)) = fact.probe.question.as_shown_certificate() else { continue };
+        let is_of = |member: &&Member| member.nodes.iter().any(|node| node.host == host);
+        let Some(member) = roster.members.iter().find(is_of) else { continue };
+        let Observation::Certificates(shown) = fact.observation else { continue };
+        let place = format!("node {host}");
+        let is_new = |one: &observation::Certificate| {
+            all.iter().all(|known| (&known.place, &known.fingerprint) != (&place, &one.fingerprint))
+        };
+        let new: Vec<_> = shown.into_iter().filter(is_new).collect();
+        all.extend(new.into_iter().map(|one| CertificateEntry::new(place.clone(), Some(&member.id), one)));
     }
     Ok(all)
 }
@@ -160,9 +201,9 @@ fn authorities(membership: &Membership) -> Vec<CertificateEntry> {
     let in_pool = roster.records().map(SignedRecord::record).filter(|record| roster.is_in_pool(&record.member));
     let named = in_pool.flat_map(|record| record.presence.authorities.iter().map(move |pem| (&record.member, pem)));
     let entry = |(member, pem): (&MemberId, &String)| {
-        let one = Certificate::from_pem(pem).ok()?;
-        let (place, fingerprint) = (format!("member {member}"), one.fingerprint().to_string());
-        Some(CertificateEntry::new(place, one.subject(), Vec::new(), fingerprint, one.not_after_ms()))
+        let place = format!("member {member}");
+        let one = hangar_pki::observed(&place, &Certificate::from_pem(pem).ok()?);
+        Some(CertificateEntry::new(place, Some(member.as_str()), one))
     };
     named.filter_map(entry).collect()
 }
@@ -171,9 +212,22 @@ fn authorities(membership: &Membership) -> Vec<CertificateEntry> {
 mod tests {
     use super::*;
 
+    fn certificate(is_authority: bool, not_after_ms: u64) -> observation::Certificate {
+        observation::Certificate {
+            file: String::new(),
+            fingerprint: "ab".repeat(32),
+            subject: "CN=uss2".into(),
+            issuer: "CN=uss2".into(),
+            alternatives: Vec::new(),
+            not_before_ms: 0,
+            not_after_ms,
+            is_authority,
+        }
+    }
+
     fn ending_in(days: u64) -> CertificateEntry {
-        let not_after_ms = now_ms() + days * DAY_MS + 1_000;
-        CertificateEntry::new("member uss2".into(), "CN=uss2", Vec::new(), "ab".repeat(32), not_after_ms)
+        let one = certificate(true, now_ms() + days * DAY_MS + 1_000);
+        CertificateEntry::new("member uss2".into(), Some("uss2"), one)
     }
 
     #[test]
@@ -188,8 +242,10 @@ mod tests {
     #[test]
     fn a_timer_hears_of_what_ends_within_its_days_and_of_what_is_over() {
         assert!(!ending_in(30).ends_within(30) && ending_in(29).ends_within(30));
-        let over = CertificateEntry::new("secret/db/node.crt".into(), "CN=node", Vec::new(), "cd".repeat(32), 1);
+        let over = CertificateEntry::new("secret/db/node.crt".into(), None, certificate(false, 1));
         assert!(over.ends_within(7) && over.days_left.is_none());
         assert_eq!((over.whose(), over.next_command()), (None, "`hangar cert renew`"));
+        let met = CertificateEntry::new("node 0.db.uss2.example.com".into(), Some("uss2"), certificate(false, 1));
+        assert_eq!((met.whose(), met.next_command()), (Some("uss2"), "`hangar cert renew`"));
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::failure::{Cause, Failure};
 use crate::infrastructure::{self, Provider};
-use crate::up::Session;
+use crate::up::{Session, kube};
 
 /// No look at a cloud takes longer.
 const PREFLIGHT: Duration = Duration::from_secs(5 * 60);
@@ -194,8 +194,28 @@ impl Session {
             Ok(stands) => stands?,
             Err(failure) => return Some(Diagnosis::bad("cluster", &failure)),
         };
-        let connected = self.connection(provider, &stands).await;
-        Some(Diagnosis::of("cluster", connected, |(access, _)| format!("`{}` knows us", access.endpoint)))
+        let known = async {
+            let (access, cluster) = self.connection(provider, &stands).await?;
+            let version = cluster.version().await.map_err(kube)?;
+            self.refuse_old(&version).await?;
+            Ok::<_, Failure>(format!("`{}` knows us and runs Kubernetes {version}", access.endpoint))
+        };
+        Some(Diagnosis::of("cluster", known.await, |words| words))
+    }
+
+    /// The chart says which Kubernetes it was made for; one that cannot be read has a finding of its own.
+    async fn refuse_old(&self, kube_version: &str) -> Result<(), Failure> {
+        let Ok(path) = self.site.chart().await else { return Ok(()) };
+        let Ok(chart) = hangar_helm::Chart::open(path) else { return Ok(()) };
+        match (chart.admits(kube_version), chart.kube_versions()) {
+            (Some(false), Some(wanted)) => Err(Failure::refused(format!(
+                "the cluster runs Kubernetes {kube_version}, and chart `{}` {} was made for {wanted}",
+                chart.name(),
+                chart.version()
+            ))
+            .hint_is("upgrade the cluster, or name a chart that was made for its version")),
+            _ => Ok(()),
+        }
     }
 
     fn journal(&self) -> Diagnosis {

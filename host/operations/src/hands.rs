@@ -50,6 +50,8 @@ pub(crate) struct ClusterHands {
     pub(crate) members: Mutex<Bundle>,
     pub(crate) agent_image: String,
     pub(crate) database_image: String,
+    /// Secrets that open the registries of both.
+    pub(crate) pull_secrets: Vec<String>,
     /// The instance's own client of its database.
     pub(crate) client: SqlClient,
     /// Verbs the operator granted, with the names of the instance filled in.
@@ -120,7 +122,7 @@ impl ClusterHands {
         let job = ProbeJob {
             namespace: &self.namespace,
             image: &self.agent_image,
-            pull_secrets: &[],
+            pull_secrets: &self.pull_secrets,
             probes,
             identity: &identity,
             client: &self.client,
@@ -151,7 +153,7 @@ impl ClusterHands {
             namespace: &self.namespace,
             key: &key,
             image: &self.database_image,
-            pull_secrets: &[],
+            pull_secrets: &self.pull_secrets,
             command: &command,
             client_secret: grant.secret.as_deref().unwrap_or(&self.client.secret),
             client_path: grant.mount.as_deref().unwrap_or_default(),

@@ -18,6 +18,7 @@ use hangar_terraform::{
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::database::Database;
 use crate::effect;
 use crate::failure::{Cause, Failure};
 use crate::oauth;
@@ -49,6 +50,8 @@ pub(crate) struct Provider {
     pub(crate) provider: InfraProvider,
     pub(crate) config: Value,
     pub(crate) instance: Instance,
+    /// The database that the instance is for, where that is known.
+    pub(crate) database: Option<Database>,
 }
 
 impl Site {
@@ -61,15 +64,17 @@ impl Site {
         let plugin = self.load_plugin(runtime, Kind::InfraProvider, block).await?;
         self.check_block(&plugin, Kind::InfraProvider, block)?;
         let provider = plugin.infra_provider().map_err(failed)?;
-        let instance = self.instance_for_provider();
+        let database = self.database(runtime).await?;
+        let instance = self.instance_for_provider(database.as_ref());
         let said = provider.validate(&block.config, &instance).await.map_err(failed)?;
         self.refuse(block, &said)?;
-        let provider = Provider { name: block.plugin.to_string(), provider, config: block.config.clone(), instance };
+        let provider =
+            Provider { name: block.plugin.to_string(), provider, config: block.config.clone(), instance, database };
         self.kept.set_provider(provider.clone());
         Ok(provider)
     }
 
-    fn instance_for_provider(&self) -> Instance {
+    fn instance_for_provider(&self, database: Option<&Database>) -> Instance {
         let instance = &self.workspace.instance;
         Instance {
             name: instance.name.to_string(),
@@ -77,7 +82,8 @@ impl Site {
             db_suffix: instance.db_suffix.to_string(),
             nodes: u32::from(instance.n_nodes),
             namespace: instance.namespace.to_string(),
-            db_port: 26257,
+            // Nobody is told of a node before there is a pool.
+            db_port: database.map_or(0, |database| database.port),
             facts: Vec::new(),
         }
     }

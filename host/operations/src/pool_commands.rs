@@ -15,10 +15,10 @@ use hangar_roster::{
 };
 use hangar_runtime::Runtime;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::carriers::carrier;
 use crate::clock::now_ms;
+use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::organisation;
@@ -27,10 +27,6 @@ use crate::pooling::{Connected, Membership, no_pool, record, strategy};
 use crate::up::{Outcome, Session};
 use crate::vault::Vault;
 
-/// The locality tier that names organisations in a DSS pool, unless the strategy's block names another as `locality_key`.
-const TIER: &str = "zone";
-/// How a strategy's block names it.
-const TIER_KEY: &str = "locality_key";
 /// How long an invitation is good for.
 const INVITATION_MS: u64 = 24 * 3_600_000;
 
@@ -83,7 +79,7 @@ impl Session {
                 membership
             }
             None => {
-                let (key, mut beginning) = self.beginning(&engine, &vault).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime).await?;
                 beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 let mut record = next::genesis(beginning, "hangar pool create".into(), now_ms());
                 if let (Some(genesis), Some(silence)) = (&mut record.genesis, silence) {
@@ -106,20 +102,20 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn pool_request(&self, recovery: Option<&Path>) -> Result<Identity, Failure> {
-        let (engine, _, vault) = self.begin("pool request").await?;
+        let (engine, runtime, vault) = self.begin("pool request").await?;
         let membership = match self.membership(&vault).await? {
             Some(membership) if membership.is_active() => {
                 return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
             }
             Some(membership) => {
-                let (_, beginning) = self.beginning(&engine, &vault).await?;
+                let (_, beginning) = self.beginning(&engine, &vault, &runtime).await?;
                 membership.own.refresh().map_err(record)?;
                 ask_anew(&membership.own)?;
                 membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
                 membership
             }
             None => {
-                let (key, mut beginning) = self.beginning(&engine, &vault).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime).await?;
                 beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 self.begin_record(key, next::request(beginning, now_ms()))?
             }
@@ -260,7 +256,9 @@ impl Session {
         &self,
         engine: &Engine,
         vault: &Arc<Vault>,
+        runtime: &Runtime,
     ) -> Result<(hangar_roster::OrganisationKey, Beginning), Failure> {
+        let database = self.site.database(runtime).await?.ok_or_else(no_pool)?;
         let stands = self.standing(engine).await?;
         let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
         let not_yet =
@@ -273,12 +271,17 @@ impl Session {
             member: self.site.workspace.instance.name.as_str().parse().map_err(name)?,
             key: key.public(),
             recovery_key: None,
-            presence: self.presence(&stands, &authority.certificate().to_pem())?,
+            presence: self.presence(&stands, &authority.certificate().to_pem(), &database)?,
         };
         Ok((key, beginning))
     }
 
-    pub(crate) fn presence(&self, stands: &Infrastructure, authority: &str) -> Result<Presence, Failure> {
+    pub(crate) fn presence(
+        &self,
+        stands: &Infrastructure,
+        authority: &str,
+        database: &Database,
+    ) -> Result<Presence, Failure> {
         let instance = &self.site.workspace.instance;
         let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
         let bad = |what: &str, text: &str| {
@@ -301,11 +304,8 @@ impl Session {
             authorities: vec![authority.to_owned()],
             nodes: nodes.collect::<Result<_, Failure>>()?,
             egress: egress.collect::<Result<_, Failure>>()?,
-            locality: vec![Tier { key: tier(&settings.block.config), value: settings.locality.to_string() }],
-            datastore: Datastore {
-                kind: settings.block.plugin.to_string(),
-                version: version(&instance.database_image),
-            },
+            locality: vec![Tier { key: database.tier.clone(), value: settings.locality.to_string() }],
+            datastore: Datastore { kind: settings.block.plugin.to_string(), version: version(&database.image) },
             dss_version: version(&instance.image),
             flags: BTreeMap::new(),
         })
@@ -355,11 +355,6 @@ pub(crate) fn fingerprint(text: &str) -> Result<KeyFingerprint, Failure> {
         Failure::of(Cause::Refused, format!("`{text}` is no fingerprint"), err)
             .hint_is("`hangar pool request` and `hangar pool create` print it: 64 hexadecimal digits")
     })
-}
-
-/// The locality tier of this organisation: what its nodes run with, and what the others compare theirs with.
-fn tier(config: &Value) -> String {
-    config.get(TIER_KEY).and_then(Value::as_str).unwrap_or(TIER).to_owned()
 }
 
 /// Whoever has left, or was put out, asks again.

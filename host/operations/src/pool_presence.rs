@@ -5,6 +5,7 @@ use hangar_pool::OwnRecord;
 use hangar_roster::{Presence, next};
 
 use crate::clock::now_ms;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::pooling::record;
 use crate::up::Session;
@@ -20,13 +21,19 @@ pub(crate) enum When {
 
 impl Session {
     /// Publishes where our nodes are. What others trust us by (authorities, locality) is not theirs to learn in this way.
-    pub(crate) fn show_presence(&self, stands: &Infrastructure, own: &OwnRecord, when: When) -> Result<(), Failure> {
+    pub(crate) fn show_presence(
+        &self,
+        stands: &Infrastructure,
+        own: &OwnRecord,
+        database: &Database,
+        when: When,
+    ) -> Result<(), Failure> {
         let held = own.roster().own_record().record().presence.clone();
         let wanted = Presence {
             authorities: held.authorities.clone(),
             locality: held.locality.clone(),
             flags: held.flags.clone(),
-            ..self.presence(stands, "")?
+            ..self.presence(stands, "", database)?
         };
         let next = match when {
             When::Before => beside(held, &wanted),

@@ -41,6 +41,9 @@ pub struct PoolStatus {
     pub underreplicated: Option<u64>,
     /// Ranges without a majority.
     pub unavailable: Option<u64>,
+    /// Whether the strategy asks about ranges at all: not every database tells of them by the way.
+    #[serde(skip)]
+    pub asks_ranges: bool,
     /// What is not as it should be, each with the next command and the member who runs it.
     pub findings: Vec<Finding>,
 }
@@ -67,8 +70,8 @@ pub struct MemberStatus {
 pub struct NodeStatus {
     /// Public address.
     pub address: String,
-    /// Its number in the cluster, where our nodes know it.
-    pub node_id: Option<u64>,
+    /// What the cluster calls it, where our nodes know it: a number, or a longer name.
+    pub node_id: Option<String>,
     /// Own nodes of ours that call it live, of how many that answered.
     pub live: (usize, usize),
     /// Whether it takes a leaf of our authority; none for our own nodes.
@@ -85,7 +88,7 @@ impl NodeStatus {
 
 /// A node of the cluster as one gateway knows it.
 struct Known {
-    node_id: u64,
+    node_id: String,
     is_live: bool,
 }
 
@@ -113,7 +116,7 @@ impl PoolStatus {
                     let address = format!("{}:{}", node.host, node.port);
                     let seen: Vec<&Known> = gateways.iter().filter_map(|gateway| gateway.get(&address)).collect();
                     NodeStatus {
-                        node_id: seen.first().map(|known| known.node_id),
+                        node_id: seen.first().map(|known| known.node_id.clone()),
                         live: (seen.iter().filter(|known| known.is_live).count(), gateways.len()),
                         accepts_us: accepts(facts, &node.host),
                         address,
@@ -135,15 +138,17 @@ impl PoolStatus {
             members: members.collect(),
             underreplicated: ranges.and_then(|seen| number(seen, 0)),
             unavailable: ranges.and_then(|seen| number(seen, 1)),
+            asks_ranges: ranges.is_some(),
             findings,
         }
     }
 
-    /// Whether every node of every active member is live to every own node, and accepts us.
+    /// Whether every node of every active member is live to every own node, and accepts us, and no range is without a majority.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_good = |node: &NodeStatus| node.is_live() && node.accepts_us != Some(false);
-        self.unavailable == Some(0) && self.active().flat_map(|member| &member.nodes).all(is_good)
+        let has_majorities = !self.asks_ranges || self.unavailable == Some(0);
+        has_majorities && self.active().flat_map(|member| &member.nodes).all(is_good)
     }
 
     fn active(&self) -> impl Iterator<Item = &MemberStatus> {
@@ -177,16 +182,21 @@ fn known_nodes(fact: &Fact) -> Option<BTreeMap<String, Known>> {
     let Observation::Rows(rows) = &fact.observation else { return None };
     let known = rows.rows.iter().filter_map(|row| {
         let cell = |n: usize| row.get(n).and_then(Option::as_deref);
-        let known = Known { node_id: cell(0)?.parse().ok()?, is_live: cell(4) == Some("true") };
+        let known = Known { node_id: cell(0)?.to_owned(), is_live: cell(4) == Some("true") };
         Some((cell(1)?.to_owned(), known))
     });
     Some(known.collect())
 }
 
+/// A node accepts us if every process of it does that was asked.
 fn accepts(facts: &[Fact], host: &str) -> Option<bool> {
-    let fact = facts.iter().find(|fact| matches!(&fact.probe.question, Question::Tls(tls) if tls.host == host))?;
-    Some(matches!(&fact.observation, Observation::Tls(answer)
-        if matches!(answer.outcome, TlsOutcome::Accepted | TlsOutcome::IdentityRefused)))
+    let is_of = |fact: &&Fact| matches!(&fact.probe.question, Question::Tls(tls) if tls.host == host);
+    let mut asked = facts.iter().filter(is_of).peekable();
+    asked.peek()?;
+    Some(asked.all(|fact| {
+        matches!(&fact.observation, Observation::Tls(answer)
+            if matches!(answer.outcome, TlsOutcome::Accepted | TlsOutcome::IdentityRefused))
+    }))
 }
 
 fn deployed_by(roster: &Roster, id: &str) -> Vec<String> {

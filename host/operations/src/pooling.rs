@@ -20,12 +20,14 @@ use serde_json::Value;
 
 use crate::adapters::PluginStrategy;
 use crate::carriers::carrier;
+use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::hands::ClusterHands;
 use crate::infrastructure;
 use crate::organisation;
 use crate::pool_presence::{self, When};
+use crate::services::Images;
 use crate::site::Site;
 use crate::up::{Session, work};
 use crate::values::base_values;
@@ -88,6 +90,7 @@ pub(crate) struct Pooling {
     pub(crate) strategy: PluginStrategy,
     pub(crate) intent: Intent,
     pub(crate) grant: StrategyGrant,
+    pub(crate) database: Database,
 }
 
 impl Pooling {
@@ -103,6 +106,7 @@ impl Pooling {
         let lock = site.lock()?;
         let locked = lock.plugins.get(&block.plugin);
         let grant = locked.and_then(|locked| locked.grant.pooling_strategy.clone()).unwrap_or_default();
+        let database = site.database(runtime).await?.ok_or_else(no_pool)?;
         let instance = &site.workspace.instance;
         let intent = Intent {
             goal: StrategyGoal::Operate,
@@ -111,7 +115,7 @@ impl Pooling {
                 namespace: instance.namespace.to_string(),
                 release: instance.release.to_string(),
                 cluster_domain: CLUSTER_DOMAIN.into(),
-                image: instance.database_image.to_string(),
+                image: database.image.to_string(),
                 nodes: stands.nodes.iter().map(node).collect(),
                 facts: Vec::new(),
             },
@@ -122,7 +126,7 @@ impl Pooling {
                 facts: Vec::new(),
             },
         };
-        Ok(Some(Self { strategy: PluginStrategy { strategy, config: block.config.clone() }, intent, grant }))
+        Ok(Some(Self { strategy: PluginStrategy { strategy, config: block.config.clone() }, intent, grant, database }))
     }
 
     pub(crate) fn pool_name(&self) -> String {
@@ -200,6 +204,7 @@ impl Session {
             verb.secret = verb.secret.as_deref().map(expand);
             verb
         });
+        let images = Images::of(&services.layers);
         let hands = ClusterHands {
             cluster,
             namespace: instance.namespace.to_string(),
@@ -209,8 +214,9 @@ impl Session {
             renew_before: 0,
             policy,
             members: Mutex::new(Bundle::default()),
-            agent_image: instance.agent_image.to_string(),
-            database_image: instance.database_image.to_string(),
+            agent_image: images.agent(&instance.agent_image.to_string()),
+            database_image: images.located(&pooling.database.image.to_string()),
+            pull_secrets: images.pull_secrets,
             client,
             verbs: verbs.collect(),
         };
@@ -270,7 +276,7 @@ impl Session {
         membership.own.refresh().map_err(record)?;
         let follows = goal == Goal::Operate && is_at_rest(&membership.own);
         if follows {
-            self.show_presence(&stands, &membership.own, When::Before)?;
+            self.show_presence(&stands, &membership.own, &pooling.database, When::Before)?;
         }
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();
@@ -307,7 +313,7 @@ impl Session {
         }
         operation.finish().await?;
         if follows {
-            self.show_presence(&stands, &membership.own, When::After)?;
+            self.show_presence(&stands, &membership.own, &pooling.database, When::After)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The release of the services, as the operator, the infrastructure and the strategy want it together.
 
+mod images;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,12 +14,13 @@ use hangar_plan::plan;
 use hangar_plan::strategy::observation::Observation;
 use serde_json::Value;
 
+pub(crate) use self::images::Images;
 use crate::failure::{Cause, Failure};
 use crate::hands::outside;
 use crate::up::{Session, kube};
 
 /// For Helm itself; readiness has its own.
-const DEADLINE: Duration = Duration::from_secs(300);
+pub(crate) const HELM_DEADLINE: Duration = Duration::from_secs(300);
 /// Until everything of the release runs: images are pulled and volumes bound in it.
 const ROLLOUT: Duration = Duration::from_secs(600);
 
@@ -88,6 +91,13 @@ impl Services {
         self.releases.helm().render(&render, &self.cache).await.map_err(failed)
     }
 
+    /// Image of the database by the values alone: that of whatever the chart calls its datastore.
+    pub(crate) fn database_image(&self) -> Option<String> {
+        let values = Values::layered(std::iter::once(self.chart.values()?).chain(self.layers.iter().cloned())).ok()?;
+        let datastore = values.as_object().get("datastore")?.as_str()?;
+        Some(values.as_object().get(datastore)?.get("image")?.as_str()?.to_owned())
+    }
+
     /// Sets of others that run the program of this image in the namespace, in words.
     pub(crate) async fn running_beside(&self, image: &str) -> Result<Vec<String>, StepError> {
         self.releases.running_beside(&self.namespace, &self.release, image).await.map_err(failed)
@@ -106,7 +116,7 @@ impl Services {
 
     /// Waits for a helm that an earlier attempt has started and that still lives.
     pub(crate) async fn settle(&self, folder: &Path) -> Result<(), StepError> {
-        hangar_helm::settle(folder, DEADLINE).await.map(drop).map_err(failed)
+        hangar_helm::settle(folder, HELM_DEADLINE).await.map(drop).map_err(failed)
     }
 
     /// Brings the release to these values and waits until all of it runs; the API and the schema until they are ready.
@@ -124,7 +134,7 @@ impl Services {
     pub(crate) async fn uninstall(&self, folder: &Path) -> Result<(), Failure> {
         hangar_durable::private_dir(folder)
             .map_err(|err| Failure::of(Cause::Outside, "cannot make a folder for helm", err))?;
-        let gone = self.releases.uninstall(&self.namespace, &self.release, folder, DEADLINE).await;
+        let gone = self.releases.uninstall(&self.namespace, &self.release, folder, HELM_DEADLINE).await;
         gone.map(drop).map_err(|err| failed(err).into())
     }
 
@@ -138,7 +148,7 @@ impl Services {
             kube_version: &self.kube_version,
             folder,
             cache: &self.cache,
-            deadline: DEADLINE,
+            deadline: HELM_DEADLINE,
             adopt: self.adopt,
         }
     }
@@ -162,27 +172,41 @@ impl Session {
         chart: PathBuf,
         layers: Vec<Value>,
     ) -> Result<Services, Failure> {
-        let helm = self.site.helm().await?;
-        let (kubeconfig, token) = hangar_kube::kubeconfig::split(access, "hangar", namespace);
-        let access = hangar_helm::ClusterAccess { kubeconfig, token };
         let chart = Chart::open(chart).map_err(|err| {
             let hint = err.hint();
             Failure::of(Cause::Refused, format!("cannot use the chart of release `{release}`"), err).hint_maybe(hint)
         })?;
         let kube_version = cluster.version().await.map_err(kube)?;
-        let marks = Marks { lineage: engine.journal().lineage().to_owned(), actor: "hangar".into() };
         Ok(Services {
-            releases: Releases::new(helm, cluster.client().clone(), access),
+            releases: self.releases(cluster, access, namespace).await?,
             cluster: cluster.clone(),
             release,
             namespace: namespace.to_owned(),
             chart,
             layers,
-            marks,
+            marks: self.marks(engine),
             kube_version,
             cache: self.site.paths.cache.join("rendered"),
             adopt: false,
         })
+    }
+
+    /// The releases of a cluster, with Helm's own way to it.
+    pub(crate) async fn releases(
+        &self,
+        cluster: &Cluster,
+        access: &Access,
+        namespace: &str,
+    ) -> Result<Releases, Failure> {
+        let helm = self.site.helm().await?;
+        let (kubeconfig, token) = hangar_kube::kubeconfig::split(access, "hangar", namespace);
+        let access = hangar_helm::ClusterAccess { kubeconfig, token };
+        Ok(Releases::new(helm, cluster.client().clone(), access))
+    }
+
+    /// By what a release is known as ours.
+    pub(crate) fn marks(&self, engine: &Engine) -> Marks {
+        Marks { lineage: engine.journal().lineage().to_owned(), actor: "hangar".into() }
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::adapters::PluginStore;
-use crate::add_ons;
+use crate::add_ons::{self, installed};
 use crate::adoption;
 use crate::cluster;
 use crate::failure::{Cause, Failure};
@@ -250,6 +250,8 @@ impl Session {
                 if !hangar_kube::namespace::is_ready(&cluster, &namespace).await.map_err(kube)? {
                     plan.parts.push(Part::Namespace(plan::Namespace { name: namespace }));
                 }
+                let leftovers = self.leftover_add_ons(&prepared.engine, &prepared.provider, &stands).await?;
+                plan.parts.extend(installed::parts(&leftovers).await?);
                 let add_ons = self.add_ons(&prepared.engine, &prepared.provider, &stands).await?;
                 plan.parts.extend(add_ons::parts(&add_ons).await?);
                 plan.parts.extend(self.pool_parts(&prepared.engine, vault, runtime).await?);
@@ -303,6 +305,10 @@ impl Session {
         let outputs = self.outputs(prepared).await?;
         let stands = infrastructure::interpret(prepared.engine.journal(), &prepared.provider, &outputs).await?;
         let cluster = self.cluster(&prepared.provider, &stands).await?;
+        // What goes leaves the cluster first: another add-on may make the same objects.
+        let leftovers = self.leftover_add_ons(&prepared.engine, &prepared.provider, &stands).await?;
+        changed += operation.run(installed::steps(leftovers)?).await?.n_changed();
+        installed::remember(&prepared.engine, &stands).await?;
         let add_ons = self.add_ons(&prepared.engine, &prepared.provider, &stands).await?;
         changed += operation.run(add_ons::steps(add_ons)?).await?.n_changed();
         let workspace = &self.site.workspace;
@@ -348,8 +354,7 @@ impl Session {
         hangar_kube::namespace::delete(&cluster, namespace, CLOUD_REMOVES).await.map_err(kube)?;
         (self.waiting)("the disks of the database are removed");
         let kept = hangar_kube::volumes::gone_with(&cluster, namespace, CLOUD_REMOVES).await.map_err(kube)?;
-        let add_ons = self.add_ons(&prepared.engine, &prepared.provider, stands).await?;
-        self.remove_add_ons(add_ons).await?;
+        self.remove_add_ons(&prepared.engine, &prepared.provider, stands).await?;
         Ok(kept)
     }
 

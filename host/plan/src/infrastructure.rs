@@ -18,7 +18,7 @@ pub struct Instance {
     pub nodes: u32,
     /// Kubernetes namespace of the services.
     pub namespace: String,
-    /// Port of the database nodes, on the nodes and on their public addresses.
+    /// Port of the database nodes, on the nodes and on their public addresses; 0 as long as no pool says which database it is.
     pub db_port: u16,
     /// Growth: further facts by name.
     pub facts: Vec<(String, String)>,

@@ -1,5 +1,7 @@
 //! What a plugin says of itself: `plugin.toml` as its author writes it, and the custom section the host reads.
 
+mod database;
+
 use std::collections::BTreeMap;
 
 use hangar_plan::diagnostic::Diagnostic;
@@ -9,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::database::Database;
 use crate::schema::{Schema, SchemaError};
 
 /// Name of the component's custom section.
@@ -31,6 +34,9 @@ pub struct Manifest {
     pub request: Request,
     /// JSON Schema of the block of each kind.
     pub schemas: BTreeMap<Kind, Value>,
+    /// The database of a pooling strategy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
 }
 
 /// Why a manifest is refused.
@@ -86,6 +92,12 @@ pub enum ManifestError {
         /// The Secret.
         secret: String,
     },
+    /// A pooling strategy does not say which database it is for.
+    #[error("the manifest of a pooling strategy needs `[database]` with `image`, `port` and `tier`")]
+    NoDatabase,
+    /// The database's image has neither tag nor digest.
+    #[error("image `{0}` of the manifest's database needs a tag or a digest")]
+    VagueImage(String),
     /// Two credentials have one name.
     #[error("credential `{0}` is declared twice")]
     CredentialTwice(String),
@@ -105,6 +117,7 @@ struct Raw {
     infra_provider: Option<toml::Table>,
     secret_store: Option<toml::Table>,
     pooling_strategy: Option<toml::Table>,
+    database: Option<Database>,
     #[serde(default)]
     limits: hangar_plan::grant::Limits,
 }
@@ -132,7 +145,8 @@ impl Manifest {
             pooling_strategy: part(Kind::PoolingStrategy, raw.pooling_strategy, &mut schema)?,
             limits: raw.limits,
         };
-        let manifest = Self { name: raw.name, version: raw.version, description: raw.description, request, schemas };
+        let Raw { name, version, description, database, .. } = raw;
+        let manifest = Self { name, version, description, request, schemas, database };
         manifest.check()?;
         Ok(manifest)
     }
@@ -206,6 +220,13 @@ impl Manifest {
             }
         }
         self.check_credentials()?;
+        match &self.database {
+            None if self.request.pooling_strategy.is_some() => return Err(ManifestError::NoDatabase),
+            Some(database) if !database.is_exact() => {
+                return Err(ManifestError::VagueImage(database.image.to_string()));
+            }
+            _ => {}
+        }
         for verb in self.request.pooling_strategy.iter().flat_map(|strategy| &strategy.verbs) {
             let secrets = self.request.pooling_strategy.as_ref().map_or(&[][..], |strategy| &strategy.secrets);
             if let Some(secret) = verb.secret.as_ref().filter(|secret| !secrets.contains(secret)) {

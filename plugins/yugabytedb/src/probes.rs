@@ -11,7 +11,7 @@ pub(crate) const UNIVERSE_SQL: &str = "SELECT DISTINCT CAST(universe_uuid AS TEX
 
 /// Every tablet server that is alive, in the form in which the host shows nodes: number, address, place, release, live, membership.
 pub(crate) const NODES_SQL: &str =
-    "SELECT uuid, host, cloud || '.' || region || '.' || zone, '', 'true', 'active' FROM yb_servers()";
+    "SELECT uuid, host || ':9100', cloud || '.' || region || '.' || zone, '', 'true', 'active' FROM yb_servers()";
 
 /// The nodes that an own tablet server's universe knows.
 pub(crate) fn nodes(names: &Names<'_>, ordinal: u32) -> Probe {
@@ -51,5 +51,5 @@ pub(crate) fn universe_ids(situation: &Situation<'_>) -> Vec<Probe> {
 }
 
 pub(crate) fn universe_id(names: &Names<'_>, ordinal: u32) -> Probe {
-    shared::sql(format!("universe-id/{ordinal}"), (names.pod_host(ordinal), SQL_PORT), USER, UNIVERSE_SQL)
+    shared::sql(format!("cluster-id/{ordinal}"), (names.pod_host(ordinal), SQL_PORT), USER, UNIVERSE_SQL)
 }

@@ -52,14 +52,6 @@ impl Database {
         }
     }
 
-    /// The line of an instance that names its image, where that is not the usual one.
-    fn image(self) -> &'static str {
-        match self {
-            Self::Cockroachdb => "",
-            Self::Yugabytedb => "\n  database_image = \"docker.io/interuss/yugabyte:2025.1.2.1-interuss\"",
-        }
-    }
-
     /// Values of the chart that make nine nodes fit one machine.
     pub(crate) fn services(self) -> &'static str {
         match self {
@@ -201,7 +193,7 @@ instance "{name}" {{
   hostname  = "dss.{name}.example.com"
   db_suffix = "db.dss.{name}.example.com"
   nodes     = 3
-  image     = "docker.io/interuss/dss:v0.22.0"{image}
+  image     = "docker.io/interuss/dss:v0.22.0"
 
   authorization {{
     jwks_endpoint = "https://auth.example.com/.well-known/jwks.json"
@@ -224,7 +216,6 @@ services {{
 "#,
             plugins = plugins.join("\n"),
             chart = chart.display(),
-            image = database.image(),
         )?;
         let Some(pool) = pool else { return Ok(()) };
         let carrier = carrier.as_deref().unwrap_or("folder:../carrier");

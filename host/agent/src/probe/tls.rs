@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use hangar_pki::{Certificate, check};
 use hangar_plan::strategy::certificate::KeyUsage;
-use hangar_plan::strategy::observation::{Observation, TlsAnswer, TlsOutcome};
+use hangar_plan::strategy::observation::{FailureClass, Observation, TlsAnswer, TlsOutcome};
 use hangar_plan::strategy::probe::{Identity, TlsCall, TlsQuestion};
 use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::now_ms;
-use crate::probe::{Round, chain, credentials};
+use crate::probe::{Round, chain, credentials, failed};
 
 mod call;
 mod tap;
@@ -46,6 +46,27 @@ pub(super) async fn look(round: &Round, question: &TlsQuestion, budget: Duration
         check::vouching(leaf, bundle, KeyUsage::ServerAuth, now_ms())
     });
     answer(verdict, leaf.map(|leaf| leaf.fingerprint().to_string()), authority.map(|ca| ca.to_string()))
+}
+
+/// The leaf that a server shows to whoever asks, trusted or not. Nothing is called, and nothing of ours is shown.
+pub(super) async fn shown(round: &Round, host: &str, port: u16) -> Observation {
+    let Some(verifier) = round.credentials.verifier() else {
+        return failed(FailureClass::Other, "no bundle of authorities to trust the server by".to_owned());
+    };
+    let witness = Arc::new(Witness::new(verifier));
+    let question = TlsQuestion {
+        host: host.to_owned(),
+        port,
+        server_name: None,
+        identity: Identity::Anonymous,
+        call: TlsCall::None,
+    };
+    let connected = connect(round, &question, &witness).await;
+    match (witness.leaf().and_then(|der| Certificate::from_der(der).ok()), connected) {
+        (Some(leaf), _) => Observation::Certificates(vec![hangar_pki::observed(&format!("{host}:{port}"), &leaf)]),
+        (None, Err(verdict)) => failed(FailureClass::Tls, verdict.detail),
+        (None, Ok(_)) => failed(FailureClass::Tls, "the server shows no certificate".to_owned()),
+    }
 }
 
 fn answer(verdict: Verdict, peer_leaf: Option<String>, peer_authority: Option<String>) -> Observation {

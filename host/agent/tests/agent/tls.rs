@@ -90,6 +90,23 @@ async fn server_untrusted_still_says_which_certificate_was_shown() -> Result<()>
     Ok(())
 }
 
+/// Whoever wants to know when a certificate of another member ends has to trust it for nothing.
+#[tokio::test]
+async fn a_certificate_is_seen_whole_whether_it_is_trusted_or_not() -> Result<()> {
+    let (_site, ours, theirs, means) = two()?;
+    for authority in [&theirs, &authority("uss3")] {
+        let leaf = node(authority, 0);
+        let server = Server::tls(&leaf, &bundle(&[&ours]), Behaviour::Grpc("0", "")).await?;
+        let seen = ask(Question::shown_certificate("localhost", server.port()), &means).await?;
+        let place = format!("localhost:{}", server.port());
+        assert_eq!(seen, Observation::Certificates(vec![hangar_pki::observed(&place, &leaf.certificate)]));
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+    let seen = ask(Question::shown_certificate("localhost", nobody), &means).await?;
+    assert!(matches!(&seen, Observation::Failed(_)), "{seen:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn name_mismatch_is_told_from_a_missing_trust() -> Result<()> {
     let (_site, ours, theirs, means) = two()?;

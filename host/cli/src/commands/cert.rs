@@ -21,7 +21,9 @@ pub(crate) enum CertCommand {
     Renew(ChangeArgs),
 }
 
-/// List every certificate that our nodes show or trust
+/// List every certificate that our nodes show, trust or meet
+///
+/// The leaves in our cluster, the authorities of all members, and what the nodes of the others show.
 ///
 /// For timers: exits with 0 if none ends within the days that are asked for, with 4 if one does or is over, and with 3 where
 /// they could not be looked at. `--within 60` is the time to plan, 30 to act, 7 to hurry.

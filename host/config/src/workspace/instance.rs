@@ -11,9 +11,6 @@ use crate::{
     workspace::check::Check,
 };
 
-/// The database that instances run unless they say otherwise.
-pub const DEFAULT_DATABASE_IMAGE: &str = "docker.io/cockroachdb/cockroach:v24.1.3";
-
 /// The host's own image that instances run unless they say otherwise.
 ///
 /// A release is built with its image's reference, digest included, in `HANGAR_RELEASE_IMAGE`; other builds name
@@ -38,8 +35,8 @@ pub struct Instance {
     pub n_nodes: u16,
     /// Image of the core service. Has a tag or a digest, as the next two.
     pub image: Reference,
-    /// Image of the database.
-    pub database_image: Reference,
+    /// Image of the database, where it is not the one that the strategy means.
+    pub database_image: Option<Reference>,
     /// Image of the host.
     pub agent_image: Reference,
     /// Namespace on the cluster.
@@ -87,8 +84,7 @@ pub(super) fn read(check: &mut Check<'_>) -> Option<Instance> {
         check.refuse(&at("db_suffix"), "`db_suffix` and `hostname` are one name", help);
     }
     let image = check.image(&at("image"), &raw.image);
-    let database = raw.database_image.as_deref().unwrap_or(DEFAULT_DATABASE_IMAGE);
-    let database_image = check.image(&at("database_image"), database);
+    let database_image = raw.database_image.as_deref().map(|image| check.image(&at("database_image"), image));
     let agent = raw.agent_image.as_deref().unwrap_or(DEFAULT_AGENT_IMAGE);
     let agent_image = check.image(&at("agent_image"), agent);
     let namespace = check.parse(&at("namespace"), raw.namespace.as_deref().unwrap_or(DEFAULT_NAME));
@@ -100,7 +96,7 @@ pub(super) fn read(check: &mut Check<'_>) -> Option<Instance> {
         db_suffix: db_suffix?,
         n_nodes: raw.nodes,
         image: image?,
-        database_image: database_image?,
+        database_image: database_image.map_or(Some(None), |image| image.map(Some))?,
         agent_image: agent_image?,
         namespace: namespace?,
         release: release?,

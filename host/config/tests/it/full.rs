@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use hangar_config::{
-    Authorization, Carrier, Chart, Credential, DEFAULT_AGENT_IMAGE, DEFAULT_DATABASE_IMAGE, SecretFrom, Workspace,
-};
+use hangar_config::{Authorization, Carrier, Chart, Credential, DEFAULT_AGENT_IMAGE, SecretFrom, Workspace};
 use registry_reference::PluginSource;
 use serde_json::{Value, json};
 
@@ -94,7 +92,7 @@ fn what_is_left_out_has_its_default() {
     let instance = &workspace.instance;
     assert_eq!(instance.namespace.as_str(), "dss");
     assert_eq!(instance.release.as_str(), "dss");
-    assert_eq!(instance.database_image.to_string(), DEFAULT_DATABASE_IMAGE);
+    assert_eq!(instance.database_image, None);
     assert_eq!(instance.agent_image.to_string(), DEFAULT_AGENT_IMAGE);
     assert_eq!(workspace.pool, None);
     assert_eq!(workspace.infra.config, Value::Object(serde_json::Map::new()));

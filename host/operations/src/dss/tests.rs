@@ -67,7 +67,7 @@ fn pool() -> Pool {
             (POOL, http(200, json!({"dar_id": POOL_ID}))),
         ])
     };
-    let node = || NodeStatus { address: "n:26257".into(), node_id: Some(1), live: (1, 1), accepts_us: None };
+    let node = || NodeStatus { address: "n:26257".into(), node_id: Some("1".into()), live: (1, 1), accepts_us: None };
     let member_status = |id: &str| MemberStatus {
         id: id.into(),
         state: MemberState::Active,
@@ -92,6 +92,7 @@ fn pool() -> Pool {
         members: ids.map(member_status).to_vec(),
         underreplicated: Some(0),
         unavailable: Some(0),
+        asks_ranges: true,
         findings: Vec::new(),
     };
     Pool { status, roster: Roster { members, founder: "uss1".into(), open: None }, seen }

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn node(host: &str) -> NodeStatus {
-        NodeStatus { address: format!("{host}:26257"), node_id: Some(1), live: (1, 1), accepts_us: Some(true) }
+        NodeStatus { address: format!("{host}:26257"), node_id: Some("1".into()), live: (1, 1), accepts_us: Some(true) }
     }
 
     fn whole() -> PoolStatus {
@@ -116,6 +116,7 @@ mod tests {
             members: ids.map(member).to_vec(),
             underreplicated: Some(0),
             unavailable: Some(0),
+            asks_ranges: true,
             findings: Vec::new(),
         }
     }
@@ -197,6 +198,15 @@ mod tests {
         }
         (status.unavailable, status.underreplicated) = (None, None);
         assert_eq!(told(&status), one("member:uss1", "uss1", "hangar up"));
+    }
+
+    #[test]
+    fn a_database_that_tells_of_no_ranges_can_be_whole() {
+        let mut status = whole();
+        status.unavailable = None;
+        assert!(!status.is_whole(), "it was asked and did not answer");
+        status.asks_ranges = false;
+        assert!(status.is_whole());
     }
 
     #[test]

@@ -58,6 +58,30 @@ pub enum Question {
     Other((String, Vec<(String, String)>)),
 }
 
+/// Name of the host's own question after the certificate that a server shows, trusted or not; answers `certificates`.
+pub const SHOWN_CERTIFICATE: &str = "shown-certificate";
+
+impl Question {
+    /// Asks which certificate a server shows. No strategy asks this.
+    #[must_use]
+    pub fn shown_certificate(host: &str, port: u16) -> Self {
+        let parameters = [("host", host.to_owned()), ("port", port.to_string())];
+        Self::Other((SHOWN_CERTIFICATE.to_owned(), parameters.map(|(name, value)| (name.to_owned(), value)).into()))
+    }
+
+    /// Whose certificate is asked for; none for any other question.
+    #[must_use]
+    pub fn as_shown_certificate(&self) -> Option<(&str, u16)> {
+        let Self::Other((name, parameters)) = self else { return None };
+        match parameters.as_slice() {
+            [(host, server), (port, number)] if name == SHOWN_CERTIFICATE && host == "host" && port == "port" => {
+                Some((server, number.parse().ok()?))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A statement and where it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -37,6 +37,11 @@ hashes = ["h1:aaaa"]
 schema = "store.json"
 sealed-file = true
 
+[database]
+image = "docker.io/example/db:v1"
+port = 7000
+tier = "zone"
+
 [pooling-strategy]
 schema = "pool.json"
 workloads = ["{release}-db"]
@@ -110,6 +115,18 @@ fn a_kind_without_schema_is_refused() {
 fn a_verb_mounts_only_what_is_asked_for() {
     let text = EVERYTHING.replace("secrets = [\"{release}-db-root\"]", "secrets = []");
     assert_eq!(refused(&text), "verb `init` mounts secret `{release}-db-root`, which is not among `secrets`");
+}
+
+#[test]
+fn a_strategy_says_which_database_it_is_for() {
+    let database = "[database]\nimage = \"docker.io/example/db:v1\"\nport = 7000\ntier = \"zone\"\n";
+    let without = EVERYTHING.replace(database, "");
+    assert_eq!(
+        refused(&without),
+        "the manifest of a pooling strategy needs `[database]` with `image`, `port` and `tier`"
+    );
+    let vague = EVERYTHING.replace("example/db:v1", "example/db");
+    assert_eq!(refused(&vague), "image `docker.io/example/db` of the manifest's database needs a tag or a digest");
 }
 
 #[test]

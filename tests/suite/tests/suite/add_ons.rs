@@ -16,6 +16,8 @@ const NAME: &str = "uss1";
 const PLUGINS: [&str; 2] = ["mock", "local"];
 const NAMESPACE: &str = "greeting";
 const RELEASE: &str = "greeter";
+/// Another of the same chart, which is not wanted for long.
+const PASSING: &str = "passer-by";
 const CHART: [(&str, &str); 2] = [
     ("Chart.yaml", "apiVersion: v2\nname: greeter\nversion: 0.1.0\n"),
     (
@@ -35,7 +37,7 @@ async fn an_add_on_is_installed_changed_finished_after_a_kill_and_removed() -> R
     let chart = format!("{repository}@{digest}");
     let words = || value(organisation, NAMESPACE, RELEASE, "words");
 
-    set_body(&workspace, &wanting(&chart, "hello"))?;
+    set_body(&workspace, &wanting(&chart, &[(RELEASE, "hello")]))?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     let refused = workspace.run(&["up", "--yes"]).await?.exits(1)?;
     ensure!(refused.stderr.contains(&format!("chart `{repository}` is not granted")), "{}", refused.stderr);
@@ -47,7 +49,7 @@ async fn an_add_on_is_installed_changed_finished_after_a_kill_and_removed() -> R
     is_left_alone(&workspace).await?;
     ensure!(n_revisions(organisation, NAMESPACE, RELEASE).await? == 1, "it was installed twice");
 
-    set_body(&workspace, &wanting(&chart, "good day"))?;
+    set_body(&workspace, &wanting(&chart, &[(RELEASE, "good day"), (PASSING, "bye")]))?;
     let plan = workspace.run(&["plan"]).await?.done()?;
     ensure!(plan.stdout.contains(RELEASE), "the change is not in the plan: {}", plan.stdout);
     workspace.run_killed_at("helm.upgrade.started", &["up", "--yes"]).await?;
@@ -55,6 +57,18 @@ async fn an_add_on_is_installed_changed_finished_after_a_kill_and_removed() -> R
     ensure!(words().await?.as_deref() == Some("good day"), "{:?}", words().await?);
     is_left_alone(&workspace).await?;
     ensure!(n_revisions(organisation, NAMESPACE, RELEASE).await? == 2, "it was changed twice");
+
+    // One that nobody asks for any more goes, and its neighbour stays.
+    set_body(&workspace, &wanting(&chart, &[(RELEASE, "good day")]))?;
+    let plan = workspace.run(&["plan"]).await?.done()?;
+    ensure!(plan.stdout.contains("uninstall: nothing asks for it any more"), "{}", plan.stdout);
+    ensure!(!plan.stdout.contains("remove namespace"), "others are in it: {}", plan.stdout);
+    workspace.run_killed_at("helm.uninstall.before", &["up", "--yes"]).await?;
+    ensure!(value(organisation, NAMESPACE, PASSING, "words").await?.is_some(), "it went before anybody removed it");
+    workspace.run(&["up", "--yes"]).await?.done()?;
+    ensure!(value(organisation, NAMESPACE, PASSING, "words").await?.is_none(), "it is still there");
+    ensure!(words().await?.as_deref() == Some("good day"), "its neighbour went too");
+    is_left_alone(&workspace).await?;
 
     workspace.run_killed_at("helm.uninstall.before", &["down", "--yes"]).await?;
     ensure!(words().await?.is_some(), "it went before anybody removed it");
@@ -81,15 +95,17 @@ async fn workspace(stage: &Stage) -> Result<Workspace> {
     Ok(workspace)
 }
 
-/// A block whose plugin wants the chart in the cluster, to say these words.
-fn wanting(chart: &str, words: &str) -> String {
-    let add_on = json!({
-        "name": RELEASE, "namespace": NAMESPACE, "chart": chart, "identity": null,
-        "values": json!({ "words": words }).to_string(),
+/// A block whose plugin wants the chart in the cluster under each of these names, to say its words.
+fn wanting(chart: &str, releases: &[(&str, &str)]) -> String {
+    let add_ons = releases.iter().map(|(name, words)| {
+        json!({
+            "name": name, "namespace": NAMESPACE, "chart": chart, "identity": null,
+            "values": json!({ "words": words }).to_string(),
+        })
     });
     let stands = json!({ "ok": {
         "api": { "endpoint": "", "ca-pem": null, "server-name": null }, "kube-cluster": NAME,
-        "nodes": [], "egress": [], "dns": [], "chart-values": "{}", "add-ons": [add_on], "facts": [],
+        "nodes": [], "egress": [], "dns": [], "chart-values": "{}", "add-ons": add_ons.collect::<Vec<_>>(), "facts": [],
     }});
     format!("  interpret = {stands}")
 }

@@ -1,7 +1,7 @@
 //! What a founded pool goes through: new certificates, a new authority, records in one file.
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_support::wait_for;
 
 use crate::pool::live_nodes;
@@ -46,7 +46,13 @@ async fn leaves_are_renewed_and_every_node_stays() -> Result<()> {
         let node = list.into_iter().find(|one| one["place"].as_str().is_some_and(|place| place.ends_with("node.crt")));
         node.and_then(|one| one["fingerprint"].as_str().map(ToOwned::to_owned)).context("the node's leaf")
     };
-    let before = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
+    let list = member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate");
+    for node in (0..3).map(|n| format!("node {n}.db.dss.uss2.example.com")) {
+        let shown = list.iter().find(|one| one["place"] == node.as_str()).with_context(|| node.clone())?;
+        assert_eq!((&shown["member"], &shown["is-authority"]), (&json!("uss2"), &json!(false)));
+        assert!(shown["days-left"].as_u64().is_some_and(|days| days > 100), "{shown:#}");
+    }
+    let before = leaf(list)?;
     member.run(&["cert", "renew", "--yes"]).await?.done()?;
     let after = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
     assert_ne!(before, after);

@@ -1,6 +1,8 @@
 //! `hangar up` with the plugin `existing`, on a cluster that stands already and is opened by a kubeconfig.
 
-use anyhow::Result;
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
 use test_support::{Plugin, Workspace, needed};
 
 use crate::cluster::has_namespace;
@@ -32,6 +34,8 @@ async fn a_cluster_of_ones_own_is_brought_up_by_its_kubeconfig_and_left_as_it_wa
     let again = workspace.run(&["up", "--yes"]).await?.done()?;
     assert!(again.stdout.contains("nothing was done"), "{}", again.stdout);
 
+    doctor_tells_a_chart_for_another_kubernetes(&workspace).await?;
+
     // Partners were told the third address.
     let range = &organisation.load_balancer_range;
     let prefix = range.rsplit_once('.').map_or("", |(prefix, _)| prefix);
@@ -43,6 +47,20 @@ async fn a_cluster_of_ones_own_is_brought_up_by_its_kubeconfig_and_left_as_it_wa
     workspace.run(&["down", "--yes"]).await?.done()?;
     assert!(!has_namespace(organisation).await?);
     Ok(())
+}
+
+async fn doctor_tells_a_chart_for_another_kubernetes(workspace: &Workspace) -> Result<()> {
+    let told = workspace.run(&["doctor"]).await?.stdout;
+    ensure!(told.contains("good    cluster: ") && told.contains("knows us and runs Kubernetes v1."), "{told}");
+    let folder = workspace.folder.join("for-later");
+    fs::create_dir(&folder)?;
+    fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: later\nversion: 0.1.0\nkubeVersion: '>=9.0.0'\n")?;
+    let file = fs::read_to_string(workspace.folder.join("hangar.hcl"))?;
+    let chart = file.lines().find(|line| line.trim_start().starts_with("chart")).context("a chart")?;
+    workspace.edit("hangar.hcl", chart, "  chart  = \"for-later\"")?;
+    let told = workspace.run(&["doctor"]).await?.exits(1)?.stdout;
+    ensure!(told.contains("chart `later` 0.1.0 was made for >=9.0.0"), "{told}");
+    workspace.edit("hangar.hcl", "  chart  = \"for-later\"", chart)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,7 +114,12 @@ async fn deploy(member: &Workspace) -> Result<()> {
 }
 
 /// One asks, one invites, the others accept, the joiner joins: all at once, as on machines of their own.
-async fn join(inviter: &Workspace, inviter_key: &str, others: &[Workspace], joiner: &Workspace) -> Result<()> {
+pub(crate) async fn join(
+    inviter: &Workspace,
+    inviter_key: &str,
+    others: &[Workspace],
+    joiner: &Workspace,
+) -> Result<()> {
     let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?;
     let key = asked.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
     let invite = async { inviter.run(&["pool", "invite", "--to", &key]).await?.done() };

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use test_support::{Database, Workspace};
 
 use crate::cluster::logs;
-use crate::pooled::{Stage, turn};
+use crate::pooled::{Stage, join, turn};
 
 const PLUGINS: [&str; 2] = ["local", "yugabytedb"];
 
@@ -15,18 +16,31 @@ const FOUNDED: &str = "founded universe ";
 const ADDED: &str = "added to universe ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organisation_founds_a_universe_with_its_own_masters_once() -> Result<()> {
+async fn an_organisation_founds_a_universe_with_its_own_masters_once_and_another_joins_it() -> Result<()> {
     let _turn = turn().await;
-    let stage = Stage::start("yugabyte", &["uss1"]).await?;
+    let stage = Stage::start("yugabyte", &["uss1", "uss2"]).await?;
     let founder = stage.member_of("uss1", Database::Yugabytedb)?;
+    let joiner = stage.member_of("uss2", Database::Yugabytedb)?;
     stage.push_all(&founder, &PLUGINS).await?;
-    deploy(&founder).await?;
-    founder.run(&["pool", "create", "--yes"]).await?.done()?;
-    let status = founder.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+    tokio::try_join!(deploy(&founder), deploy(&joiner))?;
+    let founded = founder.run(&["pool", "create", "--yes", "--json"]).await?.done()?;
+    let key = founded.value("identity")?["fingerprint"].as_str().context("no fingerprint")?.to_owned();
+    let status = status(&founder).await?;
     let universe = status["cluster-id"].as_str().context("no identity")?.to_owned();
     assert_eq!(origins(&stage, "uss1", &universe).await?, (1, 2), "one master founds, two are its founders too");
-    let again = founder.run(&["up", "--yes"]).await?.done()?;
-    assert!(again.stdout.contains("is as it should be: nothing was done"), "{}", again.stdout);
+    is_left_alone(&founder).await?;
+
+    join(&founder, &key, &[], &joiner).await?;
+    Ok(())
+}
+
+async fn status(member: &Workspace) -> Result<Value> {
+    member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")
+}
+
+async fn is_left_alone(member: &Workspace) -> Result<()> {
+    let again = member.run(&["up", "--yes"]).await?.done()?;
+    ensure!(again.stdout.contains("is as it should be: nothing was done"), "{}", again.stdout);
     Ok(())
 }
 

@@ -1,0 +1,162 @@
+//! `restart`: database nodes take up what was changed for them, one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hangar_engine::{Seen, Step, StepContext, StepError, Steps};
+use hangar_kube::Cluster;
+use hangar_kube::restart::{self, Restart};
+use hangar_kube::rollout::Level;
+use hangar_plan::diagnostic::Severity;
+use hangar_plan::plan::{Part, Plan, Release};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::hands::outside;
+use crate::pool_look::status_of;
+use crate::pooling::{Connected, Membership};
+use crate::services::{Services, failed};
+use crate::up::{Outcome, Session, key, kube, work};
+
+/// A node hands its leases over, comes back, and copies what it has missed.
+const EACH: Duration = Duration::from_secs(15 * 60);
+
+/// A StatefulSet of the release, and its pods that are still of an older template.
+struct Due {
+    set: String,
+    pods: Vec<String>,
+}
+
+/// Restarts the pods of one StatefulSet that are of an older template, the highest number first.
+///
+/// Probe: none is. Act: one after the other; the next only when the former is ready, the disruption budget allows it and the
+/// pool is well by its own word.
+struct RestartNodes {
+    cluster: Cluster,
+    namespace: String,
+    due: Due,
+    pool: Option<Arc<(Membership, Connected)>>,
+}
+
+#[async_trait]
+impl Step for RestartNodes {
+    const NAME: &'static str = "restart-nodes";
+    type Output = ();
+
+    fn input(&self) -> Value {
+        json!({ "workload": self.due.set, "namespace": self.namespace })
+    }
+
+    fn deadline(&self) -> Duration {
+        // The drive of the pods ends first, and says what it last saw.
+        self.patience() + Duration::from_secs(60)
+    }
+
+    async fn probe(&self, _cx: &StepContext) -> Result<Seen<()>, StepError> {
+        let left = restart::outdated(&self.cluster, &self.namespace, &self.due.set).await.map_err(outside)?;
+        Ok(if left.is_empty() { Seen::Done(()) } else { Seen::NotDone })
+    }
+
+    async fn act(&self, cx: &StepContext) -> Result<(), StepError> {
+        let Due { set, pods } = &self.due;
+        cx.waiting(format!("{} pods of `{set}` to be restarted, one after the other", pods.len()));
+        let wanted = Restart {
+            namespace: &self.namespace,
+            workload: set,
+            key: None,
+            level: Level::Ready,
+            deadline: self.patience(),
+        };
+        restart::rolling(&self.cluster, &wanted, || unwell(self.pool.clone())).await.map(drop).map_err(outside)
+    }
+}
+
+impl RestartNodes {
+    fn patience(&self) -> Duration {
+        EACH.saturating_mul(u32::try_from(self.due.pods.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// What of the pool speaks against stopping a node now. Who is in no pool has only what Kubernetes knows: that the others are
+/// ready.
+async fn unwell(pool: Option<Arc<(Membership, Connected)>>) -> Option<String> {
+    let pool = pool?;
+    match status_of(&pool.0, &pool.1).await {
+        Ok(status) => status.gaps().into_iter().find(|gap| gap.severity != Severity::Note).map(|gap| gap.message),
+        Err(failure) => Some(failure.to_string()),
+    }
+}
+
+impl Session {
+    /// Restarts the database nodes that are of an older template than the release has by now: a changed setting, image or join
+    /// list, or what was taken over.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn restart(&self) -> Result<Outcome, Failure> {
+        let (engine, runtime, vault) = self.begin("restart").await?;
+        let stands = self.standing(&engine).await?;
+        let provider = self.site.provider(&runtime).await?;
+        let (access, cluster) = self.connection(&provider, &stands).await?;
+        let services = self.services(&engine, &stands, &cluster, &access).await?;
+        let all = due(&services).await?;
+        if all.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
+        let pool = match self.membership(&vault).await?.filter(Membership::is_active) {
+            Some(membership) => Some(Arc::new((membership, self.connected(&engine, &vault, &runtime).await?))),
+            None => None,
+        };
+        let mut plan = Plan::new(self.site.workspace.instance.name.to_string());
+        plan.parts.push(Part::Release(Release { changes: lines(&all, pool.is_some()), ..services.named() }));
+        if !(self.approve)(&plan)? {
+            return Ok(Outcome::Declined);
+        }
+        let operation = engine.begin(work("restart", &plan)).await?;
+        let (mut steps, mut before) = (Steps::new(), None);
+        for due in all {
+            let name = key(&format!("restart/{}", due.set))?;
+            let (cluster, namespace, pool) = (cluster.clone(), services.namespace.clone(), pool.clone());
+            steps = steps.with(name.clone(), before.take(), RestartNodes { cluster, namespace, due, pool });
+            before = Some(name);
+        }
+        operation.run(steps).await?;
+        operation.finish().await?;
+        Ok(Outcome::Done)
+    }
+}
+
+async fn due(services: &Services) -> Result<Vec<Due>, Failure> {
+    let manifest = services.releases.manifest(&services.namespace, &services.release).await.map_err(failed)?;
+    let mut all = Vec::new();
+    for object in manifest.objects().filter(|object| object.kind == "StatefulSet") {
+        let pods = restart::outdated(&services.cluster, &services.namespace, &object.name).await.map_err(kube)?;
+        if !pods.is_empty() {
+            all.push(Due { set: object.name.clone(), pods });
+        }
+    }
+    Ok(all)
+}
+
+fn lines(all: &[Due], is_member: bool) -> Vec<String> {
+    let pods = all.iter().flat_map(|due| due.pods.iter().map(|pod| format!("restart pod {pod}")));
+    let between = if is_member { "the pool is well" } else { "the others are ready" };
+    pods.chain([format!("one at a time, each only while {between}")]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_names_every_pod_in_its_order_and_what_is_waited_for() {
+        let due = Due { set: "db".into(), pods: vec!["db-1".into(), "db-0".into()] };
+        let shown = lines(&[due], false);
+        assert_eq!(
+            shown,
+            ["restart pod db-1", "restart pod db-0", "one at a time, each only while the others are ready"]
+        );
+    }
+}
