@@ -6,6 +6,7 @@ mod debian;
 mod download;
 mod go;
 mod helm;
+mod kubectl;
 mod kubeone;
 mod moto;
 mod oras;
@@ -50,10 +51,12 @@ pub(crate) struct Versions {
 /// Versions of Kubernetes that there is a control plane of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Kubernetes {
+    /// 1.30, the oldest that is supported
+    Oldest,
     /// 1.34, the one that everything else runs on
     #[default]
     Usual,
-    /// 1.37, the newest that is supported; built when it is first asked for, which takes a quarter of an hour
+    /// 1.37, the newest that is supported
     Newest,
 }
 
@@ -68,6 +71,7 @@ impl Versions {
     fn find(self, tool: &Tool) -> fn(&Search<'_>) -> Result<PathBuf> {
         match (tool.name, self.kubernetes, self.helm) {
             ("helm", _, 3) => helm::find_3,
+            ("kubeone", Kubernetes::Oldest, _) => kubeone::find_oldest,
             ("kubeone", Kubernetes::Newest, _) => kubeone::find_newest,
             _ => tool.find,
         }
@@ -84,7 +88,7 @@ struct Tool {
     find: fn(&Search<'_>) -> Result<PathBuf>,
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 16] = [
     Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
     Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
     Tool { name: "registry", variable: "HANGAR_REGISTRY", purpose: Purpose::Demo, find: registry::find },
@@ -103,7 +107,32 @@ const TOOLS: [Tool; 11] = [
         purpose: Purpose::Clouds,
         find: providers::find,
     },
-    Tool { name: "kubectl", variable: "HANGAR_KUBECTL", purpose: Purpose::Test, find: debian::kubectl },
+    Tool { name: "kubectl", variable: "HANGAR_KUBECTL", purpose: Purpose::Test, find: kubectl::find },
+    Tool {
+        name: "oldest kubectl",
+        variable: "HANGAR_KUBECTL_OLDEST",
+        purpose: Purpose::Test,
+        find: kubectl::find_oldest,
+    },
+    Tool {
+        name: "newest kubectl",
+        variable: "HANGAR_KUBECTL_NEWEST",
+        purpose: Purpose::Test,
+        find: kubectl::find_newest,
+    },
+    Tool { name: "helm 3", variable: "HANGAR_HELM_3", purpose: Purpose::Test, find: helm::find_3 },
+    Tool {
+        name: "kubeone of the oldest Kubernetes",
+        variable: "HANGAR_KUBEONE_OLDEST",
+        purpose: Purpose::Test,
+        find: kubeone::find_oldest,
+    },
+    Tool {
+        name: "kubeone of the newest Kubernetes",
+        variable: "HANGAR_KUBEONE_NEWEST",
+        purpose: Purpose::Test,
+        find: kubeone::find_newest,
+    },
     Tool { name: "psql", variable: "HANGAR_PSQL", purpose: Purpose::Test, find: debian::psql },
     Tool { name: "openssl", variable: "HANGAR_OPENSSL", purpose: Purpose::Test, find: debian::openssl },
 ];

@@ -74,7 +74,7 @@ impl ControlPlane {
         }
         let process = Bound::start(Server {
             runner: &plan.tools.runner,
-            program: &plan.tools.kubeone,
+            program: plan.tools.kubeone(plan.organisation),
             arguments,
             variables: Vec::new(),
             log: plan.dir.join("kubeone.log"),

@@ -26,6 +26,8 @@ pub struct Options {
     pub ttl: Duration,
     /// The control plane binary.
     pub kubeone: Option<PathBuf>,
+    /// Another one for some organisations, by name: a Kubernetes of another version.
+    pub kubeones: BTreeMap<String, PathBuf>,
     /// The OCI registry server binary (distribution v3).
     pub registry: Option<PathBuf>,
     /// The `hangar-world` binary, which starts containers.
@@ -46,6 +48,7 @@ impl Options {
             images_dir: None,
             ttl: Duration::from_secs(30 * 60),
             kubeone: None,
+            kubeones: BTreeMap::new(),
             registry: None,
             runner: None,
             backoff_factor: variable("HANGAR_WORLD_BACKOFF_FACTOR").and_then(|value| value.parse().ok()).unwrap_or(1.0),
@@ -56,15 +59,26 @@ impl Options {
 /// The programs of a world, each found.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
-    pub(crate) kubeone: PathBuf,
+    kubeone: PathBuf,
+    kubeones: BTreeMap<String, PathBuf>,
     pub(crate) registry: PathBuf,
     pub(crate) runner: PathBuf,
 }
 
 impl Tools {
+    /// The control plane of an organisation.
+    pub(crate) fn kubeone(&self, organisation: &str) -> &Path {
+        self.kubeones.get(organisation).unwrap_or(&self.kubeone)
+    }
+
     pub(crate) fn find(options: &Options) -> Result<Self, WorldError> {
         Ok(Self {
             kubeone: find("kubeone", options.kubeone.as_deref(), "HANGAR_KUBEONE")?,
+            kubeones: options
+                .kubeones
+                .iter()
+                .map(|(name, path)| Ok((name.clone(), existing("kubeone", path)?)))
+                .collect::<Result<_, WorldError>>()?,
             registry: find("registry", options.registry.as_deref(), "HANGAR_REGISTRY")?,
             runner: match &options.runner {
                 Some(path) => existing("hangar-world", path)?,

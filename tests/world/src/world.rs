@@ -122,7 +122,8 @@ fn check(options: &Options) -> Result<(), WorldError> {
     if let Some(name) = names.iter().find(|name| !is_label(name)) {
         return wrong(format!("`{name}` is no DNS label of at most 40 characters"));
     }
-    if let Some(name) = options.eks.keys().chain(options.clouds.keys()).find(|name| !names.contains(name)) {
+    let clusters = options.eks.keys().chain(options.clouds.keys()).chain(options.kubeones.keys());
+    if let Some(name) = clusters.into_iter().find(|name| !names.contains(name)) {
         return wrong(format!("a cloud is for `{name}`, which is no organisation"));
     }
     let mut unique = names.clone();

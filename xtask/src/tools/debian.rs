@@ -14,11 +14,6 @@ pub(crate) fn openssl(search: &Search<'_>) -> Result<PathBuf> {
     find(search, "openssl", "openssl")
 }
 
-pub(crate) fn kubectl(search: &Search<'_>) -> Result<PathBuf> {
-    let program = search.environment.program("kubectl");
-    program.context("no `kubectl` on PATH; install it (https://kubernetes.io/docs/tasks/tools)")
-}
-
 fn find(search: &Search<'_>, program: &str, package: &str) -> Result<PathBuf> {
     let found = search.environment.program(program);
     found.with_context(|| format!("no `{program}` on PATH; install it, on Debian `apt-get install {package}`"))

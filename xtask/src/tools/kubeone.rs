@@ -9,8 +9,9 @@ use anyhow::{Context as _, Result};
 
 use crate::tools::{go::OwnModule, search::Search, version};
 
-/// Folder of the module, and below it that of the module file of the newest Kubernetes.
+/// Folder of the module, and below it those of the module files of other Kubernetes.
 const FOLDER: &str = "tests/world/kubeone";
+const OLDEST: &str = "oldest";
 const NEWEST: &str = "newest";
 
 /// The one built from these sources, else one of that Kubernetes version on PATH, else a build.
@@ -18,6 +19,11 @@ const NEWEST: &str = "newest";
 /// Our releases carry it prebuilt for machines without Go.
 pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
     find_as(search, None)
+}
+
+/// The same, of the oldest Kubernetes that is supported.
+pub(crate) fn find_oldest(search: &Search<'_>) -> Result<PathBuf> {
+    find_as(search, Some(OLDEST))
 }
 
 /// The same, of the newest Kubernetes that is supported.

@@ -2,7 +2,6 @@
 
 mod adoption;
 mod bad_input;
-mod by_hand;
 #[path = "../../../kube/tests/real_cluster/control_plane.rs"]
 mod control_plane;
 mod example;

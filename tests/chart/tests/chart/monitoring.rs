@@ -1,15 +1,20 @@
 //! Metrics, alerts, dashboards, and a Prometheus and a Grafana for those who have none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use test_chart::{Rendered, Renderer, set, values, with};
 
 fn bundled() -> Result<Rendered> {
+    bundled_with("cockroachdb")
+}
+
+fn bundled_with(datastore: &str) -> Result<Rendered> {
     let mut values = with("/monitoring/prometheus", json!({"enabled": true, "kubeStateMetrics": "ksm:8080"}));
     set(&mut values, "/monitoring/grafana", json!({"enabled": true, "adminSecret": "admin"}));
     set(&mut values, "/coreService/metrics", json!({"enabled": true}));
+    set(&mut values, "/datastore", json!(datastore));
     Renderer::new()?.render(&values)
 }
 
@@ -27,6 +32,13 @@ fn alerts(rule: &Value) -> Vec<(String, String)> {
     rules.iter().map(|rule| (text(&rule["alert"]), text(&rule["expr"]))).collect()
 }
 
+/// The names of all alerts with a database, in their order, and the expression of each.
+fn alerts_of(datastore: &str) -> Result<(String, BTreeMap<String, String>)> {
+    let alerts = alerts(&operated(datastore)?.object("PrometheusRule", "dss-alerts")?["spec"]);
+    let names: Vec<&str> = alerts.iter().map(|(name, _)| name.as_str()).collect();
+    Ok((names.join("\n"), alerts.into_iter().collect()))
+}
+
 /// The jobs of a set of rules, as their expressions name them.
 fn jobs(alerts: &[(String, String)]) -> BTreeSet<String> {
     let named = alerts.iter().flat_map(|(_, expr)| expr.split("{job=\"").skip(1));
@@ -35,10 +47,8 @@ fn jobs(alerts: &[(String, String)]) -> BTreeSet<String> {
 
 #[test]
 fn what_goes_wrong_in_a_pool_is_told() -> Result<()> {
-    let rule = operated("cockroachdb")?.object("PrometheusRule", "dss-alerts")?;
-    let alerts = alerts(&rule["spec"]);
-    let names: Vec<&str> = alerts.iter().map(|(name, _)| name.as_str()).collect();
-    insta::assert_snapshot!(names.join("\n"), @r"
+    let (names, alerts) = alerts_of("cockroachdb")?;
+    insta::assert_snapshot!(names, @r"
     DssDatabaseNoQuorum
     DssDatabaseRangesUnavailable
     DssDatabaseUnderReplicated
@@ -52,13 +62,36 @@ fn what_goes_wrong_in_a_pool_is_told() -> Result<()> {
     DssEvictionNotRunningRid
     DssEvictionUnseenRid
     ");
-    let of = |name: &str| alerts.iter().find(|(alert, _)| alert == name).map(|(_, expr)| expr.as_str());
+    let of = |name: &str| alerts.get(name).map(String::as_str);
     // Of each certificate, authorities of other members included.
     let ends = r#"(hangar_certificate_not_after_seconds{job="uss1/dss-cockroachdb-certificates"} - time()) < 2592000"#;
     assert_eq!(of("DssCertificateEnds"), Some(ends));
     let clock = r#"abs(clock_offset_meannanos{job="uss1/dss-cockroachdb"}) > 100000000"#;
     assert_eq!(of("DssDatabaseClockOffset"), Some(clock));
     assert!(of("DssEvictionNotRunningRid").context("an alert")?.contains(r#"cronjob="dss-evict-rid""#));
+    Ok(())
+}
+
+#[test]
+fn the_other_database_is_watched_for_the_same() -> Result<()> {
+    let (names, alerts) = alerts_of("yugabytedb")?;
+    insta::assert_snapshot!(names, @r"
+    DssDatabaseNoQuorum
+    DssDatabaseNodeDown
+    DssDatabaseUnderReplicated
+    DssDatabaseClockOffset
+    DssCertificateEnds
+    DssCertificateEndsAtOnce
+    DssCertificatesBroken
+    DssApiDown
+    DssEvictionNotRunningRid
+    DssEvictionUnseenRid
+    ");
+    let of = |name: &str| alerts.get(name).map(String::as_str);
+    let ends = r#"(hangar_certificate_not_after_seconds{job="uss1/dss-yugabytedb-certificates"} - time()) < 2592000"#;
+    assert_eq!(of("DssCertificateEnds"), Some(ends));
+    let clock = r#"abs(hybrid_clock_skew{job="uss1/dss-yugabytedb-tserver"}) > 100000"#;
+    assert_eq!(of("DssDatabaseClockOffset"), Some(clock));
     Ok(())
 }
 
@@ -134,17 +167,23 @@ fn nobody_outside_reads_metrics_without_being_asked_who_they_are() -> Result<()>
     Ok(())
 }
 
+fn dashboards(datastore: &str) -> Result<(Rendered, Vec<Value>)> {
+    let rendered = bundled_with(datastore)?;
+    let is_dashboard = |object: &Value| object["metadata"]["labels"]["grafana_dashboard"] == "1";
+    let maps = rendered.objects()?.into_iter().filter(is_dashboard).collect();
+    Ok((rendered, maps))
+}
+
 #[test]
 fn dashboards_are_whole_and_have_a_place() -> Result<()> {
-    let rendered = bundled()?;
-    let maps: Vec<Value> = rendered
-        .objects()?
-        .into_iter()
-        .filter(|object| object["metadata"]["labels"]["grafana_dashboard"] == "1")
-        .collect();
-    assert_eq!(maps.len(), 3);
+    let (rendered, maps) = dashboards("cockroachdb")?;
+    let (_, of_other) = dashboards("yugabytedb")?;
+    assert_eq!((maps.len(), of_other.len()), (3, 3));
+    let text = |maps: &[Value]| maps.iter().map(ToString::to_string).collect::<String>();
+    assert!(text(&maps).contains("ranges_unavailable") && !text(&maps).contains("num_tablet_servers_dead"));
+    assert!(text(&of_other).contains("num_tablet_servers_dead") && !text(&of_other).contains("ranges_unavailable"));
     let mut uids = BTreeSet::new();
-    for map in &maps {
+    for map in maps.iter().chain(of_other.iter().filter(|map| map["metadata"]["name"] == "dss-dashboard-database")) {
         for (file, text) in map["data"].as_object().into_iter().flatten() {
             let dashboard: Value = serde_json::from_str(text.as_str().unwrap_or_default())?;
             assert!(uids.insert(dashboard["uid"].to_string()), "{file}: its uid is another's");

@@ -87,8 +87,8 @@ fn nothing_is_taken_away_by_null() -> Result<()> {
 fn an_older_kubernetes_is_refused() -> Result<()> {
     let renderer = Renderer::new()?;
     let chart = test_chart::chart().to_string_lossy().into_owned();
-    let told = renderer.run(&["template", "dss", &chart, "--kube-version", "v1.28.9"]).expect_err("it is too old");
-    assert!(told.to_string().contains("chart requires kubeVersion: >=1.29.0-0"), "{told}");
+    let told = renderer.run(&["template", "dss", &chart, "--kube-version", "v1.29.14"]).expect_err("it is too old");
+    assert!(told.to_string().contains("chart requires kubeVersion: >=1.30.0-0"), "{told}");
     Ok(())
 }
 

@@ -7,10 +7,12 @@
 mod add_ons;
 mod adopted;
 mod aks;
+mod authority;
 #[cfg(feature = "real-aws")]
 mod aws;
 mod azure;
 mod bad_input;
+mod by_hand;
 mod changes;
 mod charts;
 mod cluster;

@@ -7,9 +7,10 @@ use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use kube::{Api, Client};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use test_support::wait_for;
+
+use crate::authority::{Authority, in_cluster};
 
 const DATABASE: &str = "docker.io/cockroachdb/cockroach:v24.1.3";
 const CERTS: &str = "/cockroach/cockroach-certs";
@@ -41,7 +42,7 @@ pub(super) async fn make(client: &Client, namespace: &str) -> Result<Authorities
     Ok(Authorities { other: "CN=Cockroach CA of a partner".to_owned() })
 }
 
-pub(super) fn is_ready(pod: &Pod) -> bool {
+fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
 }
@@ -59,32 +60,10 @@ async fn apply(client: &Client, namespace: &str, object: &Value) -> Result<()> {
 
 /// As `make-certs.py` and `apply-certs.sh` leave them after a join: the node's own Secret trusts the own authority alone.
 async fn secrets(client: &Client, namespace: &str) -> Result<()> {
-    let authority = |name: &str| {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        anyhow::Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
-    };
-    let (own, other) = (authority("Cockroach CA")?, authority("Cockroach CA of a partner")?);
-    let leaf = |name: &str, names: Vec<String>| {
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::OrganizationName, "Cockroach");
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages =
-            vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate()?;
-        anyhow::Ok((params.signed_by(&key, &own)?.pem(), key.serialize_pem()))
-    };
-    let below = |name: &str| {
-        [String::new(), format!(".{namespace}"), format!(".{namespace}.svc.cluster.local")]
-            .map(|end| format!("{name}{end}"))
-    };
-    let mut names: Vec<String> =
-        ["cockroachdb-balanced", "cockroachdb", "*.cockroachdb"].into_iter().flat_map(below).collect();
-    names.push("localhost".to_owned());
+    let (own, other) = (Authority::new("Cockroach CA")?, Authority::new("Cockroach CA of a partner")?);
+    let mut names = in_cluster(&["cockroachdb-balanced", "cockroachdb", "*.cockroachdb"], namespace);
     names.extend((0..3).map(|number| format!("{number}.db.dss.uss4.example.com")));
-    let (node, client_root) = (leaf("node", names)?, leaf("root", Vec::new())?);
+    let (node, client_root) = (own.leaf("node", names)?, own.leaf("root", Vec::new())?);
     let bundle = format!("{}{}", own.pem(), other.pem());
     let all = [
         ("cockroachdb.node", vec![("node.crt", node.0), ("node.key", node.1), ("ca.crt", own.pem())]),

@@ -28,11 +28,13 @@
 
 {{/* The end of every certificate that is mounted, each authority of the bundle included: the database itself tells of the first alone. */}}
 {{- define "dss.rules.certificates" -}}
-{{- $job := printf "job=%q" (include "dss.monitoring.job" (list . "cockroachdb-certificates")) -}}
+{{- $job := printf "job=%q" (include "dss.monitoring.job" (list . (printf "%s-certificates" .Values.datastore))) -}}
 {{- $left := printf "(hangar_certificate_not_after_seconds{%s} - time())" $job -}}
 {{ include "dss.alert" (dict "root" . "name" "DssCertificateEnds" "expr" (printf "%s < %d" $left (mul 86400 (int .Values.monitoring.rules.certificateDays))) "for" "1h" "severity" "warning" "text" "A certificate that a database node uses, or an authority that it trusts, ends soon.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssCertificateEndsAtOnce" "expr" (printf "%s < %d" $left (mul 86400 3)) "for" "10m" "severity" "critical" "text" "A certificate that a database node uses, or an authority that it trusts, ends within three days.") }}
+{{- if eq .Values.datastore "cockroachdb" }}
 {{ include "dss.alert" (dict "root" . "name" "DssCertificatesNotLoaded" "expr" (printf "hangar_certificates_pending{%s} == 1" $job) "for" "15m" "severity" "warning" "text" "A database node was not told of its mounted certificates.") }}
+{{- end }}
 {{ include "dss.alert" (dict "root" . "name" "DssCertificatesBroken" "expr" (printf "hangar_certificates_broken{%s} == 1" $job) "for" "5m" "severity" "critical" "text" "Mounted certificates and keys do not belong together: a restart of this node would fail.") }}
 {{- end -}}
 
@@ -48,10 +50,15 @@
 {{- end -}}
 
 {{- define "dss.rules.yugabytedb" -}}
-{{- $masters := printf "up{job=%q}" (include "dss.monitoring.job" (list . "yugabytedb-master")) -}}
-{{- $servers := printf "up{job=%q}" (include "dss.monitoring.job" (list . "yugabytedb-tserver")) -}}
+{{- $rules := .Values.monitoring.rules -}}
+{{- $master := printf "job=%q" (include "dss.monitoring.job" (list . "yugabytedb-master")) -}}
+{{- $server := printf "job=%q" (include "dss.monitoring.job" (list . "yugabytedb-tserver")) -}}
+{{- $masters := printf "up{%s}" $master -}}
+{{- $servers := printf "up{%s}" $server -}}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "sum(%s) * 2 <= count(%s)" $masters $masters) "for" "1m" "severity" "critical" "text" "Half of our masters or more do not answer.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNodeDown" "expr" (printf "%s == 0 or %s == 0" $masters $servers) "for" "5m" "severity" "warning" "text" "A master or tablet server of ours does not answer.") }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseUnderReplicated" "expr" (printf "max(num_tablet_servers_dead{%s}) > 0" $master) "for" (printf "%dm" (int $rules.underReplicatedMinutes)) "severity" "warning" "text" "A tablet server of the pool is dead: what it held has fewer copies than it should. No member may take a node away now.") }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseClockOffset" "expr" (printf "abs(hybrid_clock_skew{%s}) > %d" $server (mul 1000 (int $rules.clockOffsetMilliseconds))) "for" "5m" "severity" "critical" "text" "A node's clock is off. Beyond 500 ms the database's promises end.") }}
 {{- end -}}
 
 {{- define "dss.rules.core-service" -}}
@@ -66,11 +73,11 @@ groups:
     rules:
       {{- if eq .Values.datastore "cockroachdb" }}
       {{- include "dss.rules.cockroachdb" . | nindent 6 }}
-      {{- if .Values.reload.enabled }}
-      {{- include "dss.rules.certificates" . | nindent 6 }}
-      {{- end }}
       {{- else }}
       {{- include "dss.rules.yugabytedb" . | nindent 6 }}
+      {{- end }}
+      {{- if .Values.reload.enabled }}
+      {{- include "dss.rules.certificates" . | nindent 6 }}
       {{- end }}
       {{- include "dss.rules.core-service" . | nindent 6 }}
       {{- if include "dss.evict.any" . }}
