@@ -28,16 +28,19 @@ struct Image {
     programs: &'static [(&'static str, &'static str)],
     /// A folder of the clone that goes along, and its path in the image; left out where the clone has none.
     folder: Option<(&'static str, &'static str)>,
+    /// What its environment has beside the path.
+    variables: &'static [(&'static str, &'static str)],
     entrypoint: &'static [&'static str],
     working_dir: &'static str,
 }
 
-const IMAGES: [Image; 4] = [
+const IMAGES: [Image; 5] = [
     Image {
         name: "interuss/hangar",
         tag: env!("CARGO_PKG_VERSION"),
         programs: &[("hangar", "usr/bin/hangar"), ("hangar-agent", "usr/bin/hangar-agent")],
         folder: None,
+        variables: &[],
         entrypoint: &["/usr/bin/hangar"],
         working_dir: "/",
     },
@@ -46,6 +49,17 @@ const IMAGES: [Image; 4] = [
         tag: "v24.1.3",
         programs: &[("cockroach", "cockroach/cockroach")],
         folder: None,
+        variables: &[],
+        entrypoint: &["/cockroach/cockroach"],
+        working_dir: "/cockroach",
+    },
+    Image {
+        // The same program, which plays the next release.
+        name: "cockroachdb/cockroach",
+        tag: "v24.3.1",
+        programs: &[("cockroach", "cockroach/cockroach")],
+        folder: None,
+        variables: &[("COCKROACH_VERSION", "v24.3.1")],
         entrypoint: &["/cockroach/cockroach"],
         working_dir: "/cockroach",
     },
@@ -54,6 +68,7 @@ const IMAGES: [Image; 4] = [
         tag: "v0.22.0",
         programs: &[("core-service", "usr/bin/core-service"), ("db-manager", "usr/bin/db-manager")],
         folder: Some(("tests/world/dss/db-schemas", "db-schemas")),
+        variables: &[],
         entrypoint: &[],
         working_dir: "/",
     },
@@ -67,6 +82,7 @@ const IMAGES: [Image; 4] = [
             ("yugabyte", "home/yugabyte/bin/yb-tserver"),
         ],
         folder: None,
+        variables: &[],
         entrypoint: &[],
         working_dir: "/home/yugabyte",
     },
@@ -78,9 +94,10 @@ impl Image {
         format!("docker.io/{}:{}", self.name, self.tag)
     }
 
-    /// Its layout's folder: `cockroachdb_cockroach`.
+    /// Its layout's folder: `cockroachdb_cockroach`; with the tag where another image plays the usual one.
     fn folder_name(&self) -> String {
-        self.name.replace('/', "_")
+        let name = self.name.replace('/', "_");
+        if self.variables.is_empty() { name } else { format!("{name}_{}", self.tag) }
     }
 
     fn files(&self, root: &Path, bin: &Path) -> Result<Vec<File>> {
@@ -98,7 +115,9 @@ impl Image {
     /// The configuration of the OCI image specification, but for its layers.
     fn config(&self) -> serde_json::Value {
         let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/cockroach";
-        let mut config = serde_json::json!({ "Env": [path], "WorkingDir": self.working_dir });
+        let variables = self.variables.iter().map(|(name, value)| format!("{name}={value}"));
+        let env: Vec<String> = std::iter::once(path.to_owned()).chain(variables).collect();
+        let mut config = serde_json::json!({ "Env": env, "WorkingDir": self.working_dir });
         if !self.entrypoint.is_empty() {
             config["Entrypoint"] = self.entrypoint.into();
         }
@@ -177,6 +196,7 @@ mod tests {
         tag: "v1",
         programs: &[("tool", "usr/bin/tool")],
         folder: Some(("data", "srv/data")),
+        variables: &[],
         entrypoint: &["/usr/bin/tool"],
         working_dir: "/",
     };
@@ -221,6 +241,7 @@ mod tests {
         let names: Vec<_> = IMAGES.iter().map(|image| (image.folder_name(), image.reference())).collect();
         assert_eq!(names[0].0, "interuss_hangar");
         assert_eq!(names[1], ("cockroachdb_cockroach".into(), "docker.io/cockroachdb/cockroach:v24.1.3".into()));
-        assert_eq!(names[2], ("interuss_dss".into(), "docker.io/interuss/dss:v0.22.0".into()));
+        assert_eq!(names[2].0, "cockroachdb_cockroach_v24.3.1");
+        assert_eq!(names[3], ("interuss_dss".into(), "docker.io/interuss/dss:v0.22.0".into()));
     }
 }

@@ -45,4 +45,5 @@ mod standin;
 mod state;
 mod traffic;
 mod up;
+mod upgrade;
 mod yugabyte;
