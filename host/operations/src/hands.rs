@@ -8,6 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hangar_engine::{StepContext, StepError};
 use hangar_kube::jobs::{ProbeIdentity, ProbeJob, SqlClient, VerbJob};
+use hangar_kube::restart::Restart;
+use hangar_kube::rollout::Level;
 use hangar_kube::{Cluster, KubeError};
 use hangar_pki::{Authority, Bundle};
 use hangar_plan::grant::VerbGrant;
@@ -31,6 +33,8 @@ use signing::Signing;
 const PROBE_MINUTES: u32 = 10;
 /// For one round of probes, its Job's start included.
 const ROUND: Duration = Duration::from_secs(90);
+/// For all pods of a workload, one after the other.
+const RESTART: Duration = Duration::from_secs(28 * 60);
 /// For one run of a verb; a step's own deadline is mostly shorter.
 const VERB: Duration = Duration::from_secs(58 * 60);
 
@@ -166,6 +170,14 @@ impl ClusterHands {
         let last = end.output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
         Err(StepError::outside(format!("verb `{}` ended with status {}: {last}", verb.name, end.exit_code)))
     }
+
+    /// One pod after the other, each once the one before is ready again, and only those of an older template: a run that goes on
+    /// restarts what is left. The strategy has looked at the whole before.
+    async fn restart(&self, workload: &str) -> Result<(), StepError> {
+        let restart =
+            Restart { namespace: &self.namespace, workload, key: None, level: Level::Ready, deadline: RESTART };
+        hangar_kube::restart::rolling(&self.cluster, &restart, || async { None }).await.map(drop).map_err(outside)
+    }
 }
 
 #[async_trait]
@@ -205,6 +217,7 @@ impl Hands for ClusterHands {
             // The sidecars do it by themselves: the step's check waits for them.
             Action::Reload(_) => Ok(()),
             Action::Verb(verb) => self.run_verb(cx, verb).await,
+            Action::Restart(workload) => self.restart(workload).await,
             other => Err(StepError::refused(format!("action {other:?} is not known to this host"))),
         }
     }

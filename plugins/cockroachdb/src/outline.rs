@@ -53,6 +53,7 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
                         "verb hold-upgrade".into(),
                         "verb finish-upgrade".into(),
                         "apply-release".into(),
+                        format!("restart {}", names.workload()),
                         format!("acknowledge {}", upgrade::UPGRADE),
                         format!("acknowledge {}", upgrade::MAINTENANCE),
                     ],

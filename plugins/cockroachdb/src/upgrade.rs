@@ -6,7 +6,7 @@
 
 use hangar_sdk::pooling::{blocked, steps as shared};
 use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Awaiting, Check, Decision, Error, Expectation, Member, MemberState, Probe, Step,
+    AcknowledgementKind, Action, Awaiting, Check, Decision, Error, Expectation, Member, MemberState, Probe, Step,
 };
 
 use crate::cluster::{self, Cluster};
@@ -14,6 +14,8 @@ use crate::database::Situation;
 use crate::probes::{self, HELD_SQL, VERSION_SQL};
 use crate::release::{FIRST_HELD, Release, Series};
 
+/// Each node drains, and comes back with all it missed.
+const RESTART_MS: u32 = 30 * 60_000;
 /// Phase of all of it.
 pub(crate) const PHASE: &str = "upgrade";
 /// Name of the acknowledgement that this member's nodes are being restarted with the release that it names; without one they are not.
@@ -56,7 +58,7 @@ pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<O
         return Ok(Some(decision));
     }
     let key = format!("upgrade/{wanted}");
-    if situation.did(&format!("apply-release/{key}")) {
+    if situation.did(&format!("restart/{wanted}")) {
         let message = format!("{n_done} of {} own nodes run {wanted}", situation.intent.instance.nodes.len());
         return Ok(Some(situation.wait(questions, message)));
     }
@@ -140,7 +142,19 @@ fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<St
         step.requires.extend(former.replace(step.key.clone()));
     }
     let release = shared::apply_release(situation, PHASE, key, |_| {}, &steps)?;
-    steps.push(release);
+    let workload = situation.database.names.workload();
+    // Asked for only while own nodes run something else, so it needs no check of its own.
+    let restart = Step {
+        key: format!("restart/{wanted}"),
+        title: format!("restart the nodes of `{workload}` with {wanted}, one by one"),
+        requires: vec![release.key.clone()],
+        already_done: None,
+        action: Action::Restart(workload),
+        verify: None,
+        deadline_ms: RESTART_MS,
+        phase: PHASE.into(),
+    };
+    steps.extend([release, restart]);
     Ok(steps)
 }
 

@@ -170,15 +170,20 @@ impl Play for Cockroach {
         let build = tag(world, id);
         assert!(values["cockroachdb"]["image"].as_str().is_some_and(|image| image.ends_with(&build)));
         if builds(world, id).iter().any(|runs| *runs != build) {
-            assert_eq!(in_maintenance(world), [id], "nobody's nodes are restarted beside another's");
-            assert!(series(&build) >= world.play.active, "its nodes would be refused");
-            for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
-                node.build.clone_from(&build);
-            }
-            world.play.go_on();
+            assert_eq!(in_maintenance(world), [id], "nobody's nodes are to be another release beside another's");
         }
         let n_pods = usize::try_from(values["cockroachdb"]["nodes"].as_u64().expect("a number")).expect("small");
         assert!(nodes_in(world, id) <= n_pods, "the pod of a node goes that the cluster counts");
+    }
+
+    fn restarted(world: &mut World, id: &str) {
+        let build = tag(world, id);
+        assert_eq!(in_maintenance(world), [id], "nobody's nodes are restarted beside another's");
+        assert!(series(&build) >= world.play.active, "its nodes would be refused");
+        for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
+            node.build.clone_from(&build);
+        }
+        world.play.go_on();
     }
 
     fn reloaded(world: &mut World, id: &str) {

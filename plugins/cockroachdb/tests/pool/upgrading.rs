@@ -146,7 +146,10 @@ fn the_end_is_held_back_before_the_first_node_is_touched() {
     }
     let asked = steps(site.decide());
     let keys: Vec<&str> = asked.iter().map(|step| step.key.as_str()).collect();
-    assert_eq!(keys, ["hold-upgrade", "upgrade/series", "upgrade/begin", "apply-release/upgrade/v24.3.1"]);
+    assert_eq!(
+        keys,
+        ["hold-upgrade", "upgrade/series", "upgrade/begin", "apply-release/upgrade/v24.3.1", "restart/v24.3.1"]
+    );
     assert!(asked[0].already_done.is_some(), "it is looked for before it is done again");
     assert_eq!(asked[3].requires, keys[..3], "nothing is restarted before all of that");
 }

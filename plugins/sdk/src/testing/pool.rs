@@ -33,6 +33,9 @@ pub trait Play: Sized {
     /// A release is applied, for the first time or again, with these chart values.
     fn applied(_world: &mut World<Self>, _id: &str, _values: &serde_json::Value) {}
 
+    /// The pods of an organisation are restarted, one by one.
+    fn restarted(_world: &mut World<Self>, _id: &str) {}
+
     /// The pods of an organisation have new files, and whoever is told by that reads them.
     fn reloaded(world: &mut World<Self>, id: &str);
 

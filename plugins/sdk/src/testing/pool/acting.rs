@@ -103,6 +103,7 @@ impl<P: Play> World<P> {
                 one.mounted = one.secret.clone();
                 P::reloaded(self, id);
             }
+            Action::Restart(_) => P::restarted(self, id),
             Action::Verb(verb) => P::verb(self, id, &verb.name, &verb.arguments),
             Action::Acknowledge(kind) => {
                 let newer = kind.clone();
