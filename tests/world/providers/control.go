@@ -88,9 +88,6 @@ func (s *store) meet(operation, kind, id string) (*fault, error) {
 
 // wait ends early if terraform gives up.
 func (f *fault) wait(ctx context.Context, stopped <-chan struct{}) error {
-	if f == nil || f.DelayMs == 0 {
-		return nil
-	}
 	select {
 	case <-time.After(time.Duration(f.DelayMs) * time.Millisecond):
 		return nil
