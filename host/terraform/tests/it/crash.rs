@@ -61,9 +61,13 @@ pub(crate) fn killed(site: &Site, plan: &StackPlan, point: &str, children: bool)
 
 /// Where the last attempt to apply has its output.
 pub(crate) fn apply_spool(site: &Site) -> PathBuf {
-    let operations = fs::read_dir(site.dir.join("engine/operations")).unwrap();
-    let operation = operations.map(|entry| entry.unwrap().path()).max().unwrap();
+    let operation = last_operation(site).expect("an operation has begun");
     operation.join("infra+apply/attempt-1/apply")
+}
+
+fn last_operation(site: &Site) -> Option<PathBuf> {
+    let operations = fs::read_dir(site.dir.join("engine/operations")).ok()?;
+    operations.map(|entry| entry.unwrap().path()).max()
 }
 
 fn resource_ids(site: &Site) -> Vec<String> {
@@ -218,6 +222,6 @@ pub(crate) fn killed_in_the_middle(site: &Site, plan: &StackPlan) -> Spool {
 }
 
 fn apply_spool_when_there(site: &Site) -> PathBuf {
-    wait_until("the operation to begin", || site.dir.join("engine/operations").exists());
+    wait_until("the operation to begin", || last_operation(site).is_some());
     apply_spool(site)
 }
