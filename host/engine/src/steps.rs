@@ -23,6 +23,17 @@ impl Steps {
         Self::default()
     }
 
+    /// Steps of which each starts once the one before is done.
+    #[must_use]
+    pub fn in_turn<S: Step>(steps: impl IntoIterator<Item = (StepKey, S)>) -> Self {
+        let mut all = Self::new();
+        for (key, step) in steps {
+            let before = all.entries.last().map(|(before, ..)| before.clone());
+            all.add(key, before, step);
+        }
+        all
+    }
+
     /// Adds a step that starts once those it requires are done. Steps that require nothing of one another are started in
     /// the order they were added.
     #[must_use]

@@ -73,14 +73,8 @@ impl Step for ApplyAddOn {
 
 /// As steps, one after the other: each may stand on those before it.
 pub(crate) fn steps(wanted: Vec<ApplyAddOn>) -> Result<Steps, Failure> {
-    let mut steps = Steps::new();
-    let mut before = None;
-    for step in wanted {
-        let name = key(&format!("add-on/{}", step.add_on.name))?;
-        steps = steps.with(name.clone(), before.take(), step);
-        before = Some(name);
-    }
-    Ok(steps)
+    let named = wanted.into_iter().map(|step| Ok((key(&format!("add-on/{}", step.add_on.name))?, step)));
+    Ok(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?))
 }
 
 /// What of them is not as it should be, for the plan.

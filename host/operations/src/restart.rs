@@ -115,14 +115,11 @@ impl Session {
             return Ok(Outcome::Declined);
         }
         let operation = engine.begin(work("restart", &plan)).await?;
-        let (mut steps, mut before) = (Steps::new(), None);
-        for due in all {
-            let name = key(&format!("restart/{}", due.set))?;
+        let named = all.into_iter().map(|due| {
             let (cluster, namespace, pool) = (cluster.clone(), services.namespace.clone(), pool.clone());
-            steps = steps.with(name.clone(), before.take(), RestartNodes { cluster, namespace, due, pool });
-            before = Some(name);
-        }
-        operation.run(steps).await?;
+            Ok((key(&format!("restart/{}", due.set))?, RestartNodes { cluster, namespace, due, pool }))
+        });
+        operation.run(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?)).await?;
         operation.finish().await?;
         Ok(Outcome::Done)
     }

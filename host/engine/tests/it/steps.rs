@@ -31,6 +31,17 @@ async fn a_step_that_cannot_be_seen_is_never_acted_on_and_stops_only_what_requir
 }
 
 #[tokio::test]
+async fn of_steps_in_turn_each_waits_for_the_one_before() {
+    let site = Site::new();
+    let make = |thing, fault| (key(thing), Make::new(&site.world, thing).with_fault(fault));
+    let steps = Steps::in_turn([make("a", Fault::None), make("b", Fault::Before), make("c", Fault::None)]);
+    let failed = site.run(steps).await.unwrap_err();
+    let EngineError::Incomplete { report, .. } = failed else { panic!("{failed}") };
+    assert_eq!(report.outcome(&key("a")), Some(&StepOutcome::Done { changed: true }));
+    assert_eq!(report.outcome(&key("c")), Some(&StepOutcome::Skipped { requires: key("b") }));
+}
+
+#[tokio::test]
 async fn an_act_that_comes_to_nothing_is_no_success() {
     let site = Site::new();
     let vain = Make::new(&site.world, "a").with_fault(Fault::Vain);

@@ -134,14 +134,8 @@ pub(crate) async fn parts(leftovers: &[RemoveAddOn]) -> Result<Vec<Part>, Failur
 
 /// As steps, one after the other.
 pub(crate) fn steps(leftovers: Vec<RemoveAddOn>) -> Result<Steps, Failure> {
-    let mut steps = Steps::new();
-    let mut before = None;
-    for step in leftovers {
-        let name = key(&format!("remove-add-on/{}", step.installed.key()))?;
-        steps = steps.with(name.clone(), before.take(), step);
-        before = Some(name);
-    }
-    Ok(steps)
+    let named = leftovers.into_iter().map(|step| Ok((key(&format!("remove-add-on/{}", step.installed.key()))?, step)));
+    Ok(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?))
 }
 
 /// Keeps what is about to be installed, before anything of it is, and forgets what went.
