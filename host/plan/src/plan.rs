@@ -174,7 +174,8 @@ impl Part {
 mod tests {
     use super::*;
 
-    fn plan() -> Plan {
+    /// One with an exact part, one that is short and one that is not known yet.
+    pub(super) fn plan() -> Plan {
         let mut plan = Plan::new("uss1");
         plan.parts.push(Part::Infrastructure(Infrastructure {
             stack: "infrastructure".into(),

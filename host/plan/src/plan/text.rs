@@ -92,29 +92,10 @@ fn sign(action: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Envelope, Infrastructure, KnownAfter, Namespace, ResourceChange};
+    use super::super::tests::plan;
+    use super::super::{Envelope, Infrastructure, ResourceChange};
     use super::*;
     use crate::strategy::decision::Phase;
-
-    fn plan() -> Plan {
-        let mut plan = Plan::new("uss1");
-        plan.parts.push(Part::Infrastructure(Infrastructure {
-            stack: "infrastructure".into(),
-            provider: "local".into(),
-            changes: vec![ResourceChange {
-                address: "terraform_data.node[0]".into(),
-                action: "create".into(),
-                reason: None,
-                effect: Effect::Other,
-                guarded: false,
-            }],
-            cost: None,
-        }));
-        plan.parts.push(Part::Namespace(Namespace { name: "dss".into() }));
-        plan.parts
-            .push(Part::KnownAfter(KnownAfter { what: "API endpoint".into(), step: "infrastructure/apply".into() }));
-        plan
-    }
 
     #[test]
     fn a_plan_has_a_stable_text() {
