@@ -180,6 +180,7 @@ async fn pods_are_restarted_one_at_a_time_from_the_highest() -> Result<()> {
     assert!(n_looks.load(Ordering::Relaxed) >= 3);
     // The same restart again finds nothing to do; another one does.
     assert_eq!(rolling(&cluster, &restart("rolling", "op-1/restart"), healthy).await?, 0);
+    assert_eq!(rolling(&cluster, &restart("rolling", "op-2/restart"), healthy).await?, 3);
     // What was changed for other reasons is taken up without a mark, and only by who has not taken it up.
     assert_eq!(outdated(&cluster, "rolling", "db").await?, Vec::<String>::new());
     let sets: Api<StatefulSet> = Api::namespaced(cluster.client().clone(), "rolling");
