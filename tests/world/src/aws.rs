@@ -17,7 +17,7 @@ mod webhook;
 use std::fmt;
 
 pub use call::Call;
-pub use emulator::{Emulator, Operator};
+pub use emulator::{Emulator, Operator, SERVICES};
 pub use error::AwsError;
 pub use key::AccessKey;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use world_clouds::{AZURE, Clouds, GOOGLE, Provider};
 
 use crate::address::OrganisationAddresses;
-use crate::aws::{AccessEntry, AccessKey, Eks, Emulator};
+use crate::aws::{AccessEntry, AccessKey, Eks, Emulator, SERVICES};
 use crate::azure::{Entra, Principal};
 use crate::pki::write_private;
 use crate::world_file::CloudFile;
@@ -109,7 +109,12 @@ async fn aws(organisation: &str, dir: &Path) -> Result<RunningCloud, WorldError>
         keys: vec![operator.key],
         entries,
     };
-    let file = CloudFile::Aws { endpoint: emulator.endpoint().to_owned(), credentials_file, hosted_zone };
+    let file = CloudFile::Aws {
+        endpoint: emulator.endpoint().to_owned(),
+        services: SERVICES.map(ToOwned::to_owned).to_vec(),
+        credentials_file,
+        hosted_zone,
+    };
     Ok(RunningCloud { file, eks: Some(eks), _emulator: Some(emulator), _entra: None })
 }
 

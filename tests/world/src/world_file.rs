@@ -48,6 +48,8 @@ pub enum CloudFile {
     Aws {
         /// Where every service answers.
         endpoint: String,
+        /// Which services those are, by the names that terraform's provider has for them.
+        services: Vec<String>,
         /// A key of an administrator, as the profile `default`.
         credentials_file: PathBuf,
         /// Id of the zone `ORGANISATION.example.com`.

@@ -30,22 +30,6 @@ pub(crate) struct Blocks {
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
-/// Services of AWS that the module's resources and the plugin call.
-const AWS_SERVICES: [&str; 12] = [
-    "acm",
-    "autoscaling",
-    "ec2",
-    "eks",
-    "elbv2",
-    "iam",
-    "kms",
-    "route53",
-    "s3",
-    "secretsmanager",
-    "servicequotas",
-    "sts",
-];
-
 impl Place {
     /// Name of the plugin.
     pub(crate) fn plugin(self) -> &'static str {
@@ -95,7 +79,9 @@ fn local(organisation: &Value) -> Result<Blocks> {
 
 fn aws(stage: &Stage, name: &str, cloud: &Value) -> Result<Blocks> {
     let endpoint = field(cloud, "endpoint");
-    let endpoints = AWS_SERVICES.map(|service| format!("    {service} = \"{endpoint}\"")).join("\n");
+    let services = cloud["services"].as_array().context("the world names no services of AWS")?;
+    let services = services.iter().filter_map(Value::as_str);
+    let endpoints = services.map(|service| format!("    {service} = \"{endpoint}\"")).collect::<Vec<_>>().join("\n");
     let infra = format!(
         r#"  region          = "us-east-1"
   cluster_name    = "{name}"

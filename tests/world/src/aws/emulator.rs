@@ -31,6 +31,21 @@ pub struct Operator {
 
 /// What Python runs before the emulator: it mends how that checks signatures.
 const MENDED: &str = include_str!("sitecustomize.py");
+/// Services that whoever lays down a cluster calls, by the names that terraform's provider has for them.
+pub const SERVICES: [&str; 12] = [
+    "acm",
+    "autoscaling",
+    "ec2",
+    "eks",
+    "elbv2",
+    "iam",
+    "kms",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "servicequotas",
+    "sts",
+];
 const NAME: &str = "moto_server";
 /// As long as this file lies beside what is mended, no certificate is issued.
 const HOLD: &str = "hold-certificates";

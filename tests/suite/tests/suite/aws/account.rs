@@ -7,24 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use test_support::{Workspace, needed};
-use test_world::aws::{AccessEntry, AccessKey, Call, Eks, Emulator, Operator};
+use test_world::aws::{AccessEntry, AccessKey, Call, Eks, Emulator, Operator, SERVICES};
 
 pub(crate) const REGION: &str = "us-east-1";
-/// Services that the module's resources, and the plugin itself, call.
-const SERVICES: [&str; 12] = [
-    "acm",
-    "autoscaling",
-    "ec2",
-    "eks",
-    "elbv2",
-    "iam",
-    "kms",
-    "route53",
-    "s3",
-    "secretsmanager",
-    "servicequotas",
-    "sts",
-];
 
 pub(crate) struct Account {
     pub(crate) emulator: Emulator,
