@@ -126,7 +126,7 @@ impl Releases {
         let values = wanted.folder.join("values.json");
         hangar_durable::write_private(&values, wanted.values.to_file().as_bytes()).map_err(writing(&values))?;
         let kubeconfig = KubeconfigFile::write(wanted.folder, &self.access)?;
-        let command = self.helm.cluster_command(wanted.folder, &self.access, kubeconfig.path());
+        let command = self.helm.cluster_command(wanted.folder, &self.access, kubeconfig.path()).await?;
         let mut child = attempts.start(self.arguments(command, wanted, &values)).await?;
         failpoint::hit("helm.upgrade.started");
         let ended = attempts.end(&mut child).await?;

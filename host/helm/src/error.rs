@@ -25,6 +25,9 @@ pub enum HelmError {
         /// What would do.
         wanted: &'static str,
     },
+    /// The token by which Helm would be known has aged, and no other can be made.
+    #[error("no token for the Kubernetes API")]
+    NoToken(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Helm could not be started or followed.
     #[error("cannot run helm")]
     Exec(#[from] ExecError),
@@ -253,6 +256,7 @@ impl Hint for HelmError {
         let hint = match self {
             Self::Missing { .. } => "install Helm 4, or let `hangar doctor --fix` fetch it",
             Self::Version { .. } => "install Helm 4 in front of it on PATH",
+            Self::NoToken(_) => "sign in to the cloud again, then run the same command again: it goes on",
             Self::Exec(_) | Self::Storage { .. } => "see the cause above, then run the same command again",
             Self::Write { .. } => "make room and check the folder's permissions",
             Self::Chart { .. } => "check `services { chart }` in the workspace file",

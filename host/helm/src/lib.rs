@@ -33,7 +33,7 @@ mod tool;
 mod uninstall;
 mod values;
 
-pub use access::ClusterAccess;
+pub use access::{ClusterAccess, GiveToken};
 pub use attempts::settle;
 pub use beside::{Neighbour, Twin};
 pub use chart::Chart;

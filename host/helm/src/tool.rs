@@ -95,12 +95,17 @@ impl Helm {
     }
 
     /// The same, for a cluster.
-    pub(crate) fn cluster_command(&self, home: &Path, access: &ClusterAccess, kubeconfig: &Path) -> Command {
+    pub(crate) async fn cluster_command(
+        &self,
+        home: &Path,
+        access: &ClusterAccess,
+        kubeconfig: &Path,
+    ) -> Result<Command, HelmError> {
         let command = self.command(home).env("KUBECONFIG", kubeconfig);
-        match &access.token {
-            Some(token) => command.secret_env("HELM_KUBETOKEN", token.clone()),
+        Ok(match &access.token {
+            Some(give) => command.secret_env("HELM_KUBETOKEN", give().await.map_err(HelmError::NoToken)?),
             None => command,
-        }
+        })
     }
 }
 

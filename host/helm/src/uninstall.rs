@@ -36,6 +36,7 @@ impl Releases {
         let command = self
             .helm
             .cluster_command(folder, &self.access, kubeconfig.path())
+            .await?
             .args(["uninstall", release.as_str(), "--namespace", namespace, "--ignore-not-found"])
             .args(["--timeout", &format!("{}s", deadline.as_secs())]);
         failpoint::hit("helm.uninstall.before");

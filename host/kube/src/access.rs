@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::KubeError;
 use crate::pem;
+use crate::tokens::Tokens;
 
 /// Where one API server is, whom it is trusted to be, and who we are to it.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub struct Access {
 #[derive(Clone)]
 pub enum Credential {
     /// A bearer token.
-    Token(SecretString),
+    Token(Tokens),
     /// A client certificate and its key, both in PEM.
     ClientTls {
         /// The certificate, followed by those between it and its authority.
@@ -174,7 +175,7 @@ fn refuse_ways(parsed: &Kubeconfig, context: Option<&str>) -> Result<(), KubeErr
 
 fn credential(auth: &AuthInfo) -> Result<Credential, KubeError> {
     if let Some(token) = &auth.token {
-        return Ok(Credential::Token(token.clone()));
+        return Ok(Credential::Token(token.clone().into()));
     }
     if let Some(path) = &auth.token_file {
         let token = std::fs::read_to_string(path).map_err(|err| unusable("the token file cannot be read", err))?;
@@ -214,6 +215,15 @@ fn unusable(detail: &str, err: impl std::error::Error + Send + Sync + 'static) -
 }
 
 #[cfg(test)]
+impl Credential {
+    /// The token, for a test to look at.
+    pub(crate) async fn shown(&self) -> String {
+        let Self::Token(tokens) = self else { return "a client certificate".to_owned() };
+        tokens.current().await.map_or_else(|err| err.to_string(), |token| token.expose_secret().to_owned())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use hangar_plan::hint::Hint as _;
 
@@ -247,7 +257,7 @@ mod tests {
         assert_eq!(access.server_name.as_deref(), Some("other.example"));
         let given = access.ca_pem.clone().unwrap_or_default();
         assert_eq!(pem::fingerprints(given.as_bytes()), pem::fingerprints(ca.as_bytes()));
-        assert!(matches!(&access.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
+        assert_eq!(access.credential.shown().await, "sesame");
         assert!(!format!("{access:?}").contains("sesame"));
         Ok(())
     }
@@ -283,7 +293,7 @@ mod tests {
         let access = Access::from_kubeconfig(&text, folder.path(), None).await?;
         let given = access.ca_pem.clone().unwrap_or_default();
         assert_eq!(pem::fingerprints(given.as_bytes()), pem::fingerprints(ca.as_bytes()));
-        assert!(matches!(&access.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
+        assert_eq!(access.credential.shown().await, "sesame");
         let lost = Access::from_kubeconfig(&text, "elsewhere".as_ref(), None).await;
         assert!(matches!(lost, Err(KubeError::Access { .. })), "{lost:?}");
         Ok(())

@@ -1,7 +1,7 @@
 //! One API server, and who we are to it.
 
 use std::future::Future;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -11,13 +11,19 @@ use kube::api::PostParams;
 use kube::client::{Body, ClientBuilder};
 use kube::{Api, Client, Resource};
 use secrecy::{ExposeSecret as _, SecretString};
-use tower::util::MapRequestLayer;
+use tower::BoxError;
+use tower::buffer::BufferLayer;
+use tower::filter::AsyncFilterLayer;
 
 use crate::access::{Access, Credential};
 use crate::error::KubeError;
+use crate::tokens::{NoToken, Tokens};
 
 /// Longest time one request may take. Watches are not requests in this sense.
 const REQUEST: Duration = Duration::from_secs(30);
+
+/// Requests that may wait for the connection.
+const WAITING: usize = 1024;
 
 /// One API server, and who we are to it. Copies share the connection and the token.
 #[derive(Clone)]
@@ -26,7 +32,6 @@ pub struct Cluster {
     /// Tells a `429` at once, where it is an answer and no sign of load.
     unretried: Client,
     endpoint: Arc<str>,
-    token: Option<Arc<RwLock<HeaderValue>>>,
 }
 
 /// Who the API server says we are.
@@ -46,34 +51,21 @@ impl Cluster {
     /// [`KubeError::Access`] for an endpoint, authority, proxy or credential that cannot be used.
     pub fn connect(access: &Access) -> Result<Self, KubeError> {
         let endpoint = Arc::from(access.endpoint.as_str());
-        let token = match &access.credential {
-            Credential::Token(token) => Some(Arc::new(RwLock::new(bearer(token)?))),
+        let tokens = match &access.credential {
+            Credential::Token(tokens) => Some(tokens),
             Credential::ClientTls { .. } => None,
         };
         let config = access.to_config()?;
         let mut unretried = config.clone();
         unretried.default_retry = false;
-        let (client, unretried) = (client(config, token.as_ref())?, client(unretried, token.as_ref())?);
-        Ok(Self { client, unretried, endpoint, token })
+        let (client, unretried) = (client(config, tokens)?, client(unretried, tokens)?);
+        Ok(Self { client, unretried, endpoint })
     }
 
     /// Uses a client that is there already, such as a test's or that of a pod.
     #[must_use]
     pub fn of_client(client: Client, endpoint: &str) -> Self {
-        Self { unretried: client.clone(), client, endpoint: Arc::from(endpoint), token: None }
-    }
-
-    /// Puts another token into all requests from now on, those of running watches included once they start anew.
-    ///
-    /// # Errors
-    ///
-    /// [`KubeError::Access`] for a token that fits no header, or where we are not known by a token.
-    pub fn replace_token(&self, token: &SecretString) -> Result<(), KubeError> {
-        let Some(held) = &self.token else {
-            return Err(KubeError::Access { detail: "it is not by a token".to_owned(), err: None });
-        };
-        *held.write().expect("nobody panics holding it") = bearer(token)?;
-        Ok(())
+        Self { unretried: client.clone(), client, endpoint: Arc::from(endpoint) }
     }
 
     /// The client, for what this room does not do.
@@ -145,23 +137,26 @@ impl Cluster {
     }
 }
 
-fn client(config: kube::Config, token: Option<&Arc<RwLock<HeaderValue>>>) -> Result<Client, KubeError> {
+fn client(config: kube::Config, tokens: Option<&Tokens>) -> Result<Client, KubeError> {
     let detail = "no client can be made of it".to_owned();
     let builder =
         ClientBuilder::try_from(config).map_err(|err| KubeError::Access { detail, err: Some(Box::new(err)) })?;
-    let Some(token) = token.cloned() else { return Ok(builder.build()) };
-    let layer = MapRequestLayer::new(move |mut request: http::Request<Body>| {
-        let value = token.read().expect("nobody panics holding it").clone();
-        request.headers_mut().insert(AUTHORIZATION, value);
-        request
+    let Some(tokens) = tokens.cloned() else { return Ok(builder.build()) };
+    let layer = AsyncFilterLayer::new(move |mut request: http::Request<Body>| {
+        let tokens = tokens.clone();
+        async move {
+            let value = bearer(&tokens.current().await.map_err(NoToken)?)?;
+            request.headers_mut().insert(AUTHORIZATION, value);
+            Ok::<_, BoxError>(request)
+        }
     });
-    Ok(builder.with_layer(&layer).build())
+    // The filter calls what is below it after a wait, and so needs a copy of it.
+    Ok(builder.with_layer(&BufferLayer::new(WAITING)).with_layer(&layer).build())
 }
 
-fn bearer(token: &SecretString) -> Result<HeaderValue, KubeError> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
-        KubeError::Access { detail: "the token has letters that no header can carry".to_owned(), err: None }
-    })?;
+fn bearer(token: &SecretString) -> Result<HeaderValue, NoToken> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| NoToken("it has letters that no header can carry".into()))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hangar_plan::hint::Hint;
 
+use crate::tokens::{NoToken, TokenError};
+
 /// Why the Kubernetes API did not do what was asked. What was there before is left as it was, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeError {
@@ -29,6 +31,15 @@ pub enum KubeError {
     CredentialRefused {
         /// URL of the API.
         endpoint: String,
+    },
+    /// The token has aged, and no other can be made.
+    #[error("no token for the Kubernetes API at {endpoint}")]
+    NoToken {
+        /// URL of the API.
+        endpoint: String,
+        /// What the attempt said.
+        #[source]
+        err: TokenError,
     },
     /// Nobody answers.
     #[error("cannot reach the Kubernetes API at {endpoint}")]
@@ -169,6 +180,7 @@ impl Hint for KubeError {
         let hint = match self {
             Self::Access { .. } => "check `cluster` in the workspace file: endpoint, authority and proxy",
             Self::Kubeconfig { cure, .. } => cure,
+            Self::NoToken { .. } => "sign in to the cloud again, then run the same command again: it goes on",
             Self::CredentialRefused { .. } => {
                 "sign in to the cloud again; a token lives minutes, and the identity needs an access entry in the cluster"
             }
@@ -208,6 +220,10 @@ impl KubeError {
     pub(crate) fn of(endpoint: &str, action: String, err: kube::Error) -> Self {
         match err {
             kube::Error::Api(status) => Self::of_status(endpoint, action, &status),
+            kube::Error::Service(err) if err.is::<NoToken>() => {
+                let NoToken(err) = *err.downcast().expect("it was looked at");
+                Self::NoToken { endpoint: endpoint.to_owned(), err }
+            }
             kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
                 let endpoint = endpoint.to_owned();
                 let err = Box::new(err);

@@ -9,28 +9,36 @@ use serde_json::{Value, json};
 
 use crate::access::{Access, Credential};
 use crate::error::KubeError;
+use crate::tokens::Tokens;
 
 /// Makes a kubeconfig with one context. It holds the credential, so it is a secret.
 ///
 /// The form is JSON, which every reader of kubeconfigs takes: YAML readers turn an unquoted `n` or `on` into a boolean.
-#[must_use]
-pub fn text(access: &Access, name: &str, namespace: &str) -> SecretString {
+///
+/// # Errors
+///
+/// [`KubeError::NoToken`].
+pub async fn text(access: &Access, name: &str, namespace: &str) -> Result<SecretString, KubeError> {
     let user = match &access.credential {
-        Credential::Token(token) => json!({"token": token.expose_secret()}),
+        Credential::Token(tokens) => {
+            let endpoint = &access.endpoint;
+            let none = |err| KubeError::NoToken { endpoint: endpoint.clone(), err };
+            json!({"token": tokens.current().await.map_err(none)?.expose_secret()})
+        }
         Credential::ClientTls { certificate_pem, key_pem } => client_tls(certificate_pem, key_pem),
     };
-    of_user(access, name, namespace, &user)
+    Ok(of_user(access, name, namespace, &user))
 }
 
-/// Makes the same without the token, and the token beside it, for a tool that takes one from its environment: nothing of
+/// Makes the same without the token, and the tokens beside it, for a tool that takes one from its environment: nothing of
 /// it then stands on a disk. A client certificate stays in the kubeconfig.
 #[must_use]
-pub fn split(access: &Access, name: &str, namespace: &str) -> (SecretString, Option<SecretString>) {
-    let (user, token) = match &access.credential {
-        Credential::Token(token) => (json!({}), Some(token.clone())),
+pub fn split(access: &Access, name: &str, namespace: &str) -> (SecretString, Option<Tokens>) {
+    let (user, tokens) = match &access.credential {
+        Credential::Token(tokens) => (json!({}), Some(tokens.clone())),
         Credential::ClientTls { certificate_pem, key_pem } => (client_tls(certificate_pem, key_pem), None),
     };
-    (of_user(access, name, namespace, &user), token)
+    (of_user(access, name, namespace, &user), tokens)
 }
 
 fn client_tls(certificate_pem: &str, key_pem: &SecretString) -> Value {
@@ -67,9 +75,9 @@ fn of_user(access: &Access, name: &str, namespace: &str, user: &Value) -> Secret
 ///
 /// # Errors
 ///
-/// [`KubeError::Write`]; a file that was there is then left as it was.
-pub fn write(path: &Path, access: &Access, name: &str, namespace: &str) -> Result<(), KubeError> {
-    let content = text(access, name, namespace);
+/// [`KubeError::NoToken`] and [`KubeError::Write`]; a file that was there is then left as it was.
+pub async fn write(path: &Path, access: &Access, name: &str, namespace: &str) -> Result<(), KubeError> {
+    let content = text(access, name, namespace).await?;
     hangar_durable::write_private(path, content.expose_secret().as_bytes())
         .map_err(|err| KubeError::Write { path: path.to_owned(), err })
 }
@@ -91,17 +99,17 @@ mod tests {
         };
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("kubeconfig");
-        write(&path, &access, "on", "n")?;
+        write(&path, &access, "on", "n").await?;
         assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
         let back = Access::from_kubeconfig(&std::fs::read_to_string(&path)?.into(), dir.path(), None).await?;
         assert_eq!(
             (back.endpoint, back.server_name, back.proxy),
             (access.endpoint.clone(), access.server_name.clone(), access.proxy.clone())
         );
-        assert!(matches!(back.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
-        let (apart, token) = split(&access, "on", "n");
+        assert_eq!(back.credential.shown().await, "sesame");
+        let (apart, tokens) = split(&access, "on", "n");
         assert!(!apart.expose_secret().contains("sesame"));
-        assert_eq!(token.map(|token| token.expose_secret().to_owned()).as_deref(), Some("sesame"));
+        assert!(tokens.is_some());
         Ok(())
     }
 }

@@ -20,12 +20,14 @@ pub mod restart;
 pub mod rollout;
 pub mod secrets;
 pub mod service;
+mod tokens;
 pub mod volumes;
 pub mod workload;
 
 pub use access::{Access, Credential};
 pub use cluster::Cluster;
 pub use error::KubeError;
+pub use tokens::{MakeToken, TokenError, Tokens};
 
 /// Field manager of everything that is applied here.
 pub const FIELD_MANAGER: &str = "hangar";

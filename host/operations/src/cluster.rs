@@ -1,15 +1,16 @@
 //! The Kubernetes API of the instance, by the token that the host makes.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hangar_config::{Cluster as Override, CredentialValue};
-use hangar_kube::{Access, Cluster, Credential};
+use hangar_kube::{Access, Cluster, Credential, MakeToken, TokenError, Tokens};
 use hangar_plan::hint::Hint as _;
 use hangar_plan::infrastructure::{Api, Oauth, SlotKind, TokenRecipe};
 use hangar_runtime::oauth::Wanted;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::failure::{Cause, Failure};
 use crate::presign::{self, AwsKey};
@@ -20,10 +21,16 @@ pub(crate) async fn access(
     api: &Api,
     over: Option<&Override>,
     recipe: &TokenRecipe,
-    slots: &Slots,
+    slots: &Arc<Slots>,
 ) -> Result<Access, Failure> {
     let found = match recipe {
-        TokenRecipe::Slot(slot) if slot.kind == SlotKind::Kubeconfig => kubeconfig(&slot.name, slots).await?,
+        TokenRecipe::Slot(slot) if slot.kind == SlotKind::Kubeconfig => {
+            let mut found = kubeconfig(&slot.name, slots).await?;
+            if let Credential::Token(held) = &mut found.credential {
+                *held = tokens(recipe, slots).await?;
+            }
+            found
+        }
         _ => Access {
             endpoint: api.endpoint.clone(),
             ca_pem: api.ca_pem.clone(),
@@ -74,15 +81,50 @@ pub(crate) async fn connect(access: &Access) -> Result<Cluster, Failure> {
     Ok(cluster)
 }
 
-async fn credential(recipe: &TokenRecipe, slots: &Slots) -> Result<Credential, Failure> {
+async fn credential(recipe: &TokenRecipe, slots: &Arc<Slots>) -> Result<Credential, Failure> {
     match recipe {
-        TokenRecipe::Slot(slot) => match (slot.kind, slots.read(&slot.name).map_err(no_credential)?) {
-            (SlotKind::Bearer, CredentialValue::Bearer(token)) => Ok(Credential::Token(token)),
-            (SlotKind::ClientTls, CredentialValue::ClientTls { certificate, key }) => {
-                Ok(Credential::ClientTls { certificate_pem: certificate, key_pem: key })
+        TokenRecipe::Slot(slot) if slot.kind == SlotKind::ClientTls => {
+            match slots.read(&slot.name).map_err(no_credential)? {
+                CredentialValue::ClientTls { certificate, key } => {
+                    slots.redactor.register(key.expose_secret());
+                    Ok(Credential::ClientTls { certificate_pem: certificate, key_pem: key })
+                }
+                _ => Err(wrong_kind(&slot.name, "a client certificate")),
             }
-            (SlotKind::Bearer, _) => Err(wrong_kind(&slot.name, "a bearer token")),
-            _ => Err(wrong_kind(&slot.name, "a client certificate")),
+        }
+        recipe => Ok(Credential::Token(tokens(recipe, slots).await?)),
+    }
+}
+
+/// A command may wait longer than any token is good for, so that the recipe is followed again and again.
+async fn tokens(recipe: &TokenRecipe, slots: &Arc<Slots>) -> Result<Tokens, Failure> {
+    let (recipe, slots) = (recipe.clone(), Arc::clone(slots));
+    let make: MakeToken = Arc::new(move || {
+        let (recipe, slots) = (recipe.clone(), Arc::clone(&slots));
+        Box::pin(async move { Ok(token(&recipe, &slots).await?) })
+    });
+    Tokens::made_by(make).await.map_err(no_token)
+}
+
+fn no_token(err: TokenError) -> Failure {
+    match err.downcast::<Failure>() {
+        Ok(failure) => *failure,
+        Err(err) => Failure::of(Cause::Outside, "cannot make a cluster token", err),
+    }
+}
+
+/// Follows a recipe once. What comes of it is shown nowhere.
+async fn token(recipe: &TokenRecipe, slots: &Slots) -> Result<SecretString, Failure> {
+    let token = match recipe {
+        TokenRecipe::Slot(slot) if slot.kind == SlotKind::Kubeconfig => {
+            match kubeconfig(&slot.name, slots).await?.credential {
+                Credential::Token(tokens) => tokens.current().await.map_err(no_token)?,
+                Credential::ClientTls { .. } => return Err(wrong_kind(&slot.name, "a token any more")),
+            }
+        }
+        TokenRecipe::Slot(slot) => match slots.read(&slot.name).map_err(no_credential)? {
+            CredentialValue::Bearer(token) => token,
+            _ => return Err(wrong_kind(&slot.name, "a bearer token")),
         },
         TokenRecipe::Presign(wanted) => {
             let CredentialValue::Aws { access_key_id, secret_access_key, session_token } =
@@ -97,16 +139,16 @@ async fn credential(recipe: &TokenRecipe, slots: &Slots) -> Result<Credential, F
             };
             let url = presign::url(&key, wanted, SystemTime::now())
                 .map_err(|err| Failure::of(Cause::Refused, "cannot sign the request for a cluster token", err))?;
-            let token = format!("{}{}", wanted.prefix, URL_SAFE_NO_PAD.encode(url));
-            Ok(Credential::Token(SecretString::from(token)))
+            SecretString::from(format!("{}{}", wanted.prefix, URL_SAFE_NO_PAD.encode(url)))
         }
         TokenRecipe::Oauth(oauth) => {
             let Oauth { slot, scope, audience, parameters } = oauth.clone();
-            let token = slots.token(&slot, &Wanted { scope, audience, parameters }).await;
-            token.map(Credential::Token).map_err(no_credential)
+            slots.token(&slot, &Wanted { scope, audience, parameters }).await.map_err(no_credential)?
         }
-        TokenRecipe::Other((name, _)) => Err(unknown(name)),
-    }
+        TokenRecipe::Other((name, _)) => return Err(unknown(name)),
+    };
+    slots.redactor.register(token.expose_secret());
+    Ok(token)
 }
 
 fn unknown(name: &str) -> Failure {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use hangar_config::PluginName;
 use hangar_kube::{Access, Cluster};
@@ -11,9 +10,6 @@ use hangar_plan::infrastructure::Infrastructure;
 use hangar_runtime::Plugin;
 
 use crate::infrastructure::Provider;
-
-/// How long a connection is handed out. A cloud's cluster token is good for a quarter of an hour or longer.
-const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// What one command opens once.
 #[derive(Default)]
@@ -28,7 +24,6 @@ struct Opened {
 
 struct Connection {
     to: Infrastructure,
-    since: Instant,
     access: Access,
     cluster: Cluster,
 }
@@ -50,17 +45,16 @@ impl Kept {
         self.with(|opened| opened.provider = Some(provider));
     }
 
-    /// The connection to what stands, while its token is surely good.
+    /// The connection to what stands.
     pub(crate) fn connection(&self, to: &Infrastructure) -> Option<(Access, Cluster)> {
         self.with(|opened| {
             let kept = opened.connection.as_ref();
-            let good = kept.filter(|kept| kept.to == *to && kept.since.elapsed() < FRESH);
-            good.map(|kept| (kept.access.clone(), kept.cluster.clone()))
+            kept.filter(|kept| kept.to == *to).map(|kept| (kept.access.clone(), kept.cluster.clone()))
         })
     }
 
     pub(crate) fn set_connection(&self, to: &Infrastructure, access: Access, cluster: Cluster) {
-        let connection = Connection { to: to.clone(), since: Instant::now(), access, cluster };
+        let connection = Connection { to: to.clone(), access, cluster };
         self.with(|opened| opened.connection = Some(connection));
     }
 

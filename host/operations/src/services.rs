@@ -3,10 +3,13 @@
 mod images;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hangar_engine::{Engine, StepContext, StepError};
-use hangar_helm::{Chart, Deploy, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Render, Values};
+use hangar_helm::{
+    Chart, Deploy, GiveToken, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Render, Values,
+};
 use hangar_kube::rollout::{self, Level, Target};
 use hangar_kube::{Access, Cluster};
 use hangar_plan::hint::Hint as _;
@@ -199,7 +202,13 @@ impl Session {
         namespace: &str,
     ) -> Result<Releases, Failure> {
         let helm = self.site.helm().await?;
-        let (kubeconfig, token) = hangar_kube::kubeconfig::split(access, "hangar", namespace);
+        let (kubeconfig, tokens) = hangar_kube::kubeconfig::split(access, "hangar", namespace);
+        let token = tokens.map(|tokens| -> GiveToken {
+            Arc::new(move || {
+                let tokens = tokens.clone();
+                Box::pin(async move { tokens.current().await })
+            })
+        });
         let access = hangar_helm::ClusterAccess { kubeconfig, token };
         Ok(Releases::new(helm, cluster.client().clone(), access))
     }

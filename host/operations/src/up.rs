@@ -13,7 +13,6 @@ use hangar_plan::plan::{self, KnownAfter, Part, Plan};
 use hangar_plan::step::StepKey;
 use hangar_runtime::Runtime;
 use hangar_terraform::{ApplyStep, Approved, DestroyStep, Driver, Outputs, Planning, StackPlan};
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -364,14 +363,8 @@ impl Session {
         stands: &Infrastructure,
     ) -> Result<hangar_kube::Access, Failure> {
         let recipe = provider.provider.cluster_token(&provider.config, stands).await.map_err(infrastructure::failed)?;
-        let slots = self.site.slots();
-        let access = cluster::access(&stands.api, self.site.workspace.cluster.as_ref(), &recipe, &slots).await?;
-        let secret = match &access.credential {
-            hangar_kube::Credential::Token(token) => token,
-            hangar_kube::Credential::ClientTls { key_pem, .. } => key_pem,
-        };
-        self.site.redactor.register(secret.expose_secret());
-        Ok(access)
+        let slots = Arc::new(self.site.slots());
+        cluster::access(&stands.api, self.site.workspace.cluster.as_ref(), &recipe, &slots).await
     }
 
     pub(crate) async fn cluster(&self, provider: &Provider, stands: &Infrastructure) -> Result<Cluster, Failure> {

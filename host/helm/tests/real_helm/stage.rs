@@ -1,11 +1,12 @@
 //! One release in a namespace of its own, for the tests that need a cluster.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hangar_helm::{
-    Chart, ClusterAccess, Deploy, Deployed, HelmError, Marks, Preview, ReleaseName, Releases, Status, Values,
+    Chart, ClusterAccess, Deploy, Deployed, GiveToken, HelmError, Marks, Preview, ReleaseName, Releases, Status, Values,
 };
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -189,7 +190,9 @@ pub(crate) async fn releases(token: &str) -> Result<Releases> {
     // The token stands in the environment, not in the file.
     let mut kubeconfig = plane.kubeconfig(token);
     kubeconfig["users"][0]["user"] = json!({});
-    let access = ClusterAccess { kubeconfig: kubeconfig.to_string().into(), token: Some(token.into()) };
+    let given = token.to_owned();
+    let give: GiveToken = Arc::new(move || Box::pin(std::future::ready(Ok(given.clone().into()))));
+    let access = ClusterAccess { kubeconfig: kubeconfig.to_string().into(), token: Some(give) };
     Ok(Releases::new(tool::helm().await?, plane.client(token).await?, access))
 }
 

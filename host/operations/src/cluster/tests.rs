@@ -13,7 +13,7 @@ const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, current-context: x,
 /// What an operator keeps: a folder, and slots that lead into it.
 struct Keeping {
     folder: tempfile::TempDir,
-    slots: Slots,
+    slots: Arc<Slots>,
 }
 
 fn kept(text: &str) -> Keeping {
@@ -27,7 +27,7 @@ fn kept(text: &str) -> Keeping {
     ];
     let credentials = bound.map(|(name, kept)| (name.parse().expect("a slot's name"), kept)).into();
     let environment = Arc::new(Environment::from_variables([("HOME", "/nowhere")]).expect("an environment"));
-    Keeping { folder, slots: Slots { credentials, environment, redactor: Default::default() } }
+    Keeping { folder, slots: Arc::new(Slots { credentials, environment, redactor: Default::default() }) }
 }
 
 fn slot(name: &str, kind: SlotKind) -> TokenRecipe {
@@ -38,6 +38,29 @@ fn api(endpoint: &str) -> Api {
     Api { endpoint: endpoint.into(), ca_pem: None, server_name: Some("provider.example".into()) }
 }
 
+async fn shown(access: &Access) -> String {
+    let Credential::Token(tokens) = &access.credential else { return "a client certificate".into() };
+    tokens.current().await.expect("a token").expose_secret().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_that_its_owner_renews_is_read_anew_and_shown_nowhere() {
+    let kept = kept(KUBECONFIG);
+    let recipes = [slot("kubeconfig", SlotKind::Kubeconfig), slot("cluster", SlotKind::Bearer)];
+    for recipe in &recipes {
+        std::fs::write(kept.folder.path().join("token"), "sesame\n").expect("the folder is ours");
+        let found = access(&api("https://api.example"), None, recipe, &kept.slots).await.expect("an access");
+        assert_eq!(shown(&found).await, "sesame");
+        std::fs::write(kept.folder.path().join("token"), "open-barley\n").expect("the folder is ours");
+        let next = token(recipe, &kept.slots).await.expect("a token");
+        assert_eq!(next.expose_secret(), "open-barley");
+        assert_eq!(kept.slots.redactor.redact("sesame, open-barley"), "[redacted], [redacted]");
+    }
+    std::fs::remove_file(kept.folder.path().join("token")).expect("it is there");
+    let failure = token(&recipes[1], &kept.slots).await.expect_err("nobody keeps it");
+    assert_eq!(failure.to_string(), "no credential for the Kubernetes API");
+}
+
 #[tokio::test]
 async fn a_kubeconfig_says_all_of_it_and_the_workspace_beats_it() {
     let kept = kept(KUBECONFIG);
@@ -45,7 +68,7 @@ async fn a_kubeconfig_says_all_of_it_and_the_workspace_beats_it() {
     let found = access(&api(""), None, &recipe, &kept.slots).await.expect("a kubeconfig");
     assert_eq!(found.endpoint, "https://api.example:6443");
     assert_eq!(found.server_name.as_deref(), Some("inside.example"));
-    assert!(matches!(&found.credential, Credential::Token(token) if token.expose_secret() == "sesame"));
+    assert_eq!(shown(&found).await, "sesame");
 
     let ca_file = kept.folder.path().join("ca.pem");
     std::fs::write(&ca_file, "PEM").expect("the folder is ours");
