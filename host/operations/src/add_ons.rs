@@ -113,7 +113,7 @@ impl Session {
                 Failure::of(Cause::Refused, format!("the values of add-on `{}` are no JSON", add_on.name), err)
             })?;
             let services =
-                self.release(engine, &cluster, &access, name, &add_on.namespace, chart, vec![values]).await?;
+                self.release(engine.journal(), &cluster, &access, name, &add_on.namespace, chart, vec![values]).await?;
             wanted.push(ApplyAddOn { add_on: add_on.clone(), services });
         }
         Ok(wanted)

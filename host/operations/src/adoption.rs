@@ -106,7 +106,7 @@ impl Session {
         mut plan: Plan,
         vault: &Arc<Vault>,
     ) -> Result<Option<Taken>, Failure> {
-        let stands = self.standing(&prepared.engine).await?;
+        let stands = self.standing(prepared.engine.journal()).await?;
         let found = self.adoptable(prepared, vault, &stands).await?.filter(|found| found.is_wanted);
         let Some(Found { services, .. }) = found else { return Ok(Some(Taken { changed: false, plan })) };
         if prepared.changes_infrastructure() {
@@ -138,7 +138,7 @@ impl Session {
         let kept = prepared.engine.journal().fact(SCOPE, KEY).await.map_err(unkept)?;
         let is_wanted = self.adopt || (membership.is_none() && kept.is_some());
         let (access, cluster) = self.connection(&prepared.provider, stands).await?;
-        let services = self.services(&prepared.engine, stands, &cluster, &access).await?;
+        let services = self.services(prepared.engine.journal(), stands, &cluster, &access).await?;
         let named = self.site.workspace.instance.database_image.as_ref();
         let image = named.or(prepared.provider.database.as_ref().map(|database| &database.image));
         let beside = match image.map(ToString::to_string).or_else(|| services.database_image()) {

@@ -14,7 +14,7 @@ use crate::clock::now_ms;
 use crate::dss;
 use crate::failure::Failure;
 use crate::pool_commands::only_members;
-use crate::pool_look::facts_of;
+use crate::pool_look::{Look, facts_of};
 use crate::pool_records::verified;
 use crate::pool_status::PoolStatus;
 use crate::pooling::{Connected, Membership, record, strategy};
@@ -103,9 +103,8 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn cert_list(&self) -> Result<Vec<CertificateEntry>, Failure> {
-        let (engine, runtime, vault) = self.begin("cert list").await?;
-        let membership = self.active_member(&vault).await?;
-        let connected = self.connected(&engine, &vault, &runtime).await?;
+        let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
+        let connected = self.connected(&journal, &vault, &runtime).await?;
         listed(&membership, &connected).await
     }
 
@@ -116,12 +115,8 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn pool_verify(&self) -> Result<PoolStatus, Failure> {
-        let (engine, runtime, vault) = self.begin("pool verify").await?;
-        let membership = self.in_pool(&vault).await?;
-        if !membership.is_active() {
-            return Err(only_members());
-        }
-        let connected = self.connected(&engine, &vault, &runtime).await?;
+        let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
+        let connected = self.connected(&journal, &vault, &runtime).await?;
         let (mut status, facts) = facts_of(&membership, &connected).await?;
         let history = verified(&membership.own.history().map_err(record)?);
         status.findings.extend(history.findings.iter().map(Into::into));
@@ -136,6 +131,13 @@ impl Session {
         seen.ask_others(&roster).await;
         status.findings.extend(dss::findings(&status, &roster, &seen));
         Ok(status)
+    }
+}
+
+impl Session {
+    async fn look_as_member(&self) -> Result<Look, Failure> {
+        let look = self.look().await?;
+        if look.membership.is_active() { Ok(look) } else { Err(only_members()) }
     }
 }
 

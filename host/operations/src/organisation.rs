@@ -53,6 +53,12 @@ pub(crate) async fn take_next_key(vault: &Vault) -> Result<(), Failure> {
     vault.replace(NEXT_KEY, USED).await.map_err(unreachable)
 }
 
+/// Reads the next key while it is not in use yet, which a rotation may have left so when it was killed.
+pub(crate) async fn read_next_key(vault: &Vault) -> Result<Option<OrganisationKey>, Failure> {
+    let next = vault.read(NEXT_KEY).await.map_err(unreachable)?.filter(|next| **next != USED);
+    next.map(|next| parse_key(&next)).transpose()
+}
+
 /// What stands in the place of a next key that is in use; no store forgets a name at once.
 const USED: &[u8] = b"in use";
 

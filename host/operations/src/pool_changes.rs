@@ -183,7 +183,7 @@ impl Session {
         if let Some(newest) = newest.filter(|newest| is_under_way && n_all > 1 && is_this(newest)) {
             return Ok(newest.certificate().clone());
         }
-        let Connected { pooling, .. } = self.connected(engine, vault, runtime).await?;
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
         let policy = pooling.certificates().await?;
         let request = AuthorityRequest {
             organisation: self.site.workspace.instance.name.as_str(),
@@ -210,7 +210,7 @@ impl Session {
         membership: &Membership,
         goal: &Goal,
     ) -> Result<bool, Failure> {
-        let Connected { pooling, .. } = self.connected(engine, vault, runtime).await?;
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
         let roster = membership.own.view();
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();

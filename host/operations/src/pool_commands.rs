@@ -231,9 +231,7 @@ impl Session {
 
     /// Our place in a pool, whether we are a member by now or only ask.
     pub(crate) async fn in_pool(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
-        self.membership(vault).await?.ok_or_else(|| {
-            Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
-        })
+        self.membership(vault).await?.ok_or_else(in_none)
     }
 
     pub(crate) async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
@@ -259,7 +257,7 @@ impl Session {
         runtime: &Runtime,
     ) -> Result<(hangar_roster::OrganisationKey, Beginning), Failure> {
         let database = self.site.database(runtime).await?.ok_or_else(no_pool)?;
-        let stands = self.standing(engine).await?;
+        let stands = self.standing(engine.journal()).await?;
         let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
         let not_yet =
             || Failure::refused("this organisation has no key and authority yet").hint_is("`hangar up` makes them");
@@ -327,7 +325,7 @@ impl Session {
         first: &Record,
         goal: Goal,
     ) -> Result<bool, Failure> {
-        let Connected { pooling, .. } = self.connected(engine, vault, runtime).await?;
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
         let roster = hangar_roster::Roster::start(first.clone().sign(key));
         let describe = |pem: &str| {
             hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
@@ -339,6 +337,10 @@ impl Session {
         plan.parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: goal.name().into(), phases }));
         (self.approve)(&plan)
     }
+}
+
+pub(crate) fn in_none() -> Failure {
+    Failure::refused("this instance is in no pool").hint_is("`hangar pool create` or `hangar pool request`")
 }
 
 pub(crate) fn only_members() -> Failure {

@@ -1,17 +1,20 @@
 //! `pool status`: the pool looked at, once or until it is whole.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hangar_engine::Level;
+use hangar_engine::{Journal, Level};
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::observation::Fact;
 use hangar_pool::{Hands as _, Strategy as _};
+use hangar_runtime::Runtime;
 
 use crate::failure::{Cause, Failure};
-use crate::pool_commands::only_members;
+use crate::pool_commands::{in_none, only_members};
 use crate::pool_status::{PoolStatus, Proposal, Tally};
 use crate::pooling::{Connected, Membership, findings, record, strategy};
 use crate::up::Session;
+use crate::vault::Vault;
 
 /// Pause between two looks at a pool that is not whole.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -27,7 +30,7 @@ impl Session {
     }
 
     /// Looks again and again until the pool is whole and no change is under way, and tells the counts whenever they have
-    /// changed. Changes nothing, and keeps the workspace free between two looks, so that what is waited for can be done.
+    /// changed. Changes nothing, and leaves the workspace free, so that what is waited for can be done.
     ///
     /// # Errors
     ///
@@ -58,7 +61,7 @@ impl Session {
                     }
                     last = Some(tally);
                 }
-                // Another command has the workspace for now, or the cluster did not answer.
+                // The cluster or the carrier did not answer for now.
                 Err(failure) if failure.cause() == Cause::Outside && !is_late => (self.waiting)(&failure.to_string()),
                 Err(failure) => return Err(failure),
             }
@@ -72,13 +75,32 @@ impl Session {
     }
 
     async fn look_at_pool(&self, check: impl Fn(&Membership) -> Result<(), Failure>) -> Result<PoolStatus, Failure> {
-        let (engine, runtime, vault) = self.begin("pool status").await?;
-        let membership = self.in_pool(&vault).await?;
+        let Look { journal, runtime, vault, membership } = self.look().await?;
         check(&membership)?;
-        let connected = self.connected(&engine, &vault, &runtime).await?;
+        let connected = self.connected(&journal, &vault, &runtime).await?;
         let mut status = status_of(&membership, &connected).await?;
         status.findings.extend(status.gaps());
         Ok(status)
+    }
+}
+
+/// What a command needs that only looks at a pool. It takes no lock: another command may be at work on the workspace, and wait for
+/// days.
+pub(crate) struct Look {
+    pub(crate) journal: Journal,
+    pub(crate) runtime: Runtime,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) membership: Membership,
+}
+
+impl Session {
+    /// Opens everything for reading.
+    pub(crate) async fn look(&self) -> Result<Look, Failure> {
+        let runtime = self.site.runtime(self.program.clone())?;
+        let vault = self.vault(&runtime).await?;
+        let membership = Membership::look(&self.site, &vault).await?.ok_or_else(in_none)?;
+        let journal = self.site.journal()?;
+        Ok(Look { journal, runtime, vault, membership })
     }
 }
 

@@ -113,7 +113,8 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn pool_import(&self, path: &Path) -> Result<Vec<Finding>, Failure> {
-        let membership = self.held().await?;
+        let (_engine, _, vault) = self.begin("pool import").await?;
+        let membership = self.in_pool(&vault).await?;
         if !path.is_file() {
             return Err(Failure::refused(format!("there is no file `{}`", path.display())));
         }
@@ -140,8 +141,7 @@ impl Session {
 
     /// Our place in the pool, for what needs neither cluster nor strategy.
     async fn held(&self) -> Result<Membership, Failure> {
-        let (_engine, _, vault) = self.begin("pool records").await?;
-        self.in_pool(&vault).await
+        Ok(self.look().await?.membership)
     }
 }
 

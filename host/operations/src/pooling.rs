@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use hangar_engine::Engine;
+use hangar_engine::{Engine, Journal};
 use hangar_kube::jobs::SqlClient;
 use hangar_kube::{Access, Cluster};
 use hangar_pki::{Bundle, Certificate};
@@ -49,10 +49,7 @@ impl Membership {
         if !path.exists() {
             return Ok(None);
         }
-        let key = organisation::read_key(vault).await?.ok_or_else(|| {
-            Failure::person("there is a roster and no organisation key that signs it")
-                .hint_is("restore the secret store, or `hangar pool rotate-key --recovery FILE`, or `--vouched`")
-        })?;
+        let key = organisation::read_key(vault).await?.ok_or_else(unsigned)?;
         let held = key.public();
         let membership = Self::open_with(site, key)?;
         let is_signed = |membership: &Self| membership.own.roster().own_record().record().key == held;
@@ -63,6 +60,23 @@ impl Membership {
         organisation::take_next_key(vault).await?;
         let key = organisation::read_key(vault).await?;
         key.map_or(Ok(None), |key| Self::open_with(site, key))
+    }
+
+    /// The same to look only, also while another command is at work.
+    pub(crate) async fn look(site: &Site, vault: &Vault) -> Result<Option<Self>, Failure> {
+        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
+        let path = site.roster_path(pool.name.as_str());
+        for key in [organisation::read_key(vault).await?, organisation::read_next_key(vault).await?] {
+            let Some(key) = key else { continue };
+            let held = key.public();
+            let Some(own) = OwnRecord::open_to_look(&path, key, carrier(site)?).map_err(record)? else {
+                return Ok(None);
+            };
+            if own.roster().own_record().record().key == held {
+                return Ok(Some(Self { own: Arc::new(own) }));
+            }
+        }
+        Err(unsigned())
     }
 
     /// As above, with this key.
@@ -167,15 +181,15 @@ impl Session {
     /// Connects to the cluster and puts the drivers together for this instance's pool.
     pub(crate) async fn connected(
         &self,
-        engine: &Engine,
+        journal: &Journal,
         vault: &Vault,
         runtime: &Runtime,
     ) -> Result<Connected, Failure> {
-        let stands = self.standing(engine).await?;
+        let stands = self.standing(journal).await?;
         let provider = self.site.provider(runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
         let mut pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
-        if let Some(membership) = Membership::open(&self.site, vault).await? {
+        if let Some(membership) = Membership::look(&self.site, vault).await? {
             let former = pool_presence::former_hosts(&stands, &membership.own);
             pooling.intent.instance.facts.extend(former.into_iter().map(|host| ("former-host".to_owned(), host)));
         }
@@ -186,7 +200,7 @@ impl Session {
                 Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")
             );
         }
-        let services = self.services(engine, &stands, &cluster, &access).await?;
+        let services = self.services(journal, &stands, &cluster, &access).await?;
         let client = policy
             .profiles
             .iter()
@@ -224,8 +238,8 @@ impl Session {
     }
 
     /// What stands by the last `up`.
-    pub(crate) async fn standing(&self, engine: &Engine) -> Result<Infrastructure, Failure> {
-        infrastructure::stands(engine.journal()).await?.ok_or_else(|| {
+    pub(crate) async fn standing(&self, journal: &Journal) -> Result<Infrastructure, Failure> {
+        infrastructure::stands(journal).await?.ok_or_else(|| {
             Failure::refused("this instance has no infrastructure yet").hint_is("`hangar up` lays it down")
         })
     }
@@ -233,7 +247,7 @@ impl Session {
     /// The release of the services as the workspace wants it.
     pub(crate) async fn services(
         &self,
-        engine: &Engine,
+        journal: &Journal,
         stands: &Infrastructure,
         cluster: &Cluster,
         access: &Access,
@@ -243,7 +257,7 @@ impl Session {
             .map_err(|err| Failure::of(Cause::Refused, "the release cannot have this name", err))?;
         let (namespace, chart) = (workspace.instance.namespace.as_str(), self.site.chart().await?);
         let layers = base_values(workspace, stands)?;
-        let services = self.release(engine, cluster, access, release, namespace, chart, layers).await?;
+        let services = self.release(journal, cluster, access, release, namespace, chart, layers).await?;
         Ok(crate::services::Services { adopt: self.adopt, ..services })
     }
 
@@ -269,7 +283,7 @@ impl Session {
         goal: Goal,
         attend: &(dyn Fn(&OwnRecord) + Send + Sync),
     ) -> Result<(), Failure> {
-        let Connected { mut hands, pooling, stands } = self.connected(engine, vault, runtime).await?;
+        let Connected { mut hands, pooling, stands } = self.connected(engine.journal(), vault, runtime).await?;
         if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
             hands.renew_before = *before_ms;
         }
@@ -330,7 +344,7 @@ impl Session {
         if !membership.is_active() {
             return Ok(Vec::new());
         }
-        let Connected { hands, pooling, .. } = self.connected(engine, vault, runtime).await?;
+        let Connected { hands, pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
         membership.own.refresh().map_err(record)?;
         hands.trust(&membership.own);
         let owed =
@@ -371,6 +385,11 @@ pub(crate) fn bundle(own: &OwnRecord) -> Bundle {
     let pems = roster.records().flat_map(|signed| signed.record().presence.authorities.clone());
     // Records whose authorities cannot be read were never taken in.
     pems.filter_map(|pem| Certificate::from_pem(&pem).ok()).collect()
+}
+
+fn unsigned() -> Failure {
+    Failure::person("there is a roster and no organisation key that signs it")
+        .hint_is("restore the secret store, or `hangar pool rotate-key --recovery FILE`, or `--vouched`")
 }
 
 pub(crate) fn no_pool() -> Failure {

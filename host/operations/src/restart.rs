@@ -97,16 +97,16 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn restart(&self) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("restart").await?;
-        let stands = self.standing(&engine).await?;
+        let stands = self.standing(engine.journal()).await?;
         let provider = self.site.provider(&runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
-        let services = self.services(&engine, &stands, &cluster, &access).await?;
+        let services = self.services(engine.journal(), &stands, &cluster, &access).await?;
         let all = due(&services).await?;
         if all.is_empty() {
             return Ok(Outcome::Unchanged);
         }
         let pool = match self.membership(&vault).await?.filter(Membership::is_active) {
-            Some(membership) => Some(Arc::new((membership, self.connected(&engine, &vault, &runtime).await?))),
+            Some(membership) => Some(Arc::new((membership, self.connected(engine.journal(), &vault, &runtime).await?))),
             None => None,
         };
         let mut plan = Plan::new(self.site.workspace.instance.name.to_string());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hangar_engine::{Engine, StepContext, StepError};
+use hangar_engine::{Journal, StepContext, StepError};
 use hangar_helm::{
     Chart, Deploy, GiveToken, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Render, Values,
 };
@@ -167,7 +167,7 @@ impl Session {
     #[expect(clippy::too_many_arguments, reason = "a release is as many things")]
     pub(crate) async fn release(
         &self,
-        engine: &Engine,
+        journal: &Journal,
         cluster: &Cluster,
         access: &Access,
         release: ReleaseName,
@@ -187,7 +187,7 @@ impl Session {
             namespace: namespace.to_owned(),
             chart,
             layers,
-            marks: self.marks(engine),
+            marks: self.marks(journal),
             kube_version,
             cache: self.site.paths.cache.join("rendered"),
             adopt: false,
@@ -214,8 +214,8 @@ impl Session {
     }
 
     /// By what a release is known as ours.
-    pub(crate) fn marks(&self, engine: &Engine) -> Marks {
-        Marks { lineage: engine.journal().lineage().to_owned(), actor: "hangar".into() }
+    pub(crate) fn marks(&self, journal: &Journal) -> Marks {
+        Marks { lineage: journal.lineage().to_owned(), actor: "hangar".into() }
     }
 }
 

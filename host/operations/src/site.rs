@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hangar_config::{ConfigError, Environment, Lock, Paths, Workspace};
-use hangar_engine::{Cancel, Engine, Options, Progress};
+use hangar_engine::{Cancel, Engine, Journal, Options, Progress};
 use hangar_pki::envelope::InstallationKey;
 use hangar_plan::hint::Hint as _;
 use hangar_runtime::Redactor;
@@ -81,6 +81,13 @@ impl Site {
         // What a killed command has left may hold secrets.
         self.sweep_scratch()?;
         Ok(engine)
+    }
+
+    /// The journal, to read it while another command may be writing.
+    pub(crate) fn journal(&self) -> Result<Journal, Failure> {
+        let path = Engine::journal_path(&self.paths.state());
+        Journal::open_to_read(&path, Arc::new(ShowNothing(self.redactor.clone())))
+            .map_err(|err| Failure::of(Cause::Outside, "cannot read the journal of this workspace", err))
     }
 
     /// The lock of the plugins.

@@ -346,7 +346,7 @@ impl Session {
     async fn uninstall(&self, prepared: &Prepared, stands: &Infrastructure) -> Result<Vec<String>, Failure> {
         let (access, cluster) = self.connection(&prepared.provider, stands).await?;
         (self.waiting)("the release of the services is uninstalled");
-        let services = self.services(&prepared.engine, stands, &cluster, &access).await?;
+        let services = self.services(prepared.engine.journal(), stands, &cluster, &access).await?;
         services.uninstall(&self.site.paths.state().join("uninstall")).await?;
         let namespace = self.site.workspace.instance.namespace.as_str();
         // Load balancers go with their Services, which a namespace outlives; disks go after it.

@@ -75,6 +75,8 @@ pub struct OwnRecord {
     key: OrganisationKey,
     path: PathBuf,
     carrier: Arc<dyn Carrier>,
+    /// Whether another process may be writing: then nothing is kept and nothing is shown here.
+    only_looks: bool,
 }
 
 impl OwnRecord {
@@ -84,13 +86,36 @@ impl OwnRecord {
     ///
     /// [`RecordError::Open`], [`RecordError::Stored`].
     pub fn open(path: &Path, key: OrganisationKey, carrier: Arc<dyn Carrier>) -> Result<Option<Self>, RecordError> {
+        Self::take_up(path, key, carrier, false)
+    }
+
+    /// The same to look only, also while another process has it open: what the carrier shows is taken in for as long as this value
+    /// lives, nothing is kept at home, and nothing is shown to others.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_to_look(
+        path: &Path,
+        key: OrganisationKey,
+        carrier: Arc<dyn Carrier>,
+    ) -> Result<Option<Self>, RecordError> {
+        Self::take_up(path, key, carrier, true)
+    }
+
+    fn take_up(
+        path: &Path,
+        key: OrganisationKey,
+        carrier: Arc<dyn Carrier>,
+        only_looks: bool,
+    ) -> Result<Option<Self>, RecordError> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(err) => return Err(RecordError::Open { path: path.to_owned(), err }),
         };
         let roster = Roster::from_bytes(&bytes).map_err(|err| RecordError::Stored { path: path.to_owned(), err })?;
-        Ok(Some(Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier }))
+        Ok(Some(Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier, only_looks }))
     }
 
     /// Begins a roster with our own first record, keeps it and shows it.
@@ -105,7 +130,7 @@ impl OwnRecord {
         first: Record,
     ) -> Result<Self, RecordError> {
         let roster = Roster::start(first.sign(&key));
-        let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier };
+        let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier, only_looks: false };
         own.keep_and_show()?;
         let first = own.roster().own_record().clone();
         own.remember(&[first])?;
@@ -178,7 +203,7 @@ impl OwnRecord {
     }
 
     fn remember(&self, news: &[SignedRecord]) -> Result<(), RecordError> {
-        if news.is_empty() {
+        if news.is_empty() || self.only_looks {
             return Ok(());
         }
         let lines: Vec<_> = news.iter().map(named).collect();
@@ -360,6 +385,9 @@ impl OwnRecord {
     }
 
     fn keep(&self) -> Result<(), RecordError> {
+        if self.only_looks {
+            return Ok(());
+        }
         if let Some(folder) = self.path.parent() {
             hangar_durable::private_dir(folder)?;
         }
@@ -368,6 +396,9 @@ impl OwnRecord {
     }
 
     fn show(&self) -> Result<(), RecordError> {
+        if self.only_looks {
+            return Ok(());
+        }
         let (own, bytes) = {
             let roster = self.roster();
             (roster.own().clone(), roster.own_record().to_bytes())
@@ -391,3 +422,6 @@ fn lowered(state: MemberState) -> State {
         MemberState::Gone => State::Gone,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,7 +225,7 @@ impl Session {
                     .map_err(|err| Failure::of(Cause::Bug, "an add-on was installed under no name", err))?,
                 releases: self.releases(&cluster, &access, namespace).await?,
                 cluster: cluster.clone(),
-                marks: self.marks(engine),
+                marks: self.marks(engine.journal()),
                 is_last_there: is_last && !kept.contains(namespace),
                 installed: installed.clone(),
             });

@@ -90,10 +90,19 @@ async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner
     let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?.value("identity")?;
     let key = asked["fingerprint"].as_str().context("a fingerprint")?.to_owned();
     let invite = async { first.run(&["pool", "invite", "--to", &key]).await?.exits(4) };
-    let reject = wait_for("a proposal to reject", async || {
-        let run = second.run(&["pool", "reject", "uss3"]).await?;
-        Ok(run.stdout.contains("Rejected").then_some(run))
-    });
+    let reject = async {
+        // The inviter's own workspace can be looked at while its command waits there.
+        wait_for("the proposal in a status beside the command", async || {
+            let status = first.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+            Ok((status["proposed"] != serde_json::json!([])).then_some(()))
+        })
+        .await?;
+        wait_for("a proposal to reject", async || {
+            let run = second.run(&["pool", "reject", "uss3"]).await?;
+            Ok(run.stdout.contains("Rejected").then_some(run))
+        })
+        .await
+    };
     let (invited, _) = tokio::try_join!(invite, reject)?;
     assert!(invited.stderr.contains("the join of `uss3` is taken back: `uss2` said no"), "{}", invited.stderr);
     let again = second.run(&["pool", "reject", "uss3"]).await?;
