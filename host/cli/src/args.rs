@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use hangar_config::Environment;
-use hangar_operations::COMPILE_COMMAND;
+use hangar_operations::{COMPILE_COMMAND, TOKEN_COMMAND};
 
 use crate::commands;
 use crate::exit;
@@ -68,6 +68,10 @@ enum Command {
     Unlock,
     /// Show what stands
     Status,
+    Kubeconfig(commands::kubeconfig::KubeconfigArgs),
+    /// Print the credential of the cluster, for the `kubectl` that runs this
+    #[command(name = TOKEN_COMMAND, hide = true)]
+    ClusterToken,
     /// Found, join and look at a pool
     #[command(subcommand)]
     Pool(commands::pool::PoolCommand),
@@ -131,6 +135,8 @@ async fn dispatch(cli: Cli, output: Output, environment: Arc<Environment>) -> Re
         Command::Drift => commands::state::drift(&global, output, environment).await,
         Command::Unlock => commands::state::unlock(&global, output, environment).await,
         Command::Status => commands::pool::status(&global, output, environment).await,
+        Command::Kubeconfig(args) => commands::kubeconfig::run(&global, args, output, environment).await,
+        Command::ClusterToken => commands::kubeconfig::token(&global, output, environment).await,
         Command::Pool(command) => commands::pool::run(&global, command, output, environment).await,
         Command::Cert(command) => commands::cert::run(&global, command, output, environment).await,
         Command::Plugin(command) => commands::plugin::run(&global, command, output, environment).await,

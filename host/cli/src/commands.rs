@@ -3,6 +3,7 @@
 pub(crate) mod cert;
 pub(crate) mod doctor;
 pub(crate) mod init;
+pub(crate) mod kubeconfig;
 pub(crate) mod plugin;
 pub(crate) mod pool;
 pub(crate) mod restart;

@@ -33,6 +33,11 @@ impl Output {
         }
     }
 
+    /// A secret, for the program that asked for it: as it is, whatever the form of other answers.
+    pub(crate) fn secret(self, text: &str) {
+        println!("{text}");
+    }
+
     /// Data, for programs: one object a line.
     pub(crate) fn object(self, kind: &str, value: &impl Serialize) {
         if self.json {

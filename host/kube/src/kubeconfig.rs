@@ -1,9 +1,11 @@
-//! A kubeconfig for tools run by hand, written when the operator asks for one.
+//! Kubeconfigs for tools that are run by the host or by hand. None of them holds a token.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use k8s_openapi::jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -11,45 +13,65 @@ use crate::access::{Access, Credential};
 use crate::error::KubeError;
 use crate::tokens::Tokens;
 
-/// Makes a kubeconfig with one context. It holds the credential, so it is a secret.
+/// Version of the protocol by which a client runs a program for its credential.
+const EXEC_VERSION: &str = "client.authentication.k8s.io/v1";
+/// How long a client may use what the program gave before it runs it again. Tokens of EKS are good for 15 minutes.
+const GIVEN_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Makes a kubeconfig with one context that runs a program for each token: nothing secret stands in it.
 ///
 /// The form is JSON, which every reader of kubeconfigs takes: YAML readers turn an unquoted `n` or `on` into a boolean.
+#[must_use]
+pub fn running(access: &Access, name: &str, namespace: &str, program: &Path, arguments: &[&str]) -> String {
+    let exec = json!({
+        "apiVersion": EXEC_VERSION,
+        "command": program,
+        "args": arguments,
+        "interactiveMode": "Never",
+        "provideClusterInfo": false,
+    });
+    of_user(access, name, namespace, &json!({"exec": exec}))
+}
+
+/// What such a program prints. It is a secret.
 ///
 /// # Errors
 ///
 /// [`KubeError::NoToken`].
-pub async fn text(access: &Access, name: &str, namespace: &str) -> Result<SecretString, KubeError> {
-    let user = match &access.credential {
+pub async fn given(access: &Access) -> Result<SecretString, KubeError> {
+    let status = match &access.credential {
         Credential::Token(tokens) => {
-            let endpoint = &access.endpoint;
-            let none = |err| KubeError::NoToken { endpoint: endpoint.clone(), err };
-            json!({"token": tokens.current().await.map_err(none)?.expose_secret()})
+            let none = |err| KubeError::NoToken { endpoint: access.endpoint.clone(), err };
+            let token = tokens.current().await.map_err(none)?;
+            let until = Timestamp::try_from(SystemTime::now() + GIVEN_FOR).expect("years before the last timestamp");
+            json!({"token": token.expose_secret(), "expirationTimestamp": format!("{until:.0}")})
         }
-        Credential::ClientTls { certificate_pem, key_pem } => client_tls(certificate_pem, key_pem),
+        Credential::ClientTls { certificate_pem, key_pem } => {
+            json!({"clientCertificateData": certificate_pem, "clientKeyData": key_pem.expose_secret()})
+        }
     };
-    Ok(of_user(access, name, namespace, &user))
+    Ok(json!({"apiVersion": EXEC_VERSION, "kind": "ExecCredential", "status": status}).to_string().into())
 }
 
-/// Makes the same without the token, and the tokens beside it, for a tool that takes one from its environment: nothing of
-/// it then stands on a disk. A client certificate stays in the kubeconfig.
+/// Makes a kubeconfig without the token, and the tokens beside it, for a tool that takes one from its environment: nothing of
+/// it then stands on a disk. A client certificate and its key stay in the kubeconfig.
 #[must_use]
 pub fn split(access: &Access, name: &str, namespace: &str) -> (SecretString, Option<Tokens>) {
     let (user, tokens) = match &access.credential {
         Credential::Token(tokens) => (json!({}), Some(tokens.clone())),
-        Credential::ClientTls { certificate_pem, key_pem } => (client_tls(certificate_pem, key_pem), None),
+        Credential::ClientTls { certificate_pem, key_pem } => {
+            let key = encode(key_pem.expose_secret());
+            (json!({"client-certificate-data": encode(certificate_pem), "client-key-data": key}), None)
+        }
     };
-    (of_user(access, name, namespace, &user), tokens)
-}
-
-fn client_tls(certificate_pem: &str, key_pem: &SecretString) -> Value {
-    json!({"client-certificate-data": encode(certificate_pem), "client-key-data": encode(key_pem.expose_secret())})
+    (of_user(access, name, namespace, &user).into(), tokens)
 }
 
 fn encode(text: &str) -> String {
     BASE64_STANDARD.encode(text)
 }
 
-fn of_user(access: &Access, name: &str, namespace: &str, user: &Value) -> SecretString {
+fn of_user(access: &Access, name: &str, namespace: &str, user: &Value) -> String {
     let mut cluster = json!({"server": access.endpoint});
     if let Some(ca) = &access.ca_pem {
         cluster["certificate-authority-data"] = json!(encode(ca));
@@ -68,48 +90,67 @@ fn of_user(access: &Access, name: &str, namespace: &str, user: &Value) -> Secret
         "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
         "current-context": name,
     });
-    format!("{config:#}\n").into()
-}
-
-/// Writes a kubeconfig that only this user can read.
-///
-/// # Errors
-///
-/// [`KubeError::NoToken`] and [`KubeError::Write`]; a file that was there is then left as it was.
-pub async fn write(path: &Path, access: &Access, name: &str, namespace: &str) -> Result<(), KubeError> {
-    let content = text(access, name, namespace).await?;
-    hangar_durable::write_private(path, content.expose_secret().as_bytes())
-        .map_err(|err| KubeError::Write { path: path.to_owned(), err })
+    format!("{config:#}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn what_is_written_is_read_back_and_private() -> anyhow::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
+    fn access(credential: Credential) -> anyhow::Result<Access> {
         let (ca, _) = crate::pem::tests::self_signed("ca.example")?;
-        let access = Access {
+        Ok(Access {
             endpoint: "https://api.example:6443".to_owned(),
             ca_pem: Some(ca),
             server_name: Some("other.example".to_owned()),
             proxy: Some("http://proxy.example:3128/".to_owned()),
-            credential: Credential::Token("sesame".into()),
-        };
-        let dir = tempfile::tempdir()?;
-        let path = dir.path().join("kubeconfig");
-        write(&path, &access, "on", "n").await?;
-        assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
-        let back = Access::from_kubeconfig(&std::fs::read_to_string(&path)?.into(), dir.path(), None).await?;
+            credential,
+        })
+    }
+
+    fn client_tls() -> anyhow::Result<Credential> {
+        let (certificate_pem, key) = crate::pem::tests::self_signed("somebody")?;
+        Ok(Credential::ClientTls { certificate_pem, key_pem: key.into() })
+    }
+
+    #[tokio::test]
+    async fn what_a_tool_is_given_leads_back_to_the_same_access() -> anyhow::Result<()> {
+        let access = access(client_tls()?)?;
+        let (text, tokens) = split(&access, "on", "n");
+        assert!(tokens.is_none());
+        let back = Access::from_kubeconfig(&text, "".as_ref(), None).await?;
         assert_eq!(
             (back.endpoint, back.server_name, back.proxy),
             (access.endpoint.clone(), access.server_name.clone(), access.proxy.clone())
         );
-        assert_eq!(back.credential.shown().await, "sesame");
+        assert_eq!(back.credential.shown().await, "a client certificate");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_token_stands_beside_the_kubeconfig_and_not_in_it() -> anyhow::Result<()> {
+        let access = access(Credential::Token("sesame".into()))?;
         let (apart, tokens) = split(&access, "on", "n");
         assert!(!apart.expose_secret().contains("sesame"));
         assert!(tokens.is_some());
+        let running = running(&access, "on", "n", "/bin/hangar".as_ref(), &["-C", "/a b", "cluster-token"]);
+        assert!(!running.contains("sesame"));
+        let parsed: Value = serde_json::from_str(&running)?;
+        assert_eq!(parsed["users"][0]["user"]["exec"]["args"], json!(["-C", "/a b", "cluster-token"]));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_program_gives_what_the_client_asks_for() -> anyhow::Result<()> {
+        let given_by = async |credential| -> anyhow::Result<Value> {
+            Ok(serde_json::from_str(given(&access(credential)?).await?.expose_secret())?)
+        };
+        let token = given_by(Credential::Token("sesame".into())).await?;
+        assert_eq!((&token["kind"], &token["status"]["token"]), (&json!("ExecCredential"), &json!("sesame")));
+        let until: Timestamp = token["status"]["expirationTimestamp"].as_str().unwrap_or_default().parse()?;
+        assert!(until > Timestamp::now());
+        let tls = given_by(client_tls()?).await?;
+        assert!(tls["status"]["clientKeyData"].as_str().is_some_and(|key| key.contains("PRIVATE KEY")));
         Ok(())
     }
 }

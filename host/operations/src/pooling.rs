@@ -28,7 +28,7 @@ use crate::infrastructure;
 use crate::organisation;
 use crate::pool_presence::{self, When};
 use crate::services::Images;
-use crate::site::Site;
+use crate::site::{Site, no_infrastructure};
 use crate::up::{Session, work};
 use crate::values::base_values;
 use crate::vault::Vault;
@@ -239,9 +239,7 @@ impl Session {
 
     /// What stands by the last `up`.
     pub(crate) async fn standing(&self, journal: &Journal) -> Result<Infrastructure, Failure> {
-        infrastructure::stands(journal).await?.ok_or_else(|| {
-            Failure::refused("this instance has no infrastructure yet").hint_is("`hangar up` lays it down")
-        })
+        infrastructure::stands(journal).await?.ok_or_else(no_infrastructure)
     }
 
     /// The release of the services as the workspace wants it.

@@ -86,6 +86,9 @@ impl Site {
     /// The journal, to read it while another command may be writing.
     pub(crate) fn journal(&self) -> Result<Journal, Failure> {
         let path = Engine::journal_path(&self.paths.state());
+        if !path.exists() {
+            return Err(no_infrastructure());
+        }
         Journal::open_to_read(&path, Arc::new(ShowNothing(self.redactor.clone())))
             .map_err(|err| Failure::of(Cause::Outside, "cannot read the journal of this workspace", err))
     }
@@ -102,6 +105,11 @@ impl Site {
     pub(crate) fn roster_path(&self, pool: &str) -> PathBuf {
         self.paths.state().join("roster").join(format!("{pool}.json"))
     }
+}
+
+/// Nothing was ever laid down from this workspace.
+pub(crate) fn no_infrastructure() -> Failure {
+    Failure::refused("this instance has no infrastructure yet").hint_is("`hangar up` lays it down")
 }
 
 /// What must never be shown is not written to the journal either.

@@ -30,6 +30,7 @@ mod infra;
 mod init;
 mod keys;
 mod killed;
+mod kubeconfig;
 mod leave;
 mod life;
 mod module;
