@@ -16,6 +16,7 @@ use test_support::{Plugin, Workspace, scratch};
 
 use crate::add_ons::push_chart;
 use crate::cluster::{Origins, has_namespace, is_there, n_revisions, origins, value};
+use crate::kubeconfig;
 use crate::module::holds_no_credential;
 use crate::pool::live_nodes;
 use crate::pooled::{Stage, turn};
@@ -82,6 +83,8 @@ async fn an_instance_on_aws_goes_from_nothing_to_a_pool_and_back_to_nothing() ->
     ensure!(origins == Origins { n_nodes: 3, n_founded: 1, n_joined: 2 }, "{origins:?}");
     let up = workspace.run(&["up", "--yes"]).await?.done()?;
     ensure!(up.stdout.contains("is as it should be: nothing was done"), "{}", up.stdout);
+    let pods = kubeconfig::kubectl(&workspace, &["get", "pods", "--output", "name"]).await?;
+    ensure!(pods.contains("pod/dss-cockroachdb-0"), "kubectl sees, by a token of EKS: {pods}");
     aws.account.nothing_tells_the_key(&workspace)?;
 
     workspace.run(&["down", "--yes"]).await?.done()?;

@@ -9,6 +9,8 @@ use tokio::process::Command;
 use crate::init::workspace;
 use crate::pooled::pooled;
 
+const FILE: &str = "kubeconfig";
+
 #[tokio::test]
 async fn without_infrastructure_there_is_no_kubeconfig() -> Result<()> {
     let workspace = workspace("no-kubeconfig")?;
@@ -23,21 +25,22 @@ async fn without_infrastructure_there_is_no_kubeconfig() -> Result<()> {
 async fn kubectl_gets_its_token_from_the_host_and_keeps_none() -> Result<()> {
     let pooled = pooled().await?;
     let member = &pooled.members[0];
-    let path = member.folder.join("kubeconfig");
-    let path = path.to_str().context("a path in UTF-8")?;
-    member.run(&["kubeconfig", "--out", path]).await?.done()?;
-    let token = fs::read_to_string(&pooled.stage.organisation(&member.name)?.token_file)?;
-    assert!(!fs::read_to_string(path)?.contains(token.trim()), "the token stands in the file");
-    let pods = kubectl(member, path, &["get", "pods", "--output", "name"]).await?;
+    let pods = kubectl(member, &["get", "pods", "--output", "name"]).await?;
     assert!(pods.contains("pod/dss-cockroachdb-0"), "{pods}");
+    let token = fs::read_to_string(&pooled.stage.organisation(&member.name)?.token_file)?;
+    let kubeconfig = fs::read_to_string(member.folder.join(FILE))?;
+    assert!(kubeconfig.contains("cluster-token") && !kubeconfig.contains(token.trim()), "{kubeconfig}");
     Ok(())
 }
 
-/// Runs the operator's `kubectl` with the kubeconfig of a workspace, in its own namespace.
+/// Has the kubeconfig of a workspace written, and runs the operator's own `kubectl` with it.
 #[expect(clippy::disallowed_methods, reason = "the operator runs it, not the host")]
-pub(crate) async fn kubectl(workspace: &Workspace, kubeconfig: &str, arguments: &[&str]) -> Result<String> {
+pub(crate) async fn kubectl(workspace: &Workspace, arguments: &[&str]) -> Result<String> {
+    let file = workspace.folder.join(FILE);
+    workspace.run(&["kubeconfig", "--out", file.to_str().context("a path in UTF-8")?]).await?.done()?;
     let output = Command::new(needed("HANGAR_KUBECTL")?)
-        .args(["--kubeconfig", kubeconfig])
+        .arg("--kubeconfig")
+        .arg(&file)
         .args(arguments)
         .env("HANGAR_CACHE_DIR", workspace.cache())
         .env("HANGAR_CONFIG_DIR", workspace.config())
