@@ -1,7 +1,7 @@
 //! Going round until a goal is reached.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hangar_engine::{Cancel, Level, Operation, Steps};
 use hangar_plan::step::StepKey;
@@ -11,12 +11,14 @@ use hangar_plan::strategy::intent::Intent;
 use hangar_plan::strategy::observation::Facts;
 use hangar_plan::strategy::probe::Probe;
 use hangar_roster::{Kind, Phase as VotePhase, Roster, Standing, Vote, next};
+use tokio::time::Instant;
 
 use crate::envelope::excess;
 use crate::error::PoolError;
 use crate::expectation::describe;
 use crate::hands::Hands;
 use crate::memory::Memory;
+use crate::outage::Outage;
 use crate::own::OwnRecord;
 use crate::stake::Stake;
 use crate::strategy::Strategy;
@@ -26,6 +28,10 @@ use crate::strategy_step::StrategyStep;
 const LOOKS: usize = 30;
 /// Pause between two looks at the carrier while others are waited for.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Longest time that the strategy is not asked again while the carrier shows nothing new.
+const IDLE: Duration = Duration::from_secs(60);
+/// Pause after what failed, and is borne for a while.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +88,13 @@ impl Drive<'_> {
             Until::Goal => Stake::default(),
             Until::Change | Until::Closed => Stake::of(&self.own.roster()),
         };
+        let (mut carrier, mut world) = (Outage::default(), Outage::default());
+        let mut idle = Idle::default();
         loop {
-            self.take_in()?;
+            if let Err(failure) = carrier.weigh(self.take_in())? {
+                self.stand_by(&failure).await?;
+                continue;
+            }
             if let Some(err) = stake.taken_back(&self.own.roster()) {
                 return Err(err);
             }
@@ -103,7 +114,10 @@ impl Drive<'_> {
                     if looks > LOOKS {
                         return Err(PoolError::Undecided(looks));
                     }
-                    self.look(&mut memory, &probes).await?;
+                    if let Err(failure) = world.weigh(self.look(&mut memory, &probes).await)? {
+                        looks -= 1;
+                        self.stand_by(&failure).await?;
+                    }
                 }
                 Decision::Steps(steps) => {
                     repeats = if steps.iter().all(|step| done.contains(&step.key)) { repeats + 1 } else { 0 };
@@ -123,19 +137,23 @@ impl Drive<'_> {
                     self.check_patience(&waiting, since.1)?;
                     self.tell.waiting(&waiting.message);
                     self.pause(Duration::from_millis(u64::from(waiting.after_ms))).await?;
-                    self.look(&mut memory, &waiting.probes).await?;
+                    if let Err(failure) = world.weigh(self.look(&mut memory, &waiting.probes).await)? {
+                        self.stand_by(&failure).await?;
+                    }
                 }
                 Decision::Awaiting(awaiting) => {
                     self.tell.waiting(&format!("{} to {}", awaiting.members.join(", "), awaiting.what));
-                    self.pause(PAUSE).await?;
-                    self.look(&mut memory, &awaiting.probes).await?;
+                    self.until_news(&mut idle, &mut carrier).await?;
+                    if let Err(failure) = world.weigh(self.look(&mut memory, &awaiting.probes).await)? {
+                        self.stand_by(&failure).await?;
+                    }
                 }
                 Decision::Blocked(findings) => return Err(PoolError::Blocked(findings)),
                 Decision::Done(findings) => {
                     if self.is_over(until)? {
                         return Ok(findings);
                     }
-                    self.pause(PAUSE).await?;
+                    self.until_news(&mut idle, &mut carrier).await?;
                 }
             }
         }
@@ -257,12 +275,48 @@ impl Drive<'_> {
         }
     }
 
+    /// Waits until the carrier shows something new, or for longer each time: a strategy that waits for others may look at the whole
+    /// pool whenever it is asked, and they may take days.
+    async fn until_news(&self, idle: &mut Idle, carrier: &mut Outage) -> Result<(), PoolError> {
+        let before = self.own.roster().clone();
+        if idle.last.as_ref() != Some(&before) {
+            idle.pause = PAUSE;
+        }
+        let since = Instant::now();
+        while since.elapsed() < idle.pause {
+            self.pause(PAUSE).await?;
+            if let Err(failure) = carrier.weigh(self.take_in())? {
+                self.stand_by(&failure).await?;
+            }
+            if *self.own.roster() != before {
+                break;
+            }
+        }
+        idle.pause = (idle.pause * 2).min(IDLE);
+        idle.last = Some(before);
+        Ok(())
+    }
+
+    /// Tells what fails, and lets some time pass.
+    async fn stand_by(&self, failure: &str) -> Result<(), PoolError> {
+        self.tell.waiting(&format!("an answer; nothing is done until then ({failure})"));
+        self.pause(AGAIN).await
+    }
+
     async fn pause(&self, pause: Duration) -> Result<(), PoolError> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
             () = self.cancel.reached(Level::Draining) => Err(PoolError::Interrupted),
         }
     }
+}
+
+/// How long nothing was new.
+#[derive(Default)]
+struct Idle {
+    pause: Duration,
+    /// What the carrier showed before the last pause.
+    last: Option<Roster>,
 }
 
 /// What a vote waits for, in words.
@@ -296,3 +350,6 @@ fn change_votes(roster: &Roster, change: &hangar_roster::Change) -> usize {
     };
     roster.voters(change).len() - missing
 }
+
+#[cfg(test)]
+mod tests;

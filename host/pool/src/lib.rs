@@ -13,11 +13,14 @@ mod error;
 mod expectation;
 mod hands;
 mod memory;
+mod outage;
 mod owed;
 mod own;
 mod stake;
 mod strategy;
 mod strategy_step;
+#[cfg(test)]
+mod testing;
 
 pub use archive::{Archive, SingleFile};
 pub use carrier::{Carrier, CarrierError, FILE_LIMIT, FILES_LIMIT, Folder};

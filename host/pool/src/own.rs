@@ -1,5 +1,6 @@
 //! The one record that is ours to write.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -115,7 +116,11 @@ impl OwnRecord {
             Err(err) => return Err(RecordError::Open { path: path.to_owned(), err }),
         };
         let roster = Roster::from_bytes(&bytes).map_err(|err| RecordError::Stored { path: path.to_owned(), err })?;
-        Ok(Some(Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier, only_looks }))
+        let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier, only_looks };
+        if !only_looks {
+            own.remember_all();
+        }
+        Ok(Some(own))
     }
 
     /// Begins a roster with our own first record, keeps it and shows it.
@@ -131,9 +136,8 @@ impl OwnRecord {
     ) -> Result<Self, RecordError> {
         let roster = Roster::start(first.sign(&key));
         let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier, only_looks: false };
-        own.keep_and_show()?;
         let first = own.roster().own_record().clone();
-        own.remember(&[first])?;
+        own.keep_and_show(&[first])?;
         Ok(own)
     }
 
@@ -210,6 +214,20 @@ impl OwnRecord {
         Ok(Archive::append(&self.history_path(), &lines)?)
     }
 
+    /// A run that was killed may have kept records and not have added them to the history.
+    fn remember_all(&self) {
+        let done = Archive::read(&self.history_path()).map_err(RecordError::from).and_then(|archive| {
+            let known: HashSet<_> = archive.files.into_iter().collect();
+            let missing: Vec<_> =
+                self.roster().records().filter(|signed| !known.contains(&named(signed))).cloned().collect();
+            self.remember(&missing)
+        });
+        if let Err(err) = done {
+            // Nothing of a pool rests on it: `pool history` tells what is amiss.
+            tracing::warn!(%err, "the history of the pool is not complete");
+        }
+    }
+
     fn history_path(&self) -> PathBuf {
         self.path.with_extension("history.jsonl")
     }
@@ -246,8 +264,7 @@ impl OwnRecord {
 
     fn publish(&self, signed: SignedRecord) -> Result<(), RecordError> {
         self.roster().publish(signed.clone());
-        self.keep_and_show()?;
-        self.remember(&[signed])
+        self.keep_and_show(&[signed])
     }
 
     /// Makes the next record out of the roster as it is now, and advances to it.
@@ -375,10 +392,11 @@ impl OwnRecord {
         })
     }
 
-    fn keep_and_show(&self) -> Result<(), RecordError> {
+    fn keep_and_show(&self, news: &[SignedRecord]) -> Result<(), RecordError> {
         failpoint::hit("pool.record.before");
         self.keep()?;
         failpoint::hit("pool.record.kept");
+        self.remember(news)?;
         self.show()?;
         failpoint::hit("pool.record.after");
         Ok(())

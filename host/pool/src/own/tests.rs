@@ -1,52 +1,6 @@
-use hangar_pki::{Authority, AuthorityRequest};
-use hangar_plan::strategy::certificate::KeyAlgorithm;
-use hangar_roster::next::Beginning;
-use hangar_roster::{Datastore, Node, Presence, Tier};
-use zeroize::Zeroizing;
-
 use super::*;
 use crate::carrier::Folder;
-
-const NOW: u64 = 1_800_000_000_000;
-
-fn key(seed: u8) -> OrganisationKey {
-    OrganisationKey::from_seed(&Zeroizing::new([seed; 32]))
-}
-
-fn presence(name: &str) -> Presence {
-    let request = AuthorityRequest {
-        organisation: name,
-        pool: "us-east",
-        algorithm: KeyAlgorithm::EcdsaP256,
-        lifetime_hours: 87_600,
-    };
-    let authority = Authority::found(request, NOW).expect("a fresh authority");
-    Presence {
-        endpoint: format!("https://dss.{name}.example.com"),
-        authorities: vec![authority.certificate().to_pem()],
-        nodes: vec![Node {
-            ordinal: 0,
-            host: format!("0.db.{name}.example.com"),
-            port: 26257,
-            addresses: vec!["192.0.2.1".parse().expect("an address")],
-        }],
-        egress: vec!["198.51.100.0/24".parse().expect("a range")],
-        locality: vec![Tier { key: "zone".to_owned(), value: name.to_owned() }],
-        datastore: Datastore { kind: "cockroachdb".to_owned(), version: "v24.1.3".to_owned() },
-        dss_version: "v0.22.0".to_owned(),
-        flags: Default::default(),
-    }
-}
-
-fn beginning(name: &str, seed: u8) -> Beginning {
-    Beginning {
-        pool: "us-east".parse().expect("a name"),
-        member: name.parse().expect("a name"),
-        key: key(seed).public(),
-        recovery_key: None,
-        presence: presence(name),
-    }
-}
+use crate::testing::{NOW, beginning, key};
 
 /// Everything below a folder, with its content.
 fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -85,4 +39,32 @@ fn who_only_looks_sees_what_is_new_and_writes_nothing_anywhere() {
     let writing = OwnRecord::open(&path, key(1), carrier()).expect("readable").expect("it was begun");
     writing.refresh().expect("a carrier");
     assert!(shelf.join("uss1.record.json").exists(), "who may write shows what was not shown");
+}
+
+#[test]
+fn a_record_that_was_kept_and_not_remembered_is_remembered_by_the_next_run() {
+    let site = tempfile::tempdir().expect("a temporary folder");
+    let path = site.path().join("us-east.json");
+    let carrier = || Arc::new(Folder::new(&site.path().join("shelf")));
+    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+    OwnRecord::begin(&path, key(1), carrier(), genesis).expect("a roster");
+    let history = path.with_extension("history.jsonl");
+    let whole = std::fs::read(&history).expect("the first record");
+    std::fs::remove_file(&history).expect("it is there");
+    for _ in 0..2 {
+        OwnRecord::open(&path, key(1), carrier()).expect("readable").expect("it was begun");
+        assert_eq!(std::fs::read(&history).expect("the first record"), whole);
+    }
+}
+
+#[test]
+fn a_record_that_no_carrier_took_is_in_the_history_all_the_same() {
+    let site = tempfile::tempdir().expect("a temporary folder");
+    let path = site.path().join("us-east.json");
+    let shelf = site.path().join("shelf");
+    std::fs::write(&shelf, "no folder").expect("writable");
+    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+    let begun = OwnRecord::begin(&path, key(1), Arc::new(Folder::new(&shelf)), genesis).map(drop);
+    assert!(matches!(begun, Err(RecordError::Carrier(_))), "{begun:?}");
+    assert_eq!(Archive::read(&path.with_extension("history.jsonl")).expect("readable").files.len(), 1);
 }
