@@ -17,7 +17,10 @@ pub(crate) struct Checkout {
 
 impl Checkout {
     pub(crate) fn find(environment: Environment) -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // What cargo says now beats what it said when we were built: a copy of the sources that shares built files with
+        // another clone would work in that one.
+        let said = environment.path("CARGO_MANIFEST_DIR").filter(|folder| folder.ends_with("xtask"));
+        let manifest = said.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root = manifest.parent().context("xtask lies in no workspace")?.to_owned();
         let target = match environment.path("CARGO_TARGET_DIR") {
             Some(folder) => std::path::absolute(folder).context("no current folder")?,
@@ -68,5 +71,24 @@ impl Checkout {
     /// A path as short as it can be said from the root of the clone.
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Checkout;
+    use crate::environment::Environment;
+
+    #[test]
+    fn a_copy_of_the_sources_works_in_its_own_folder() {
+        let root = |folder| {
+            let environment = Environment::from_iter([("CARGO_MANIFEST_DIR", folder)]);
+            Checkout::find(environment).expect("it lies in a folder").root
+        };
+        assert_eq!(root("/copy/xtask"), Path::new("/copy"));
+        // Another package's folder says nothing of where we are.
+        assert_eq!(root("/copy/host/cli"), root(""));
     }
 }
