@@ -168,6 +168,9 @@ struct ReloadArgs {
     /// Where to answer
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    /// Master of YugabyteDB whose page of health is told on as a metric: its own metrics say nothing of missing copies
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    health: Option<SocketAddr>,
     /// Milliseconds between two looks
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     interval_ms: u64,
@@ -223,6 +226,7 @@ async fn reload(args: &ReloadArgs) -> Result<(), AgentError> {
         certs_dir: args.certs_dir.clone(),
         process: args.process.clone(),
         listen: args.listen,
+        health: args.health,
         interval: Duration::from_millis(args.interval_ms.max(10)),
         grace: Duration::from_millis(args.grace_ms),
     };

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::AgentError;
 
 mod files;
+mod health;
 mod metrics;
 mod process;
 mod service;
@@ -30,6 +31,8 @@ pub struct Options {
     pub process: Option<String>,
     /// Where to answer.
     pub listen: SocketAddr,
+    /// A master of a database whose own metrics say nothing of missing copies: its page of health is told on.
+    pub health: Option<SocketAddr>,
     /// How often to look.
     pub interval: Duration,
     /// How old a process must be before it is signalled: SIGHUP ends a program that has not set up its handler yet.
@@ -76,7 +79,7 @@ pub async fn serve(options: &Options, say: impl Fn(&str)) -> Result<(), AgentErr
     };
     tokio::select! {
         () = watching => unreachable!("it never ends"),
-        () = service::answer(listener, current) => unreachable!("it never ends"),
+        () = service::answer(listener, current, options.health) => unreachable!("it never ends"),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     }

@@ -2,8 +2,8 @@
 
 use crate::reload::Loaded;
 
-/// Text exposition format of Prometheus.
-pub(super) fn text(loaded: &Loaded) -> String {
+/// Text exposition format of Prometheus. What nobody knows is not there.
+pub(super) fn text(loaded: &Loaded, under_replicated: Option<usize>) -> String {
     let mut text = String::from(
         "# HELP hangar_certificate_not_after_seconds When a mounted certificate ends, in seconds since 1970.\n\
          # TYPE hangar_certificate_not_after_seconds gauge\n",
@@ -24,6 +24,11 @@ pub(super) fn text(loaded: &Loaded) -> String {
         ("hangar_certificates_broken", "Whether the mounted files are not whole.", loaded.problem.is_some()),
     ] {
         text += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}\n", u8::from(value));
+    }
+    if let Some(n) = under_replicated {
+        let name = "hangar_database_under_replicated_tablets";
+        let help = "Tablets of the pool with fewer copies than they should have.";
+        text += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {n}\n");
     }
     text
 }
@@ -57,7 +62,7 @@ mod tests {
             pending: true,
             problem: None,
         };
-        let text = text(&loaded);
+        let text = super::text(&loaded, None);
         let line = |subject: &str, end: u32| {
             format!("{{file=\"ca.crt\",fingerprint=\"ab\",subject=\"{subject}\",authority=\"true\"}} {end}\n")
         };
@@ -65,5 +70,6 @@ mod tests {
         assert!(text.contains(&line("CN=\\\"two\\\"", 7)), "{text}");
         assert!(text.ends_with("hangar_certificates_broken 0\n"), "{text}");
         assert!(text.contains("\nhangar_certificates_pending 1\n"), "{text}");
+        assert!(super::text(&loaded, Some(2)).ends_with("hangar_database_under_replicated_tablets 2\n"));
     }
 }

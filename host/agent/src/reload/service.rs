@@ -1,6 +1,7 @@
 //! What the sidecar answers.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::reload::{Loaded, metrics};
+use crate::reload::{Loaded, health, metrics};
 
 /// Connections served at one time; more wait.
 const CONNECTIONS: usize = 64;
@@ -22,8 +23,8 @@ const CONNECTIONS: usize = 64;
 /// How long a client may take over its request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Answers for ever.
-pub(super) async fn answer(listener: TcpListener, loaded: watch::Receiver<Loaded>) {
+/// Answers for ever. `master` is asked each time that metrics are.
+pub(super) async fn answer(listener: TcpListener, loaded: watch::Receiver<Loaded>, master: Option<SocketAddr>) {
     let mut connections = JoinSet::new();
     loop {
         if connections.len() >= CONNECTIONS {
@@ -38,8 +39,8 @@ pub(super) async fn answer(listener: TcpListener, loaded: watch::Receiver<Loaded
         let loaded = loaded.clone();
         connections.spawn(async move {
             let service = service_fn(move |request| {
-                let response = respond(&request, &loaded.borrow());
-                async move { Ok::<_, Infallible>(response) }
+                let loaded = loaded.borrow().clone();
+                async move { Ok::<_, Infallible>(respond(&request, &loaded, master).await) }
             });
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
@@ -48,14 +49,18 @@ pub(super) async fn answer(listener: TcpListener, loaded: watch::Receiver<Loaded
     }
 }
 
-fn respond(request: &Request<Incoming>, loaded: &Loaded) -> Response<Full<Bytes>> {
+async fn respond(request: &Request<Incoming>, loaded: &Loaded, master: Option<SocketAddr>) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => {
             let body = serde_json::to_vec(loaded).expect("it is always JSON");
             (StatusCode::OK, "application/json", Bytes::from(body))
         }
         (&Method::GET, "/metrics") => {
-            (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(metrics::text(loaded)))
+            let lacking = match master {
+                Some(master) => health::under_replicated(master).await,
+                None => None,
+            };
+            (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Bytes::from(metrics::text(loaded, lacking)))
         }
         (&Method::GET, "/healthy") => (StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
         (&Method::GET, _) => (StatusCode::NOT_FOUND, "text/plain", Bytes::from_static(b"not found\n")),

@@ -1,6 +1,7 @@
 //! The reload sidecar with a real process that counts its SIGHUPs.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,10 +16,12 @@ use hangar_pki::{Authority, Bundle};
 use hangar_plan::strategy::observation::{HttpAnswer, Observation};
 use hangar_plan::strategy::probe::{HttpQuestion, Question};
 use nix::sys::signal::Signal;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::server::Server;
 use crate::site::{Site, ask, authority, bundle, node, probe as asked, until};
 
 /// A process of a name of its own that writes a line for each SIGHUP.
@@ -116,15 +119,16 @@ impl Drop for Sidecar {
 
 impl Sidecar {
     async fn start(dir: &Path, process: &str) -> Result<Self> {
-        Self::start_with(dir, Some(process)).await
+        Self::start_with(dir, Some(process), None).await
     }
 
-    async fn start_with(dir: &Path, process: Option<&str>) -> Result<Self> {
+    async fn start_with(dir: &Path, process: Option<&str>, health: Option<SocketAddr>) -> Result<Self> {
         let (send, mut said) = mpsc::unbounded_channel();
         let options = Options {
             certs_dir: dir.to_owned(),
             process: process.map(str::to_owned),
             listen: "127.0.0.1:0".parse()?,
+            health,
             interval: Duration::from_millis(20),
             grace: Duration::ZERO,
         };
@@ -251,5 +255,29 @@ async fn nothing_but_certificates_is_served() -> Result<()> {
         assert_eq!(answer.status, status, "{path}");
         assert!(!answer.body.contains(&secret) && !answer.body.contains("PRIVATE"));
     }
+    Ok(())
+}
+
+/// The database's own metrics say nothing of copies that are missing; the page of a master does.
+#[tokio::test]
+async fn copies_that_are_missing_are_told_as_long_as_a_master_answers() -> Result<()> {
+    const GAUGE: &str = "hangar_database_under_replicated_tablets 2\n";
+    let (site, ours) = (Site::new()?, authority("uss1"));
+    let mut volume = Volume::new(site.path("certs"))?;
+    volume.put(&files(&ours, &bundle(&[&ours])))?;
+    let master = Server::start(|mut stream| async move {
+        let page = r#"{"dead_nodes":["d"],"most_recent_uptime":1,"under_replicated_tablets":["a","b"]}"#;
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len());
+        // A client that is gone does not matter here.
+        drop(stream.read(&mut [0; 1024]).await);
+        drop(stream.write_all(answer.as_bytes()).await);
+    });
+    let master = master.await?;
+    let sidecar = Sidecar::start_with(&volume.dir, None, Some(master.address)).await?;
+    let told = sidecar.get("/metrics").await.body;
+    assert!(told.ends_with(GAUGE), "{told}");
+    drop(master);
+    let told = until(async || sidecar.get("/metrics").await.body, |told| !told.contains(GAUGE)).await;
+    assert!(told.contains("hangar_certificates_broken 0\n"), "{told}");
     Ok(())
 }

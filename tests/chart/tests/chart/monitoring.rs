@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
+use promql_parser::parser::Expr;
+use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::{Value, json};
 use test_chart::{Rendered, Renderer, set, values, with};
 
@@ -77,8 +79,8 @@ fn the_other_database_is_watched_for_the_same() -> Result<()> {
     let (names, alerts) = alerts_of("yugabytedb")?;
     insta::assert_snapshot!(names, @r"
     DssDatabaseNoQuorum
-    DssDatabaseNodeDown
     DssDatabaseUnderReplicated
+    DssDatabaseNodeDown
     DssDatabaseClockOffset
     DssCertificateEnds
     DssCertificateEndsAtOnce
@@ -92,6 +94,101 @@ fn the_other_database_is_watched_for_the_same() -> Result<()> {
     assert_eq!(of("DssCertificateEnds"), Some(ends));
     let clock = r#"abs(hybrid_clock_skew{job="uss1/dss-yugabytedb-tserver"}) > 100000"#;
     assert_eq!(of("DssDatabaseClockOffset"), Some(clock));
+    let lacking = r#"hangar_database_under_replicated_tablets{job="uss1/dss-yugabytedb-certificates"}"#;
+    assert_eq!(of("DssDatabaseUnderReplicated"), Some(format!("max({lacking}) > 0").as_str()));
+    assert_eq!(of("DssDatabaseNoQuorum"), Some(format!("absent({lacking})").as_str()));
+    Ok(())
+}
+
+/// A server of who has left is dead for the universe for ever, which is no reason to wake anybody.
+#[test]
+fn nothing_is_told_of_what_only_the_sidecar_knows_where_there_is_none() -> Result<()> {
+    let mut values = with("/monitoring/rules/enabled", json!(true));
+    set(&mut values, "/datastore", json!("yugabytedb"));
+    set(&mut values, "/reload/enabled", json!(false));
+    let rules = Renderer::new()?.render(&values)?.object("PrometheusRule", "dss-alerts")?.to_string();
+    assert!(rules.contains("DssDatabaseNoQuorum") && !rules.contains("UnderReplicated"), "{rules}");
+    assert!(!rules.contains("hangar_") && !rules.contains("num_tablet_servers_dead"), "{rules}");
+    Ok(())
+}
+
+/// Names of metrics that are read, by who tells of them: CockroachDB's list of metrics, YugabyteDB's pages on metrics (and those of its sources
+/// that these leave out), the client libraries of Prometheus in core-service, kube-state-metrics, our own sidecar, and Prometheus itself.
+const METRICS: [&str; 25] = [
+    "capacity",
+    "capacity_used",
+    "clock_offset_meannanos",
+    "liveness_livenodes",
+    "ranges_unavailable",
+    "ranges_underreplicated",
+    "replicas",
+    "replicas_leaseholders",
+    "sql_query_count",
+    "generic_current_allocated_bytes",
+    "handler_latency_yb_tserver_TabletServerService_Read_count",
+    "handler_latency_yb_tserver_TabletServerService_Write_count",
+    "hybrid_clock_skew",
+    "num_tablet_servers_dead",
+    "num_tablet_servers_live",
+    "yb_ysqlserver_active_connection_total",
+    "yb_ysqlserver_connection_total",
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "kube_cronjob_status_last_successful_time",
+    "hangar_certificate_not_after_seconds",
+    "hangar_certificates_broken",
+    "hangar_certificates_pending",
+    "hangar_database_under_replicated_tablets",
+    "up",
+];
+
+/// Names of the metrics of an expression.
+fn metrics(expression: &str) -> Result<Vec<String>> {
+    struct Names(Vec<String>);
+    impl ExprVisitor for Names {
+        type Error = std::convert::Infallible;
+        fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Self::Error> {
+            let selector = match expression {
+                Expr::VectorSelector(selector) => Some(selector),
+                Expr::MatrixSelector(selector) => Some(&selector.vs),
+                _ => None,
+            };
+            self.0.extend(selector.and_then(|selector| selector.name.clone()));
+            Ok(true)
+        }
+    }
+    let parsed = promql_parser::parser::parse(expression).map_err(|why| anyhow::anyhow!("`{expression}`: {why}"))?;
+    let mut names = Names(Vec::new());
+    walk_expr(&mut names, &parsed)?;
+    Ok(names.0)
+}
+
+/// Prometheus takes a misspelt metric for one that nobody has told of yet.
+#[test]
+fn every_expression_can_be_read_and_is_about_metrics_that_there_are() -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for datastore in ["cockroachdb", "yugabytedb"] {
+        let alerts = alerts(&operated(datastore)?.object("PrometheusRule", "dss-alerts")?["spec"]);
+        let mut all: Vec<String> = alerts.into_iter().map(|(_, expression)| expression).collect();
+        for map in dashboards(datastore)?.1 {
+            for text in map["data"].as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str()) {
+                let dashboard: Value = serde_json::from_str(text)?;
+                let panels = dashboard["panels"].as_array().into_iter().flatten();
+                let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+                all.extend(targets.filter_map(|target| target["expr"].as_str().map(str::to_owned)));
+            }
+        }
+        for expression in all {
+            let names = metrics(&expression)?;
+            assert!(!names.is_empty(), "{expression}");
+            for name in names {
+                assert!(METRICS.contains(&name.as_str()), "{datastore}: `{name}` in `{expression}`");
+                seen.insert(name);
+            }
+        }
+    }
+    assert_eq!(seen.len(), METRICS.len(), "what nobody reads any more: {seen:?}");
+    assert!(metrics("sum(up{job=\"a\"}").is_err(), "one bracket too few");
     Ok(())
 }
 

@@ -88,7 +88,7 @@ volumeMounts:
 {{- end -}}
 
 {{/* The sidecar that tells a database of changed certificates and says what is mounted: (list . "process" "folder"); without a process
-     it tells nobody. */}}
+     it tells nobody. A third says which port of the pod tells of the database's health. */}}
 {{- define "dss.reload" -}}
 {{- $root := index . 0 -}}
 name: reload
@@ -102,6 +102,9 @@ command:
   - --process={{ . }}
   {{- end }}
   - --listen=$(POD_IP):8090
+  {{- if gt (len .) 3 }}
+  - --health=$(POD_IP):{{ index . 3 }}
+  {{- end }}
 env:
   {{- include "dss.env" dict | nindent 2 }}
 ports:

@@ -55,9 +55,15 @@
 {{- $server := printf "job=%q" (include "dss.monitoring.job" (list . "yugabytedb-tserver")) -}}
 {{- $masters := printf "up{%s}" $master -}}
 {{- $servers := printf "up{%s}" $server -}}
+{{- /* Its own metrics say nothing of leaders and copies: the sidecar hands on what the leading master says of them. */ -}}
+{{- $lacking := printf "hangar_database_under_replicated_tablets{job=%q}" (include "dss.monitoring.job" (list . "yugabytedb-certificates")) -}}
+{{- if .Values.reload.enabled }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "absent(%s)" $lacking) "for" "3m" "severity" "critical" "text" "No master of ours hears from one that leads: the pool's masters have no majority, or ours do not reach them.") }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseUnderReplicated" "expr" (printf "max(%s) > 0" $lacking) "for" (printf "%dm" (int $rules.underReplicatedMinutes)) "severity" "warning" "text" "Some data has fewer copies than it should: no member may take a node away now.") }}
+{{- else }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "sum(%s) * 2 <= count(%s)" $masters $masters) "for" "1m" "severity" "critical" "text" "Half of our masters or more do not answer.") }}
+{{- end }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNodeDown" "expr" (printf "%s == 0 or %s == 0" $masters $servers) "for" "5m" "severity" "warning" "text" "A master or tablet server of ours does not answer.") }}
-{{ include "dss.alert" (dict "root" . "name" "DssDatabaseUnderReplicated" "expr" (printf "max(num_tablet_servers_dead{%s}) > 0" $master) "for" (printf "%dm" (int $rules.underReplicatedMinutes)) "severity" "warning" "text" "A tablet server of the pool is dead: what it held has fewer copies than it should. No member may take a node away now.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseClockOffset" "expr" (printf "abs(hybrid_clock_skew{%s}) > %d" $server (mul 1000 (int $rules.clockOffsetMilliseconds))) "for" "5m" "severity" "critical" "text" "A node's clock is off. Beyond 500 ms the database's promises end.") }}
 {{- end -}}
 

@@ -113,8 +113,9 @@ spec:
     - {{ include "dss.yugabytedb.master" . | nindent 6 | trim }}
     - {{ include "dss.yugabytedb.tserver" . | nindent 6 | trim }}
     {{- if .Values.reload.enabled }}
-    # Its processes read changed files when they are told over RPC, which this one does not do: it says what is mounted.
-    - {{ include "dss.reload" (list . "" "/opt/certs/yugabyte") | nindent 6 | trim }}
+    # Its processes read changed files when they are told over RPC, which this one does not do: it says what is mounted, and which
+    # copies are missing.
+    - {{ include "dss.reload" (list . "" "/opt/certs/yugabyte" "7000") | nindent 6 | trim }}
     {{- end }}
     {{- include "dss.more" $db.extraContainers | nindent 4 }}
   volumes:
