@@ -1,7 +1,5 @@
 //! How long the driver takes for a chart that it has rendered before.
 
-use std::path::Path;
-
 use criterion::{Criterion, criterion_group, criterion_main};
 use hangar_helm::{Chart, Helm, ReleaseName, Render, Values};
 use serde_json::json;
@@ -21,7 +19,7 @@ fn values() -> Values {
 fn render(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let cache = tempfile::tempdir().expect("a folder");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss");
+    let folder = test_support::repository().join("deploy/services/helm/dss");
     let helm = runtime.block_on(Helm::at(test_support::helm().expect("a helm"), cache.path())).expect("a helm");
     let (release, values) = (ReleaseName::new("dss").expect("a name"), values());
     let rendered = |chart: &Chart| {

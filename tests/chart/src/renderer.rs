@@ -16,7 +16,7 @@ const KUBE_VERSION: &str = "v1.34.3";
 /// Where the chart lies.
 #[must_use]
 pub fn chart() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss")
+    test_support::repository().join("deploy/services/helm/dss")
 }
 
 /// Renders the chart. What was rendered once from the same chart and values is read again.
@@ -34,7 +34,7 @@ impl Renderer {
     ///
     /// If there is no Helm.
     pub fn new() -> Result<Self> {
-        let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tmp/rendered-chart");
+        let cache = test_support::repository().join("target/tmp/rendered-chart");
         std::fs::create_dir_all(&cache)?;
         Ok(Self { helm: test_support::helm()?, chart: digest(&chart())?, cache })
     }

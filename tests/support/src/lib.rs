@@ -9,7 +9,7 @@ mod wait;
 mod workspace;
 
 pub use description::{Access, Database, Description, Plugin};
-pub use needed::{hangar, helm, is_set, needed, scratch};
+pub use needed::{hangar, helm, is_set, needed, repository, scratch};
 pub use run::Run;
 pub use terraform::{Ended, Terraform};
 pub use wait::wait_for;

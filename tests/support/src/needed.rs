@@ -75,11 +75,12 @@ pub fn scratch(folder: &Path, name: &str) -> Result<PathBuf> {
     Ok(own)
 }
 
-/// Returns the folder of the sources, two above the package whose tests run.
+/// Returns the folder of the sources, two above the package whose tests or benchmarks run.
 ///
 /// Cargo says which that is when it runs tests. What it said when they were built may be stale: a copy of the sources that
 /// shares a target folder is the same package to it.
-pub(crate) fn repository() -> PathBuf {
+#[must_use]
+pub fn repository() -> PathBuf {
     let package = read("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_owned)
 }

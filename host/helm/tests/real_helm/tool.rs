@@ -19,5 +19,5 @@ pub(crate) async fn helm() -> Result<Helm> {
 }
 
 pub(crate) fn chart_path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/services/helm/dss")
+    test_support::repository().join("deploy/services/helm/dss")
 }

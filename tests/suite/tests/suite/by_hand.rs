@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use test_support::{needed, scratch};
+use test_support::{needed, repository, scratch};
 use test_world::OrganisationFile;
 use tokio::process::Command;
 
@@ -16,7 +16,6 @@ use crate::add_ons;
 use crate::authority::{Authority, in_cluster};
 use crate::pooled::{Stage, turn};
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/services/helm/dss");
 const DATABASE: &str = "docker.io/cockroachdb/cockroach:v24.1.3";
 const AGENT: &str = "docker.io/interuss/hangar:0.1.0";
 /// A cluster, its control plane and its `kubectl`.
@@ -37,7 +36,8 @@ async fn the_packed_chart_lives_by_hand_on_the_oldest_and_the_newest_kubernetes(
     let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "by-hand")?;
     let clusters = CLUSTERS.map(|[cluster, ..]| cluster);
     let stage = Stage::start_in(root, &clusters, |options| options.kubeones = kubeones).await?;
-    add_ons::helm(&stage.root, &["package", CHART]).await?;
+    let chart = repository().join("deploy/services/helm/dss");
+    add_ons::helm(&stage.root, &["package", &chart.to_string_lossy()]).await?;
     let archive = stage.root.join("dss-0.1.0.tgz");
 
     let mut sites = Vec::new();
@@ -51,7 +51,7 @@ async fn the_packed_chart_lives_by_hand_on_the_oldest_and_the_newest_kubernetes(
     }
     let versions = try_join_all(sites.iter().map(|site| site.live(&archive))).await?;
     let claim = format!("kubeVersion: \">={}.0-0\"", versions[0]);
-    let chart = fs::read_to_string(Path::new(CHART).join("Chart.yaml"))?;
+    let chart = fs::read_to_string(chart.join("Chart.yaml"))?;
     ensure!(chart.contains(&claim), "the oldest that was tried is {}: {chart}", versions[0]);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use test_support::{Clouds, Provider, Terraform, scratch};
+use test_support::{Clouds, Provider, Terraform, repository, scratch};
 
 /// A terraform user with a copy of a module, and the cloud.
 pub(crate) struct User {
@@ -29,7 +29,7 @@ impl User {
 
 /// Copies a module of `deploy/infrastructure` into a folder, and says where it is then.
 pub(crate) fn copied(root: &Path, module: &str) -> Result<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/infrastructure").join(module);
+    let source = repository().join("deploy/infrastructure").join(module);
     let module = root.join(module);
     for entry in walkdir::WalkDir::new(&source) {
         let entry = entry?;
