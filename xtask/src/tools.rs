@@ -3,6 +3,7 @@
 mod aws_provider;
 mod cache;
 mod debian;
+mod definitions;
 mod download;
 mod go;
 mod helm;
@@ -88,7 +89,7 @@ struct Tool {
     find: fn(&Search<'_>) -> Result<PathBuf>,
 }
 
-const TOOLS: [Tool; 16] = [
+const TOOLS: [Tool; 17] = [
     Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
     Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
     Tool { name: "registry", variable: "HANGAR_REGISTRY", purpose: Purpose::Demo, find: registry::find },
@@ -132,6 +133,12 @@ const TOOLS: [Tool; 16] = [
         variable: "HANGAR_KUBEONE_NEWEST",
         purpose: Purpose::Test,
         find: kubeone::find_newest,
+    },
+    Tool {
+        name: "definitions of foreign kinds",
+        variable: "HANGAR_FOREIGN_DEFINITIONS",
+        purpose: Purpose::Test,
+        find: definitions::find,
     },
     Tool { name: "psql", variable: "HANGAR_PSQL", purpose: Purpose::Test, find: debian::psql },
     Tool { name: "openssl", variable: "HANGAR_OPENSSL", purpose: Purpose::Test, find: debian::openssl },

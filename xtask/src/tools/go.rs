@@ -43,9 +43,7 @@ impl Published {
         let Self { name, module, version, sum, package } = *self;
         search.cache.program(&self.recipe(), |folder| {
             eprintln!("building {name} {version} (some minutes, once)");
-            let downloaded = go(search)?.args(["mod", "download", "-json"]).arg(format!("{module}@v{version}"));
-            let downloaded = downloaded.read()?;
-            check_sum(&downloaded, sum).with_context(|| format!("module `{module}` {version}"))?;
+            download(search, module, version, sum)?;
             let package = format!("{module}/{package}@v{version}");
             let install = go(search)?.arg("install").args(FLAGS).args(["-ldflags", "-s -w", &package]);
             install.env("GOBIN", folder.join("bin")).folder(folder).run()
@@ -53,18 +51,25 @@ impl Published {
     }
 }
 
+/// Downloads a module of this hash, and says where its sources lie.
+pub(crate) fn download(search: &Search<'_>, module: &str, version: &str, sum: &str) -> Result<PathBuf> {
+    let downloaded = go(search)?.args(["mod", "download", "-json"]).arg(format!("{module}@v{version}")).read()?;
+    checked(&downloaded, sum).with_context(|| format!("module `{module}` {version}"))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Downloaded {
     sum: String,
+    dir: PathBuf,
 }
 
-fn check_sum(downloaded: &str, wanted: &str) -> Result<()> {
-    let Downloaded { sum } = serde_json::from_str(downloaded).context("`go mod download` says something new")?;
+fn checked(downloaded: &str, wanted: &str) -> Result<PathBuf> {
+    let Downloaded { sum, dir } = serde_json::from_str(downloaded).context("`go mod download` says something new")?;
     if sum != wanted {
         bail!("has the hash `{sum}`, wanted `{wanted}`");
     }
-    Ok(())
+    Ok(dir)
 }
 
 /// A program built from a module of our own, whose `go.sum` holds the hash of everything that goes into it.
@@ -132,16 +137,16 @@ fn go(search: &Search<'_>) -> Result<Program> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path};
 
-    use super::{OwnModule, check_sum};
+    use super::{OwnModule, checked};
     use crate::tools::search::fake::Machine;
 
     #[test]
     fn a_module_with_another_hash_is_refused() {
-        let downloaded = r#"{"Path": "example.com/tool", "Version": "v1.0.0", "Sum": "h1:abc="}"#;
-        check_sum(downloaded, "h1:abc=").expect("it is the one");
-        let error = check_sum(downloaded, "h1:other=").expect_err("it is another");
+        let downloaded = r#"{"Path": "example.com/tool", "Version": "v1.0.0", "Dir": "/go/tool", "Sum": "h1:abc="}"#;
+        assert_eq!(checked(downloaded, "h1:abc=").expect("it is the one"), Path::new("/go/tool"));
+        let error = checked(downloaded, "h1:other=").expect_err("it is another");
         assert_eq!(error.to_string(), "has the hash `h1:abc=`, wanted `h1:other=`");
     }
 
