@@ -185,9 +185,24 @@ impl Session {
         vault: &Vault,
         runtime: &Runtime,
     ) -> Result<Connected, Failure> {
+        if self.site.workspace.pool.is_none() {
+            return Err(no_pool());
+        }
         let stands = self.standing(journal).await?;
         let provider = self.site.provider(runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
+        let services = self.services(journal, &stands, &cluster, &access).await?;
+        self.connected_by(vault, runtime, stands, services).await
+    }
+
+    /// The same over a release that was looked at already.
+    pub(crate) async fn connected_by(
+        &self,
+        vault: &Vault,
+        runtime: &Runtime,
+        stands: Infrastructure,
+        services: crate::services::Services,
+    ) -> Result<Connected, Failure> {
         let mut pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
         if let Some(membership) = Membership::look(&self.site, vault).await? {
             let former = pool_presence::former_hosts(&stands, &membership.own);
@@ -200,7 +215,6 @@ impl Session {
                 Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")
             );
         }
-        let services = self.services(journal, &stands, &cluster, &access).await?;
         let client = policy
             .profiles
             .iter()
@@ -220,7 +234,7 @@ impl Session {
         });
         let images = Images::of(&services.layers);
         let hands = ClusterHands {
-            cluster,
+            cluster: services.cluster.clone(),
             namespace: instance.namespace.to_string(),
             services,
             authorities,

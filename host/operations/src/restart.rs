@@ -105,18 +105,21 @@ impl Session {
         if all.is_empty() {
             return Ok(Outcome::Unchanged);
         }
+        let (named, namespace) = (services.named(), services.namespace.clone());
         let pool = match self.membership(&vault).await?.filter(Membership::is_active) {
-            Some(membership) => Some(Arc::new((membership, self.connected(engine.journal(), &vault, &runtime).await?))),
+            Some(membership) => {
+                Some(Arc::new((membership, self.connected_by(&vault, &runtime, stands, services).await?)))
+            }
             None => None,
         };
         let mut plan = Plan::new(self.site.workspace.instance.name.to_string());
-        plan.parts.push(Part::Release(Release { changes: lines(&all, pool.is_some()), ..services.named() }));
+        plan.parts.push(Part::Release(Release { changes: lines(&all, pool.is_some()), ..named }));
         if !(self.approve)(&plan)? {
             return Ok(Outcome::Declined);
         }
         let operation = engine.begin(work("restart", &plan)).await?;
         let named = all.into_iter().map(|due| {
-            let (cluster, namespace, pool) = (cluster.clone(), services.namespace.clone(), pool.clone());
+            let (cluster, namespace, pool) = (cluster.clone(), namespace.clone(), pool.clone());
             Ok((key(&format!("restart/{}", due.set))?, RestartNodes { cluster, namespace, due, pool }))
         });
         operation.run(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?)).await?;
