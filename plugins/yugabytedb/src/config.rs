@@ -37,9 +37,12 @@ impl Config {
     fn findings(&self) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         let is_spelt = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if self.placement_cloud.is_empty() || !self.placement_cloud.bytes().all(is_spelt) {
+        let starts_well =
+            self.placement_cloud.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+        if !starts_well || !self.placement_cloud.bytes().all(is_spelt) {
             let message = format!("`{}` is no name of a cloud", self.placement_cloud);
-            findings.push(finding("/placement_cloud", message, Some("use one word such as `dss`")));
+            let hint = "use one word such as `dss`, with a small letter or a digit first";
+            findings.push(finding("/placement_cloud", message, Some(hint)));
         }
         if !FACTORS.contains(&self.replication_factor) {
             let message = format!("{} copies have no majority that is worth its cost", self.replication_factor);

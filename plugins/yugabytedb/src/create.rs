@@ -45,7 +45,7 @@ fn formed(situation: &Situation<'_>) -> Option<Decision> {
     let n_wanted = own.nodes.len();
     let n_masters = universe.masters_of(own).into_iter().filter(|master| master.is_in).count();
     let n_servers = universe.tablet_servers_of(own).into_iter().filter(|one| one.is_alive).count();
-    if n_masters == n_wanted && n_servers == n_wanted && universe.trouble().is_none() {
+    if n_masters == n_wanted && n_servers == n_wanted && universe.trouble(situation).is_none() {
         return None;
     }
     let message = format!("{n_masters} masters and {n_servers} tablet servers of {n_wanted} nodes to form a universe");

@@ -65,7 +65,7 @@ impl Database for Yugabyte<'_> {
             Ok(universe) => universe,
             Err(look) => return Some(look),
         };
-        let trouble = universe.trouble()?;
+        let trouble = universe.trouble(situation)?;
         Some(situation.wait(crate::universe::questions(situation), format!("a healthy universe {before}: {trouble}")))
     }
 

@@ -6,7 +6,7 @@ use hangar_sdk::pooling_strategy::{Check, Decision, Error, Expectation, MemberSt
 use crate::database::Situation;
 use crate::universe::{self, Universe};
 use crate::verbs::{self, Change};
-use crate::{probes, values};
+use crate::{placement, probes, values};
 
 /// Says what comes next on the way into the pool.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
@@ -55,7 +55,7 @@ fn added(situation: &Situation<'_>, nodes: &[Node]) -> Option<Decision> {
     Some(Decision::Steps(vec![step]))
 }
 
-/// Every own tablet server is alive in the pool's universe, and everything has its copies.
+/// Every own tablet server is alive in the pool's universe, copies lie here too, and everything has all of them.
 fn joined(situation: &Situation<'_>) -> Option<Decision> {
     let universe = match Universe::seen(situation) {
         Ok(universe) => universe,
@@ -70,6 +70,10 @@ fn joined(situation: &Situation<'_>) -> Option<Decision> {
     if let Some(decision) = gates::one_identity(situation, probes::universe_ids(situation), false) {
         return Some(decision);
     }
-    let trouble = universe.trouble()?;
+    // Only once there is somebody to hold them: a block without a server keeps everything short of a copy.
+    if let Some(decision) = placement::due(situation, situation.peers().chain([own]), "join") {
+        return Some(decision);
+    }
+    let trouble = universe.trouble(situation)?;
     Some(situation.wait(universe::questions(situation), format!("the universe to be whole: {trouble}")))
 }

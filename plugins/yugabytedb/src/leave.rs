@@ -1,12 +1,12 @@
-//! Leaving: tablets go elsewhere, masters out of the consensus one by one, and only then the authority out of the bundles.
+//! Leaving: copies go elsewhere, masters out of the consensus one by one, and only then the authority out of the bundles.
 
 use hangar_sdk::pooling::{blocked, gates, membership, steps};
-use hangar_sdk::pooling_strategy::{Decision, Error, Member, MemberState, Node};
+use hangar_sdk::pooling_strategy::{Decision, Error, Member, MemberState, Node, Probe};
 
 use crate::database::Situation;
-use crate::probes;
 use crate::universe::{self, Universe};
 use crate::verbs::{self, Change};
+use crate::{placement, probes};
 
 /// Says what comes next on the way out of the pool.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
@@ -36,6 +36,10 @@ fn out(situation: &Situation<'_>, own: &Member) -> Decision {
     };
     let left: Vec<&Node> = own.nodes.iter().zip(&looks).filter(is_in).map(|(node, _)| node).collect();
     let Some(next) = left.last() else { return Decision::Steps(vec![steps::set_state(MemberState::Gone, "leave")]) };
+    // Copies that have to lie here would never go.
+    if let Some(decision) = placement::due(situation, situation.peers(), "leave") {
+        return decision;
+    }
     let blacklist = verbs::blacklist(situation, &own.nodes, "leave");
     if !situation.did(&blacklist.key) {
         return Decision::Steps(vec![blacklist]);
@@ -51,11 +55,27 @@ fn out(situation: &Situation<'_>, own: &Member) -> Decision {
             return situation.wait(universe::questions(situation), format!("{n_tablets} copies to move off our nodes"));
         }
     }
-    let remove = verbs::change_master(situation, next, Change::Remove, "leave");
-    if situation.did(&remove.key) {
-        return situation.wait(looks, format!("the master of `{}` to hear that it is out", next.host));
+    let leads = |probe| {
+        universe::masters(situation, probe)
+            .is_some_and(|all| all.iter().any(|one| one.host == next.host && one.is_leader))
+    };
+    let leads = looks.iter().any(leads);
+    removal(situation, next, leads, looks, "leave")
+}
+
+/// The next step by which one master goes. One that leads steps down first, or the universe would be without a leader until somebody
+/// misses it.
+fn removal(situation: &Situation<'_>, node: &Node, leads: bool, looks: Vec<Probe>, phase: &str) -> Decision {
+    let step = if leads {
+        verbs::step_down(situation, node, phase)
+    } else {
+        verbs::change_master(situation, node, Change::Remove, phase)
+    };
+    if !situation.did(&step.key) {
+        return Decision::Steps(vec![step]);
     }
-    Decision::Steps(vec![remove])
+    let what = if leads { "to lead no more" } else { "to count no more" };
+    situation.wait(looks, format!("the master of `{}` {what}", node.host))
 }
 
 /// The masters and the tablets of whoever is out go as well: one member acts, the others wait for it. Nothing where none is left.
@@ -76,8 +96,12 @@ pub(crate) fn taken_out<'a>(situation: &Situation<'a>, own: &'a Member, subject:
             situation.wait(looks, format!("`{actor}` to take the nodes of `{}` out of the universe", subject.id)),
         );
     }
-    let blacklist = verbs::blacklist(situation, &subject.nodes, "evict");
+    let rest = situation.peers().filter(|peer| peer.id != subject.id).chain([own]);
+    if let Some(decision) = placement::due(situation, rest, "evict") {
+        return Some(decision);
+    }
     if !holding.is_empty() {
+        let blacklist = verbs::blacklist(situation, &subject.nodes, "evict");
         if !situation.did(&blacklist.key) {
             return Some(Decision::Steps(vec![blacklist]));
         }
@@ -90,9 +114,6 @@ pub(crate) fn taken_out<'a>(situation: &Situation<'a>, own: &'a Member, subject:
         let message = format!("{taking_part} of {remaining} masters would take part: no majority");
         return Some(blocked("pool", message, "bring a master back first", None));
     }
-    let remove = verbs::change_master(situation, next, Change::Remove, "evict");
-    if situation.did(&remove.key) {
-        return Some(situation.wait(looks, format!("the universe to count the master of `{}` no more", next.host)));
-    }
-    Some(Decision::Steps(vec![remove]))
+    let leads = masters.iter().any(|master| master.host == next.host && master.is_leader);
+    Some(removal(situation, next, leads, looks, "evict"))
 }

@@ -6,6 +6,7 @@
 //! - Nobody initialises it. Masters that are all new and name each other found a universe when they start, so what must not
 //!   happen twice is a *start with own masters alone*: only the founder has that list, and only until somebody joins.
 //! - A joiner's masters name the pool's and wait until they are added, one by one; its tablet servers come in by themselves.
+//! - Who comes or goes changes where copies have to lie: one in every organisation, as long as there are enough copies for that.
 //! - A process reads certificates again when it is told by name, not by a signal.
 
 mod certificates;
@@ -18,6 +19,7 @@ mod leave;
 mod names;
 mod operate;
 mod outline;
+mod placement;
 mod probes;
 mod status;
 mod universe;

@@ -43,7 +43,7 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
         phase(
             "evict",
             "take the nodes of who is put out out of the universe",
-            &["verb change-blacklist", "verb change-masters"],
+            &["verb change-placement", "verb change-blacklist", "verb change-masters"],
             &peers,
         ),
     ];
@@ -65,7 +65,12 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             ),
             certificates,
             release,
-            phase("join", "add our masters to the universe, one by one", &["verb change-masters"], &own),
+            phase(
+                "join",
+                "add our masters to the universe, one by one, and let copies lie here too",
+                &["verb change-masters", "verb change-placement"],
+                &own,
+            ),
             phase(
                 "serve",
                 "start the API once every member is accepted by our nodes",
@@ -78,6 +83,7 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             let allowed = [
                 "apply-release",
                 "set-state leaving",
+                "verb change-placement",
                 "verb change-blacklist",
                 "verb change-masters",
                 "set-state gone",

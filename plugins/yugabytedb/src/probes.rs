@@ -28,7 +28,12 @@ pub(crate) fn tablet_servers(names: &Names<'_>, ordinal: u32) -> Probe {
     page(names, ordinal, "tablet-servers")
 }
 
-/// Dead nodes, and tablets with too few copies, as one own master's leader knows them.
+/// Where copies have to lie, as one own master's leader knows it.
+pub(crate) fn config(names: &Names<'_>, ordinal: u32) -> Probe {
+    page(names, ordinal, "cluster-config")
+}
+
+/// Tablets with too few copies, as one own master's leader knows them.
 pub(crate) fn health(names: &Names<'_>, ordinal: u32) -> Probe {
     page(names, ordinal, "health-check")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hangar_sdk::pooling::trusted;
 use hangar_sdk::pooling_strategy::{Decision, Member, Observation, Probe};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -31,7 +32,6 @@ pub(crate) struct TabletServer {
 pub(crate) struct Universe {
     pub(crate) masters: Vec<Master>,
     pub(crate) tablet_servers: Vec<TabletServer>,
-    n_dead: usize,
     n_underreplicated: usize,
 }
 
@@ -73,7 +73,6 @@ struct ServerEntry {
 
 #[derive(Deserialize)]
 struct HealthPage {
-    dead_nodes: Vec<String>,
     under_replicated_tablets: Vec<String>,
 }
 
@@ -95,7 +94,6 @@ impl Universe {
                     .flatten()
                     .map(|(address, one)| tablet_server(&address, &one))
                     .collect(),
-                n_dead: health.dead_nodes.len(),
                 n_underreplicated: health.under_replicated_tablets.len(),
             })
         };
@@ -113,18 +111,20 @@ impl Universe {
     }
 
     /// What stands against touching any node now, in words.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    ///
+    /// A tablet server of who has left is dead for the universe for ever. It is missed by nobody: only one that holds copies is, or one of
+    /// a member.
+    pub(crate) fn trouble(&self, situation: &Situation<'_>) -> Option<String> {
         if !self.masters.iter().any(|master| master.is_leader) {
             return Some("no master leads".into());
         }
         if let Some(out) = self.masters.iter().find(|master| !master.is_in) {
             return Some(format!("the master of `{}` takes no part", out.host));
         }
-        if let Some(dead) = self.tablet_servers.iter().find(|one| !one.is_alive && one.n_tablets > 0) {
+        let is_members = |host: &str| trusted(situation.roster).any(|member| is_of(member, host));
+        let is_missed = |one: &&TabletServer| !one.is_alive && (one.n_tablets > 0 || is_members(&one.host));
+        if let Some(dead) = self.tablet_servers.iter().find(is_missed) {
             return Some(format!("the tablet server of `{}` is not alive", dead.host));
-        }
-        if self.n_dead > 0 {
-            return Some(format!("{} nodes are dead", self.n_dead));
         }
         (self.n_underreplicated > 0).then(|| format!("{} tablets lack copies", self.n_underreplicated))
     }

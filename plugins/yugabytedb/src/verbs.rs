@@ -52,6 +52,22 @@ pub(crate) fn change_master(situation: &Situation<'_>, node: &Node, change: Chan
     verb(key, title, "change-masters", arguments, 5 * STEP_MS, phase)
 }
 
+/// Lets another master lead than this one. Said twice it may be said to another; each time somebody else is chosen.
+pub(crate) fn step_down(situation: &Situation<'_>, node: &Node, phase: &str) -> Step {
+    let mut arguments = tool(situation);
+    arguments.push("master_leader_stepdown".into());
+    let title = format!("let another master lead than that of `{}`", node.host);
+    verb(format!("step-down/{}", node.host), title, "change-masters", arguments, STEP_MS, phase)
+}
+
+/// Says where copies have to lie. Said twice it is done once.
+pub(crate) fn place(situation: &Situation<'_>, blocks: &[String], phase: &str) -> Step {
+    let mut arguments = tool(situation);
+    arguments.extend([blocks.join(","), situation.database.config.replication_factor.to_string()]);
+    let title = format!("let copies lie in {}", blocks.join(", "));
+    verb(format!("placement/{}", digest(blocks)), title, "change-placement", arguments, STEP_MS, phase)
+}
+
 /// Moves every tablet off these nodes. Said twice it is done once.
 pub(crate) fn blacklist(situation: &Situation<'_>, nodes: &[Node], phase: &str) -> Step {
     let mut arguments = tool(situation);

@@ -34,6 +34,9 @@ proptest! {
         world.calm("join");
         prop_assert_eq!(masters_of(&world, "uss9"), 3);
         prop_assert_eq!(world.member("uss9").state, MemberState::Active);
+        // 3 copies are enough for 3 organisations.
+        let everyone: Vec<&String> = world.organisations.keys().filter(|_| n < 3).collect();
+        prop_assert_eq!(Vec::from_iter(&world.play.placement), everyone);
         prop_assert_eq!(world.play.n_universes, 1);
     }
 
@@ -46,6 +49,7 @@ proptest! {
         world.calm("leave");
         prop_assert_eq!((masters_of(&world, "uss1"), tablets_of(&world, "uss1")), (0, 0));
         prop_assert_eq!(world.member("uss1").state, MemberState::Gone);
+        prop_assert!(!world.play.placement.contains("uss1"));
         let theirs = authority("uss1", 1).fingerprint;
         prop_assert!(processes(&world, "uss0").all(|process| !process.trusts.contains(&theirs)), "its authority goes last");
     }
@@ -81,5 +85,6 @@ proptest! {
         world.shake(&events);
         world.calm("evict");
         prop_assert_eq!((masters_of(&world, "uss2"), tablets_of(&world, "uss2")), (0, 0));
+        prop_assert!(!world.play.placement.contains("uss2"));
     }
 }

@@ -55,3 +55,18 @@ fn a_bundle_does_not_shrink_while_the_universe_counts_a_master_of_who_is_out() {
     }
     assert_eq!((masters_of(&world, "uss3"), tablets_of(&world, "uss3")), (0, 0));
 }
+
+/// The universe remembers the servers of who has left, and calls them dead once their machines are gone.
+#[test]
+fn the_next_one_can_leave_where_the_machines_of_the_last_are_gone() {
+    let mut world = at_rest(4);
+    world.set_goal("uss3", Goal::Leave, &[("consent", "tolerance")]);
+    world.open("leave", "uss3");
+    world.calm("the first leave");
+    kill(&mut world, "uss3");
+    world.set_goal("uss2", Goal::Leave, &[("consent", "tolerance")]);
+    world.open("leave", "uss2");
+    world.calm("the second leave");
+    assert_eq!((masters_of(&world, "uss2"), tablets_of(&world, "uss2")), (0, 0));
+    assert_eq!(world.member("uss2").state, MemberState::Gone);
+}

@@ -22,6 +22,10 @@ pub(crate) struct Yugabyte {
     /// Owners whose machines are gone.
     dead: BTreeSet<String>,
     blacklist: BTreeSet<String>,
+    /// Who has to hold a copy; empty for nobody in particular.
+    pub(crate) placement: BTreeSet<String>,
+    /// Host of the master that leads, while it can.
+    pub(crate) leader: String,
     pub(crate) n_universes: usize,
     /// Organisations that started pods.
     pub(crate) started: BTreeSet<String>,
@@ -34,6 +38,9 @@ pub(crate) fn at_rest(n_members: usize) -> World {
         run(&mut world, &id);
         let hosts = world.member(&id).nodes.iter().map(|node| node.host.clone()).collect::<Vec<_>>();
         world.play.masters.extend(hosts);
+    }
+    if (2..=3).contains(&n_members) {
+        world.play.placement = world.organisations.keys().cloned().collect();
     }
     world.cluster_id = Some(UNIVERSE.into());
     world
@@ -100,28 +107,37 @@ impl Yugabyte {
 
     fn tablets(&self, host: &str) -> u64 {
         let holds = |host: &&String| self.is_alive(host) && !self.blacklist.contains(host.as_str());
-        let may_move = self.servers().filter(holds).count() >= 3;
+        let others = |owner: &String| self.servers().filter(holds).any(|host| self.owner(host) == Some(owner));
+        let may_move = self.servers().filter(holds).count() >= 3 && self.placement.iter().all(others);
         let is_server = self.servers().any(|server| server == host);
         if !is_server || (self.blacklist.contains(host) && may_move) { 0 } else { 4 }
     }
 
     fn masters_page(&self) -> Value {
-        let entries = self.masters.iter().zip(0..).map(|(host, n)| {
-            let role = match (n, self.is_alive(host)) {
-                (_, false) => "UNKNOWN_ROLE",
-                (0, true) => "LEADER",
-                _ => "FOLLOWER",
+        let leader = self.leads();
+        let entries = self.masters.iter().map(|host| {
+            let role = match (self.is_alive(host), leader == Some(host)) {
+                (false, _) => "UNKNOWN_ROLE",
+                (true, true) => "LEADER",
+                (true, false) => "FOLLOWER",
             };
             json!({"registration": {"broadcast_addresses": [{"host": host, "port": MASTER}]}, "role": role})
         });
-        let mut entries: Vec<Value> = entries.collect();
-        // Somebody leads as long as there is a majority.
-        if !entries.iter().any(|entry| entry["role"] == "LEADER")
-            && let Some(next) = entries.iter_mut().find(|entry| entry["role"] == "FOLLOWER")
-        {
-            next["role"] = json!("LEADER");
-        }
-        json!({ "masters": entries })
+        json!({ "masters": entries.collect::<Vec<_>>() })
+    }
+
+    /// Somebody leads as long as there is a majority: who did, else the last that came in.
+    fn leads(&self) -> Option<&String> {
+        let mut able = self.masters.iter().rev().filter(|host| self.is_alive(host));
+        able.clone().find(|host| **host == self.leader).or_else(|| able.next())
+    }
+
+    fn config_page(&self) -> Value {
+        let block = |region: &String| json!({"cloud_info": {"placement_cloud": "dss", "placement_region": region}, "min_num_replicas": 1});
+        let blocks: Vec<Value> = self.placement.iter().map(block).collect();
+        let info =
+            (!blocks.is_empty()).then(|| json!({"live_replicas": {"num_replicas": 3, "placement_blocks": blocks}}));
+        json!({"version": 3, "replication_info": info, "server_blacklist": null, "cluster_uuid": UNIVERSE})
     }
 
     fn servers_page(&self) -> Value {
@@ -135,8 +151,7 @@ impl Yugabyte {
     }
 
     fn health_page(&self) -> Value {
-        let dead: Vec<&String> =
-            self.servers().filter(|host| !self.is_alive(host) && !self.blacklist.contains(*host)).collect();
+        let dead: Vec<&String> = self.servers().filter(|host| !self.is_alive(host)).collect();
         json!({"dead_nodes": dead, "most_recent_uptime": 1, "under_replicated_tablets": []})
     }
 }
@@ -179,7 +194,22 @@ impl Play for Yugabyte {
             ("change-masters", ["change_master_config", "REMOVE_SERVER", host, "7100"]) => {
                 let play = &mut world.play;
                 assert!(play.masters.iter().any(|known| known == host), "{host} is not in the config");
+                assert!(play.leads().is_none_or(|leader| leader != host), "{host} leads");
                 play.masters.retain(|known| known != host);
+            }
+            ("change-masters", ["master_leader_stepdown"]) => {
+                let play = &mut world.play;
+                let next = play.masters.iter().find(|host| play.is_alive(host) && play.leads() != Some(host));
+                play.leader = next.expect("another master").clone();
+            }
+            // The operation stands in the command.
+            ("change-placement", [blocks, "3"]) => {
+                let play = &mut world.play;
+                let regions = blocks.split(',').filter_map(|block| block.strip_prefix("dss."));
+                play.placement = regions.map(str::to_owned).collect();
+                let has_server = |region: &String| play.servers().any(|host| play.owner(host) == Some(region));
+                assert!(play.placement.iter().all(has_server), "nobody in {:?} could hold a copy", play.placement);
+                assert!(play.placement.len() <= 3, "more blocks than copies");
             }
             ("change-blacklist", ["change_blacklist", "ADD", addresses @ ..]) => {
                 let hosts = addresses.iter().filter_map(|address| address.strip_suffix(":9100"));
@@ -212,6 +242,7 @@ impl Play for Yugabyte {
                     "/api/v1/masters" => play.masters_page(),
                     "/api/v1/tablet-servers" => play.servers_page(),
                     "/api/v1/health-check" => play.health_page(),
+                    "/api/v1/cluster-config" => play.config_page(),
                     other => panic!("no such page: {other}"),
                 };
                 http(200, &page.to_string())

@@ -3,11 +3,16 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use serde_json::Value;
-use test_support::{Database, Workspace};
+use test_support::{Database, Workspace, wait_for};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::cluster::logs;
-use crate::pooled::{Stage, join, turn};
+use crate::cluster::{client, logs};
+use crate::pool::live_nodes;
+use crate::pooled::{Stage, accept, join, turn};
 
 const PLUGINS: [&str; 2] = ["local", "yugabytedb"];
 
@@ -16,7 +21,7 @@ const FOUNDED: &str = "founded universe ";
 const ADDED: &str = "added to universe ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organisation_founds_a_universe_with_its_own_masters_once_and_another_joins_it() -> Result<()> {
+async fn a_universe_is_founded_once_joined_left_and_whole_after_each() -> Result<()> {
     let _turn = turn().await;
     let stage = Stage::start("yugabyte", &["uss1", "uss2"]).await?;
     let founder = stage.member_of("uss1", Database::Yugabytedb)?;
@@ -31,7 +36,52 @@ async fn an_organisation_founds_a_universe_with_its_own_masters_once_and_another
     is_left_alone(&founder).await?;
 
     join(&founder, &key, &[], &joiner).await?;
-    Ok(())
+    assert_eq!(origins(&stage, "uss2", &universe).await?, (0, 3), "nobody founds twice");
+    for member in [&joiner, &founder] {
+        is_whole(member, &universe, 6).await?;
+        is_left_alone(member).await?;
+    }
+    assert_eq!(places(&stage, "uss2").await?, ["dss.uss1", "dss.uss2"]);
+
+    let leave = async { joiner.run(&["pool", "leave", "--yes"]).await?.done() };
+    tokio::try_join!(leave, accept(&founder, "uss2"))?;
+    joiner.run(&["down", "--yes"]).await?.done()?;
+    assert_eq!(places(&stage, "uss1").await?, ["dss"]);
+    is_whole(&founder, &universe, 3).await?;
+    is_left_alone(&founder).await
+}
+
+/// Every node of the pool is known and live, and nothing is said against it.
+async fn is_whole(member: &Workspace, universe: &str, n_nodes: usize) -> Result<()> {
+    wait_for("a whole pool", async || {
+        let status = status(member).await?;
+        let is_one = status["identities"] == serde_json::json!([universe]) && status["gateways-agree"] == true;
+        ensure!(is_one && live_nodes(&status) == n_nodes && status["open"] == Value::Null, "{status:#}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+/// Where copies have to lie, by a master of an organisation.
+async fn places(stage: &Stage, name: &str) -> Result<Vec<String>> {
+    let pods: Api<Pod> = Api::namespaced(client(stage.organisation(name)?).await?, "dss");
+    let address = pods.get("dss-yugabytedb-0").await?.status.and_then(|status| status.pod_ip).context("no address")?;
+    // The API shows an address of the world as one of a cluster.
+    let address = address.replacen("10.", "127.", 1);
+    let mut stream = TcpStream::connect((address.as_str(), 7000)).await?;
+    let request = format!("GET /api/v1/cluster-config HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (_, body) = answer.split_once("\r\n\r\n").with_context(|| answer.clone())?;
+    let page: Value = serde_json::from_str(body).with_context(|| answer.clone())?;
+    let blocks = page["replication_info"]["live_replicas"]["placement_blocks"].as_array();
+    let parts = ["placement_cloud", "placement_region", "placement_zone"];
+    let place = |block: &Value| {
+        let said: Vec<&str> = parts.iter().filter_map(|part| block["cloud_info"][*part].as_str()).collect();
+        said.join(".")
+    };
+    Ok(blocks.with_context(|| page.to_string())?.iter().map(place).collect())
 }
 
 async fn status(member: &Workspace) -> Result<Value> {

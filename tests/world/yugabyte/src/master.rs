@@ -27,7 +27,7 @@ use crate::cli::EndError;
 use crate::flags::Flags;
 use crate::rpc::{self, Status};
 use crate::say;
-use crate::servers::{Blacklist, Servers};
+use crate::servers::{Blacklist, Block, Servers, Stock};
 
 /// Port of RPC, and of pages.
 pub const PORT: u16 = 7100;
@@ -37,6 +37,7 @@ const AGREE: Duration = Duration::from_secs(10);
 /// Settings of the shared log that are this database's own.
 const FOUNDERS: &str = "yb.founders";
 const BLACKLIST: &str = "yb.blacklist";
+const PLACEMENT: &str = "yb.placement";
 
 /// Flags that only a master has.
 pub const FLAGS: &[&str] =
@@ -168,6 +169,18 @@ impl Master {
             since.entry(address).or_insert_with(Instant::now);
         }
         since.clone()
+    }
+
+    /// Where copies have to lie; empty for anywhere.
+    pub fn placement(&self) -> Vec<Block> {
+        let text = self.node.setting(PLACEMENT).unwrap_or_default();
+        let blocks: Vec<String> = serde_json::from_str(&text).unwrap_or_default();
+        blocks.iter().map(|block| Block::parse(block)).collect()
+    }
+
+    /// Every tablet server that was heard, and what it may hold.
+    pub fn stock(&self) -> Stock {
+        Stock { all: self.servers.all(), blacklist: self.blacklist(), placement: self.placement(), factor: self.factor }
     }
 
     /// Keeps a setting that all masters share.

@@ -16,6 +16,7 @@ use world_cockroach::clock::now_nanos;
 use world_cockroach::state::member::Membership;
 
 use crate::master::Master;
+use crate::servers::Block;
 
 /// A master as its leader sees it.
 struct Row {
@@ -59,6 +60,7 @@ pub fn of_leader(master: &Arc<Master>, name: &str) -> Option<String> {
         "masters" => json!({"masters": masters(master).iter().map(master_entry).collect::<Vec<_>>()}),
         "tablet-servers" => tablet_servers(master),
         "health-check" => health(master),
+        "cluster-config" => cluster_config(master),
         _ => return None,
     };
     Some(page.to_string())
@@ -96,12 +98,13 @@ fn master_entry(row: &Row) -> Value {
 }
 
 fn tablet_servers(master: &Master) -> Value {
-    let (all, blacklist) = (master.servers.all(), master.blacklist());
-    let entries: Map<String, Value> = all
+    let stock = master.stock();
+    let entries: Map<String, Value> = stock
+        .all
         .iter()
         .map(|heard| {
             let server = &heard.server;
-            let n_tablets = heard.tablets(&blacklist, &all, master.factor);
+            let n_tablets = stock.tablets(heard);
             let [cloud, region, zone] = &server.place;
             let entry = json!({
                 "permanent_uuid": server.uuid,
@@ -121,18 +124,43 @@ fn tablet_servers(master: &Master) -> Value {
     json!({"": entries})
 }
 
+/// Whoever was heard once and is silent counts as dead, for as long as this master leads, blacklisted or not.
 fn health(master: &Master) -> Value {
-    let (all, blacklist) = (master.servers.all(), master.blacklist());
-    let dead: Vec<&str> = all
-        .iter()
-        .filter(|heard| !heard.is_alive() && !blacklist.contains_key(&heard.server.address.to_string()))
-        .map(|heard| heard.server.uuid.as_str())
-        .collect();
-    let holds = |heard: &&crate::servers::Heard| heard.is_alive() && heard.tablets(&blacklist, &all, master.factor) > 0;
-    let is_short = all.iter().filter(holds).count() < master.factor;
-    let lacking: Vec<&str> = if is_short { vec!["00000000000000000000000000000001"] } else { Vec::new() };
-    let uptime = all.iter().map(crate::servers::Heard::uptime).min().unwrap_or_default();
+    let stock = master.stock();
+    let dead: Vec<&str> =
+        stock.all.iter().filter(|heard| !heard.is_alive()).map(|heard| heard.server.uuid.as_str()).collect();
+    let lacking: Vec<&str> = if stock.is_short() { vec!["00000000000000000000000000000001"] } else { Vec::new() };
+    let uptime = stock.all.iter().map(crate::servers::Heard::uptime).min().unwrap_or_default();
     json!({"dead_nodes": dead, "most_recent_uptime": uptime.as_secs(), "under_replicated_tablets": lacking})
+}
+
+/// Where copies have to lie, and who may hold none.
+fn cluster_config(master: &Master) -> Value {
+    let blocks: Vec<Value> = master.placement().iter().map(placement_block).collect();
+    let replication = (!blocks.is_empty())
+        .then(|| json!({"live_replicas": {"num_replicas": master.factor, "placement_blocks": blocks}}));
+    let listed: Vec<Value> = master
+        .blacklist()
+        .into_keys()
+        .filter_map(|address| {
+            let (host, port) = address.rsplit_once(':')?;
+            Some(json!({"host": host, "port": port.parse::<u16>().ok()?}))
+        })
+        .collect();
+    let universe = master.node.identity().map(|identity| identity.cluster_id.to_string());
+    json!({
+        "version": 1,
+        "replication_info": replication,
+        "server_blacklist": {"hosts": listed},
+        "cluster_uuid": universe,
+    })
+}
+
+fn placement_block(block: &Block) -> Value {
+    let keys = ["placement_cloud", "placement_region", "placement_zone"];
+    let info: Map<String, Value> =
+        keys.into_iter().zip(&block.0).map(|(key, part)| (key.to_owned(), json!(part))).collect();
+    json!({"cloud_info": info, "min_num_replicas": 1})
 }
 
 /// What `list_all_masters` prints.

@@ -10,7 +10,7 @@ use world_cockroach::state::NodeId;
 use world_cockroach::state::command::{Command, Outcome};
 use world_cockroach::state::member::Membership;
 
-use super::{BLACKLIST, Master};
+use super::{BLACKLIST, Master, PLACEMENT};
 use crate::pages;
 use crate::rpc::{Answer, Ask, ask};
 
@@ -35,6 +35,8 @@ pub async fn run(master: &Arc<Master>, words: &[String]) -> Result<String, Strin
             let address = HostPort { host: (*host).to_owned(), port };
             if *change == "ADD_SERVER" { add(master, address).await } else { remove(master, address).await }
         }
+        ["master_leader_stepdown"] => step_down(master).await,
+        ["modify_placement_info", blocks, factor] => place(master, blocks, factor).await,
         ["change_blacklist", change @ ("ADD" | "REMOVE"), addresses @ ..] if !addresses.is_empty() => {
             blacklist(master, *change == "ADD", addresses).await
         }
@@ -100,6 +102,37 @@ async fn step(master: &Master, node: NodeId, to: Membership) -> Result<(), Strin
         Ok(_) => Ok(()),
         Err(err) => Err(format!("Timed out: {err}")),
     }
+}
+
+/// Gives the lead away.
+async fn step_down(master: &Arc<Master>) -> Result<String, String> {
+    if let Some(raft) = master.node.raft() {
+        raft.hand_over().await;
+    }
+    until("another leader", || master.leader().filter(|leader| *leader != master.own)).await?;
+    Ok(String::new())
+}
+
+/// Keeps where copies have to lie.
+async fn place(master: &Arc<Master>, blocks: &str, factor: &str) -> Result<String, String> {
+    let factor: usize = factor.parse().map_err(|_| format!("Invalid argument: {factor} is no number"))?;
+    if factor != master.factor {
+        return Err(format!("Invalid argument: the offline world keeps {} copies", master.factor));
+    }
+    let blocks: Vec<&str> = blocks.split(',').collect();
+    if let Some(wrong) =
+        blocks.iter().find(|block| !(1..=3).contains(&block.split('.').filter(|part| !part.is_empty()).count()))
+    {
+        return Err(format!("Invalid command: {wrong} is no cloud.region.zone"));
+    }
+    if blocks.len() > factor {
+        let total = blocks.len();
+        return Err(format!(
+            "Invalid command: replication factor {factor} is smaller than the {total} replicas of all blocks"
+        ));
+    }
+    master.keep(PLACEMENT, &blocks).await.map_err(|err| format!("Timed out: {err}"))?;
+    Ok(String::new())
 }
 
 async fn blacklist(master: &Arc<Master>, adds: bool, addresses: &[&str]) -> Result<String, String> {

@@ -63,7 +63,13 @@ async fn answer(master: Arc<Master>, ask: Ask) -> Answer {
     };
     match ask {
         Ask::Status => Answer::Status(master.status()),
-        Ask::ComeIn { through } => told(forming::come_in(&master, &through).await),
+        Ask::ComeIn { through } => {
+            let outcome = forming::come_in(&master, &through).await;
+            if let Ok(text) = &outcome {
+                say('I', text);
+            }
+            told(outcome)
+        }
         Ask::ReloadCertificates => {
             told(master.node.certs.reload().map(|()| String::new()).map_err(|err| format!("Failed to reload: {err}")))
         }
