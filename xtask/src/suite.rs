@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Features of tests that need tools that not every machine has.
-const REAL: [(&str, &[&str]); 1] = [("real-aws", &["HANGAR_AWS_PROVIDER_MIRROR", "HANGAR_MOTO_SERVER"])];
+const REAL: [(&str, &[&str]); 2] =
+    [("real-aws", &["HANGAR_AWS_PROVIDER_MIRROR", "HANGAR_MOTO_SERVER"]), ("real-tofu", &["HANGAR_TOFU"])];
 
 /// Does all set-up, runs all tests whose name contains `filter`, and ends with their count on a line of its own.
 ///

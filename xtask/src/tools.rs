@@ -92,6 +92,7 @@ struct Tool {
 const TOOLS: [Tool; 17] = [
     Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
     Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
+    Tool { name: "OpenTofu", variable: "HANGAR_TOFU", purpose: Purpose::Test, find: terraform::find_tofu },
     Tool { name: "registry", variable: "HANGAR_REGISTRY", purpose: Purpose::Demo, find: registry::find },
     Tool { name: "kubeone", variable: "HANGAR_KUBEONE", purpose: Purpose::Demo, find: kubeone::find },
     Tool { name: "oras", variable: "HANGAR_ORAS", purpose: Purpose::Test, find: oras::find },

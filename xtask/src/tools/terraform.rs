@@ -27,6 +27,18 @@ pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
             return Ok(path);
         }
     }
+    install(search)
+}
+
+/// `tofu` from PATH, else as above: the other of the two tools, for the tests that hold the driver to both.
+pub(crate) fn find_tofu(search: &Search<'_>) -> Result<PathBuf> {
+    let wanted = ">=1.10.0, <2.0.0".parse().context("a version range")?;
+    let accepts = |program: &Path| version::check(program, &["version"], &wanted);
+    search.on_path("tofu", accepts).or_else(|_| install(search))
+}
+
+/// OpenTofu's release, else built.
+fn install(search: &Search<'_>) -> Result<PathBuf> {
     let platform = download::platform().replace('-', "_");
     let release = Release {
         base: format!("https://github.com/opentofu/opentofu/releases/download/v{TOFU}"),
@@ -58,7 +70,7 @@ pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{find, find_tofu};
     use crate::tools::search::fake::Machine;
 
     #[test]
@@ -68,6 +80,14 @@ mod tests {
         assert_eq!(find(&machine.search()).expect("tofu is there"), tofu);
         let terraform = machine.add_program("terraform", "Terraform v1.11.4");
         assert_eq!(find(&machine.search()).expect("both are there"), terraform);
+    }
+
+    #[test]
+    fn tofu_is_found_beside_terraform() {
+        let machine = Machine::new();
+        machine.add_program("terraform", "Terraform v1.11.4");
+        let tofu = machine.add_program("tofu", "OpenTofu v1.10.0");
+        assert_eq!(find_tofu(&machine.search()).expect("it is there"), tofu);
     }
 
     #[test]

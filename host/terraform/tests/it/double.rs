@@ -1,13 +1,29 @@
 //! Tools that lie, hang, mumble and die.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use hangar_plan::hint::Hint as _;
-use hangar_terraform::{Event, Planning, Quiet, TerraformError};
+use hangar_terraform::{Driver, Environment, Event, Planning, Quiet, Terraform, TerraformError};
 
 use crate::site::{Ears, PATIENCE, Site, files_with};
 
 const VERSION: &str = r#"{"type":"version","terraform":"1.11.4","ui":"1.2"}"#;
+
+impl Site {
+    /// A tool that does what a script says, once it has told its version.
+    async fn double(&self, script: &str) -> Result<Driver, TerraformError> {
+        let binary = self.dir.join("terraform");
+        let text = format!(
+            "#!/bin/sh\nif [ \"$1\" = version ]; then echo \"${{VERSION:-Terraform v1.11.4}}\"; exit 0; fi\n{script}\n"
+        );
+        fs::write(&binary, text).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        let terraform = Terraform::at(&binary, &self.cache()).await?;
+        Ok(Driver::new(terraform, self.stack(), Environment::new()))
+    }
+}
 
 /// A stack that is laid down, and a tool for it.
 macro_rules! double {

@@ -1,7 +1,6 @@
 //! A folder with a stack, and tools for it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hangar_exec::ProcessId;
-use hangar_terraform::{
-    Backend, Driver, Environment, Event, Observer, Remote, Stack, StackName, Terraform, TerraformError,
-};
+use hangar_terraform::{Backend, Event, Observer, Remote, Stack, StackName, TerraformError};
+#[cfg(feature = "real-terraform")]
+use hangar_terraform::{Driver, Environment, Terraform};
 
 /// Far more than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,17 +69,20 @@ impl Site {
         folder
     }
 
-    fn cache(&self) -> PathBuf {
+    pub(crate) fn cache(&self) -> PathBuf {
         let cache = self.dir.join("cache");
         hangar_durable::private_dir(&cache).unwrap();
         cache
     }
 
-    /// The tool that `HANGAR_TERRAFORM` names, or else the one that the machine has.
+    /// The tool that `HANGAR_TERRAFORM` names, or else the one that the machine has. Built as the test `tofu`: that of `HANGAR_TOFU`.
     #[cfg(feature = "real-terraform")]
     #[expect(clippy::disallowed_methods, reason = "which tool is tested is said by who tests")]
     pub(crate) async fn real(&self) -> Driver {
-        let terraform = match std::env::var_os("HANGAR_TERRAFORM") {
+        let is_tofu = env!("CARGO_CRATE_NAME") == "tofu";
+        let named = std::env::var_os(if is_tofu { "HANGAR_TOFU" } else { "HANGAR_TERRAFORM" });
+        assert!(named.is_some() || !is_tofu, "`HANGAR_TOFU` must name OpenTofu");
+        let terraform = match named {
             Some(binary) => Terraform::at(Path::new(&binary), &self.cache()).await.unwrap(),
             None => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -92,18 +94,6 @@ impl Site {
             .with_credential("AWS_ACCESS_KEY_ID", "unlooked-at".to_owned().into())
             .with_credential("AWS_SECRET_ACCESS_KEY", "unlooked-at".to_owned().into());
         Driver::new(terraform, self.stack(), environment)
-    }
-
-    /// A tool that does what a script says, once it has told its version.
-    pub(crate) async fn double(&self, script: &str) -> Result<Driver, TerraformError> {
-        let binary = self.dir.join("terraform");
-        let text = format!(
-            "#!/bin/sh\nif [ \"$1\" = version ]; then echo \"${{VERSION:-Terraform v1.11.4}}\"; exit 0; fi\n{script}\n"
-        );
-        fs::write(&binary, text).unwrap();
-        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
-        let terraform = Terraform::at(&binary, &self.cache()).await?;
-        Ok(Driver::new(terraform, self.stack(), Environment::new()))
     }
 }
 
