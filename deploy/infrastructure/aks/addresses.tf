@@ -23,7 +23,7 @@ resource "azurerm_public_ip" "gateway" {
 }
 
 resource "azurerm_public_ip" "prometheus" {
-  count = var.prometheus_hostname == "" ? 0 : 1
+  count = module.common.has_prometheus ? 1 : 0
 
   name                = "${var.name}-prometheus"
   resource_group_name = local.resource_group

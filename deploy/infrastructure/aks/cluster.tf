@@ -19,7 +19,7 @@ resource "azurerm_kubernetes_cluster" "this" {
   # Nodes restart when somebody says so: a member's maintenance is agreed upon in its pool.
   node_os_upgrade_channel = "None"
 
-  private_cluster_enabled = length(var.api_allowed_cidrs) == 0
+  private_cluster_enabled = !module.common.is_api_public
 
   azure_active_directory_role_based_access_control {
     azure_rbac_enabled     = true
@@ -29,7 +29,7 @@ resource "azurerm_kubernetes_cluster" "this" {
 
   # The nodes come to a public endpoint from the address they have outside.
   dynamic "api_server_access_profile" {
-    for_each = length(var.api_allowed_cidrs) == 0 ? [] : [true]
+    for_each = module.common.is_api_public ? [true] : []
 
     content {
       authorized_ip_ranges = concat(var.api_allowed_cidrs, [for address in local.egress_addresses : "${address}/32"])

@@ -5,7 +5,7 @@ output "kube_cluster" {
 
 output "api_endpoint" {
   description = "URL of the Kubernetes API."
-  value       = length(var.api_allowed_cidrs) == 0 ? "https://${azurerm_kubernetes_cluster.this.private_fqdn}:443" : "https://${azurerm_kubernetes_cluster.this.fqdn}:443"
+  value       = "https://${module.common.is_api_public ? azurerm_kubernetes_cluster.this.fqdn : azurerm_kubernetes_cluster.this.private_fqdn}:443"
 }
 
 output "api_ca" {
@@ -50,7 +50,7 @@ output "egress_addresses" {
 
 output "dns_records" {
   description = "Names and addresses that must exist; made here where a DNS zone was given."
-  value       = local.records
+  value       = module.common.records
 }
 
 output "storage_class" {

@@ -12,7 +12,7 @@ resource "aws_eip" "gateway" {
 }
 
 resource "aws_eip" "prometheus" {
-  count = var.prometheus_hostname == "" ? 0 : 1
+  count = module.common.has_prometheus ? 1 : 0
 
   domain = "vpc"
   tags   = merge(local.tags, { Name = "${var.name}-prometheus" })

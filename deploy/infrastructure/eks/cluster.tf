@@ -20,8 +20,8 @@ resource "aws_eks_cluster" "this" {
   vpc_config {
     subnet_ids              = concat(values(local.private_subnets), values(local.public_subnets))
     endpoint_private_access = true
-    endpoint_public_access  = length(var.api_allowed_cidrs) > 0
-    public_access_cidrs     = length(var.api_allowed_cidrs) > 0 ? var.api_allowed_cidrs : null
+    endpoint_public_access  = module.common.is_api_public
+    public_access_cidrs     = module.common.is_api_public ? var.api_allowed_cidrs : null
   }
 
   encryption_config {

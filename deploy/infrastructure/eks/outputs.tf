@@ -50,7 +50,7 @@ output "public_subnets" {
 
 output "dns_records" {
   description = "Names and addresses that must exist; made here where a hosted zone was given."
-  value       = local.records
+  value       = module.common.records
 }
 
 output "gateway_certificate_arn" {

@@ -12,11 +12,6 @@ variable "kubernetes_version" {
   description = "Kubernetes version of the control plane and the nodes, such as \"1.34\"."
   type        = string
   default     = "1.34"
-
-  validation {
-    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
-    error_message = "A version is quoted and has two parts, such as \"1.34\"."
-  }
 }
 
 variable "availability_zones" {
@@ -65,11 +60,6 @@ variable "api_allowed_cidrs" {
   description = "Ranges that may reach the Kubernetes API from outside the network. Empty keeps the API private."
   type        = list(string)
   default     = []
-
-  validation {
-    condition     = alltrue([for range in var.api_allowed_cidrs : can(cidrhost(range, 0))])
-    error_message = "A range is such as 203.0.113.0/24."
-  }
 }
 
 variable "instance_type" {
@@ -93,31 +83,16 @@ variable "db_nodes" {
   description = "Database nodes; each gets an address and a name of its own, before any Service exists."
   type        = number
   default     = 3
-
-  validation {
-    condition     = var.db_nodes >= 1 && var.db_nodes <= 9 && floor(var.db_nodes) == var.db_nodes
-    error_message = "An instance has 1 to 9 database nodes."
-  }
 }
 
 variable "db_suffix" {
   description = "Suffix of the database nodes' public names: node 0 is \"0.SUFFIX\"."
   type        = string
-
-  validation {
-    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z0-9-]+$", var.db_suffix))
-    error_message = "A suffix is a name of DNS in lower case, without a final dot."
-  }
 }
 
 variable "hostname" {
   description = "Public name of the DSS API."
   type        = string
-
-  validation {
-    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z0-9-]+$", var.hostname)) && length(var.hostname) <= 64
-    error_message = "A name of DNS in lower case, without a final dot, of at most 64 characters: it is the certificate's."
-  }
 }
 
 variable "route53_zone_id" {
@@ -153,6 +128,17 @@ variable "iam_permissions_boundary" {
   description = "ARN of a policy that bounds every role made here. Empty for none."
   type        = string
   default     = ""
+}
+
+variable "protected_from" {
+  description = "Names of IAM roles, of people and of pipelines, that are denied to delete the cluster and its nodes, to release its addresses and to delete the key of its Secrets. Terraform's own role must not be among them. Empty denies it to nobody."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for role in var.protected_from : can(regex("^[A-Za-z0-9_+=,.@-]{1,64}$", role))])
+    error_message = "A role is named without its path and not by its ARN."
+  }
 }
 
 variable "key_deletion_days" {

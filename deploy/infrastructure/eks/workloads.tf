@@ -43,7 +43,17 @@ resource "aws_iam_role_policy_attachment" "volumes" {
   policy_arn = "${local.policy_prefix}/service-role/AmazonEBSCSIDriverPolicy"
 }
 
-# What the controller made it may change; what it did not make it may only look at.
+# What the controller may do is what its makers publish for it (docs/install/iam_policy.json, the same from v2.14.0 to v3.5.0),
+# less what no Service of ours asks for: firewalls, sign-in of users and address pools. What is bound to a cluster there is bound
+# to this one here: the tag must have its name, not just any.
+locals {
+  load_balancing = "arn:${data.aws_partition.current.partition}:elasticloadbalancing:*:*"
+  security_group = "arn:${data.aws_partition.current.partition}:ec2:*:*:security-group/*"
+  balancers      = ["${local.load_balancing}:targetgroup/*/*", "${local.load_balancing}:loadbalancer/net/*/*", "${local.load_balancing}:loadbalancer/app/*/*"]
+  is_ours        = { "aws:ResourceTag/elbv2.k8s.aws/cluster" = var.name }
+  becomes_ours   = { "aws:RequestTag/elbv2.k8s.aws/cluster" = var.name }
+}
+
 resource "aws_iam_role_policy" "load_balancers" {
   name = "load-balancers"
   role = aws_iam_role.workload["load-balancers"].name
@@ -72,39 +82,78 @@ resource "aws_iam_role_policy" "load_balancers" {
         Resource = "*"
       },
       {
+        Effect    = "Allow"
+        Action    = ["ec2:CreateTags"]
+        Resource  = local.security_group
+        Condition = { StringEquals = merge(local.becomes_ours, { "ec2:CreateAction" = "CreateSecurityGroup" }) }
+      },
+      {
+        # Tags of its own groups, but for the one that makes them its own.
+        Effect    = "Allow"
+        Action    = ["ec2:CreateTags", "ec2:DeleteTags"]
+        Resource  = local.security_group
+        Condition = { StringEquals = local.is_ours, Null = { "aws:RequestTag/elbv2.k8s.aws/cluster" = "true" } }
+      },
+      {
+        Effect    = "Allow"
+        Action    = ["ec2:DeleteSecurityGroup"]
+        Resource  = "*"
+        Condition = { StringEquals = local.is_ours }
+      },
+      {
+        Effect    = "Allow"
+        Action    = ["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"]
+        Resource  = "*"
+        Condition = { StringEquals = local.becomes_ours }
+      },
+      {
         Effect   = "Allow"
-        Action   = ["ec2:CreateTags"]
-        Resource = "arn:${data.aws_partition.current.partition}:ec2:*:*:security-group/*"
+        Action   = ["elasticloadbalancing:AddTags"]
+        Resource = local.balancers
         Condition = {
-          StringEquals = { "ec2:CreateAction" = "CreateSecurityGroup" }
-          Null         = { "aws:RequestTag/elbv2.k8s.aws/cluster" = "false" }
+          StringEquals = merge(local.becomes_ours, { "elasticloadbalancing:CreateAction" = ["CreateTargetGroup", "CreateLoadBalancer"] })
         }
       },
       {
         Effect    = "Allow"
-        Action    = ["ec2:CreateTags", "ec2:DeleteTags", "ec2:DeleteSecurityGroup"]
-        Resource  = "arn:${data.aws_partition.current.partition}:ec2:*:*:security-group/*"
-        Condition = { StringEquals = { "aws:ResourceTag/elbv2.k8s.aws/cluster" = var.name } }
-      },
-      {
-        Effect    = "Allow"
-        Action    = ["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:AddTags"]
-        Resource  = "*"
-        Condition = { StringEquals = { "aws:RequestTag/elbv2.k8s.aws/cluster" = var.name } }
-      },
-      {
-        Effect    = "Allow"
-        Action    = ["elasticloadbalancing:*"]
-        Resource  = "*"
-        Condition = { StringEquals = { "aws:ResourceTag/elbv2.k8s.aws/cluster" = var.name } }
+        Action    = ["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]
+        Resource  = local.balancers
+        Condition = { StringEquals = local.is_ours, Null = { "aws:RequestTag/elbv2.k8s.aws/cluster" = "true" } }
       },
       {
         Effect = "Allow"
         Action = [
+          "elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup", "elasticloadbalancing:ModifyListenerAttributes",
+          "elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:ModifyTargetGroup",
+          "elasticloadbalancing:ModifyTargetGroupAttributes", "elasticloadbalancing:SetIpAddressType", "elasticloadbalancing:SetSecurityGroups",
+          "elasticloadbalancing:SetSubnets",
+        ]
+        Resource  = "*"
+        Condition = { StringEquals = local.is_ours }
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
+        Resource = "${local.load_balancing}:targetgroup/*/*"
+      },
+      {
+        # Listeners and rules, whose calls AWS does not bind to a tag.
+        Effect = "Allow"
+        Action = [
           "elasticloadbalancing:CreateListener", "elasticloadbalancing:DeleteListener", "elasticloadbalancing:ModifyListener",
-          "elasticloadbalancing:CreateRule", "elasticloadbalancing:DeleteRule",
+          "elasticloadbalancing:CreateRule", "elasticloadbalancing:DeleteRule", "elasticloadbalancing:ModifyRule",
+          "elasticloadbalancing:SetRulePriorities", "elasticloadbalancing:AddListenerCertificates",
+          "elasticloadbalancing:RemoveListenerCertificates",
         ]
         Resource = "*"
+      },
+      {
+        Effect = "Allow"
+        Action = ["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]
+        Resource = [
+          "${local.load_balancing}:listener/net/*/*/*", "${local.load_balancing}:listener/app/*/*/*",
+          "${local.load_balancing}:listener-rule/net/*/*/*", "${local.load_balancing}:listener-rule/app/*/*/*",
+        ]
       },
     ]
   })

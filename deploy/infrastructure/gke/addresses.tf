@@ -5,7 +5,7 @@ resource "google_compute_address" "db" {
   project     = var.project
   region      = var.region
   name        = "${var.name}-db-${count.index}"
-  description = "${count.index}.${var.db_suffix}"
+  description = module.common.db_names[count.index]
   labels      = local.labels
 
   depends_on = [google_project_service.this]
@@ -22,7 +22,7 @@ resource "google_compute_global_address" "gateway" {
 }
 
 resource "google_compute_address" "prometheus" {
-  count = var.prometheus_hostname == "" ? 0 : 1
+  count = module.common.has_prometheus ? 1 : 0
 
   project     = var.project
   region      = var.region

@@ -38,7 +38,7 @@ resource "google_container_cluster" "this" {
 
   private_cluster_config {
     enable_private_nodes    = true
-    enable_private_endpoint = length(var.api_allowed_cidrs) == 0
+    enable_private_endpoint = !module.common.is_api_public
     master_ipv4_cidr_block  = var.control_plane_cidr
   }
 

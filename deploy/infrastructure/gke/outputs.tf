@@ -5,7 +5,7 @@ output "kube_cluster" {
 
 output "api_endpoint" {
   description = "URL of the Kubernetes API; inside the network alone where no range is let in."
-  value       = "https://${length(var.api_allowed_cidrs) == 0 ? google_container_cluster.this.private_cluster_config[0].private_endpoint : google_container_cluster.this.endpoint}"
+  value       = "https://${module.common.is_api_public ? google_container_cluster.this.endpoint : google_container_cluster.this.private_cluster_config[0].private_endpoint}"
 }
 
 output "api_ca" {
@@ -55,7 +55,7 @@ output "egress_addresses" {
 
 output "dns_records" {
   description = "Names and addresses that must exist; made here where a managed zone was given."
-  value       = local.records
+  value       = module.common.records
 }
 
 output "storage_class" {

@@ -48,11 +48,6 @@ variable "kubernetes_version" {
   description = "Kubernetes version of the control plane and the nodes, such as \"1.34\"."
   type        = string
   default     = "1.34"
-
-  validation {
-    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
-    error_message = "A version is quoted and has two parts, such as \"1.34\"."
-  }
 }
 
 variable "release_channel" {
@@ -136,11 +131,6 @@ variable "api_allowed_cidrs" {
   description = "Ranges that may reach the Kubernetes API from outside the network. Empty keeps the API private."
   type        = list(string)
   default     = []
-
-  validation {
-    condition     = alltrue([for range in var.api_allowed_cidrs : can(cidrnetmask(range))])
-    error_message = "A range is such as 203.0.113.0/24."
-  }
 }
 
 variable "machine_type" {
@@ -175,11 +165,6 @@ variable "db_nodes" {
   description = "Database nodes; each gets an address and a name of its own, before any Service exists."
   type        = number
   default     = 3
-
-  validation {
-    condition     = var.db_nodes >= 1 && var.db_nodes <= 9 && floor(var.db_nodes) == var.db_nodes
-    error_message = "An instance has 1 to 9 database nodes."
-  }
 }
 
 variable "db_suffix" {
@@ -193,7 +178,7 @@ variable "hostname" {
 }
 
 variable "prometheus_hostname" {
-  description = "Public name of Prometheus. Empty reserves no address for it."
+  description = "Public name of Prometheus. Empty gives it neither address nor name."
   type        = string
   default     = ""
 }

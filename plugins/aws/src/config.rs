@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) secrets_service_account: Option<ServiceAccount>,
     pub(crate) iam_permissions_boundary: Option<String>,
     pub(crate) key_deletion_days: Option<u32>,
+    pub(crate) deletion_protection: Option<bool>,
+    pub(crate) protected_from: Option<Vec<String>>,
     /// Charts of add-ons, by the keys of the module's list.
     #[serde(default)]
     pub(crate) add_ons: BTreeMap<String, String>,

@@ -4,10 +4,10 @@ use hangar_sdk::infra_provider::{CostHint, Instance};
 
 use crate::config::Config;
 
-/// Where the prices hold, and of when they are.
+/// Where the prices hold, and of when they are. Public price tables of 2026 have the same.
 const REGION: &str = "us-east-1";
-const SOURCE: &str =
-    "list prices of AWS for us-east-1, Linux on demand, of January 2025; without traffic, volumes and taxes";
+const SOURCE: &str = "list prices of AWS for us-east-1, Linux on demand, a Kubernetes in standard support, of January 2025; \
+                      without traffic, volumes and taxes";
 /// Hours of a month, as AWS counts.
 const HOURS: u64 = 730;
 /// Thousandths of a cent an hour.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
-use hangar_sdk::terraform::{certificate, output};
+use hangar_sdk::terraform::{certificate, output, protection};
 use serde_json::{Map, Value, json};
 
 use crate::add_ons::{self, Facts};
@@ -72,7 +72,11 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
         egress: output(outputs, "egress_cidrs")?,
         dns,
         add_ons,
-        facts: [("region".to_owned(), config.region)].into_iter().chain(roles).chain(prometheus).collect(),
+        facts: [("region".to_owned(), config.region), protection(config.deletion_protection)]
+            .into_iter()
+            .chain(roles)
+            .chain(prometheus)
+            .collect(),
     })
 }
 
@@ -187,6 +191,15 @@ mod tests {
         assert!(stands.api.ca_pem.is_some());
         assert!(stands.chart_values.contains("eipalloc-2"));
         assert!(stands.facts.contains(&("role:volumes".into(), "arn:aws:iam::123456789012:role/uss1-volumes".into())));
+    }
+
+    #[test]
+    fn what_stands_is_protected_until_the_block_says_otherwise() {
+        let lifted = r#"{"region":"us-east-1","cluster_name":"uss1","deletion_protection":false}"#;
+        for (block, is_protected) in [(BLOCK, "true"), (lifted, "false")] {
+            let stands = interpret(block, &instance(), &outputs()).expect("all outputs are there");
+            assert!(stands.facts.contains(&("deletion-protection".into(), is_protected.into())));
+        }
     }
 
     #[test]

@@ -20,10 +20,15 @@ const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/eks/"
     "iam.tf",
     "network.tf",
     "outputs.tf",
+    "protection.tf",
     "variables.tf",
     "versions.tf",
     "workloads.tf",
 );
+
+/// What the modules have in common, beside it.
+const COMMON: &[(&str, &[u8])] =
+    embedded!("../../../deploy/infrastructure/common/"; "main.tf", "outputs.tf", "variables.tf", "versions.tf");
 
 pub(crate) const OUTPUTS: &[&str] = &[
     "kube_cluster",
@@ -53,6 +58,7 @@ pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
     let root = RootModule {
         module: "eks",
         files: MODULE,
+        beside: &[("common", COMMON)],
         outputs: OUTPUTS,
         provider: "aws",
         version: VERSION,
@@ -112,6 +118,7 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
         ("secrets_service_account", json!(config.secrets_service_account)),
         ("iam_permissions_boundary", json!(config.iam_permissions_boundary)),
         ("key_deletion_days", json!(config.key_deletion_days)),
+        ("protected_from", json!(config.protected_from)),
         ("tags", json!(config.tags)),
     ];
     with_given(arguments, optional)
@@ -119,6 +126,9 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::Path;
+
+    use hangar_sdk::testing::embeds_all_of;
     pub(crate) use hangar_sdk::testing::instance;
 
     use super::*;
@@ -128,6 +138,13 @@ pub(crate) mod tests {
     fn root(block: &str) -> Value {
         let workspace = render(block, &instance()).expect("the block is good");
         serde_json::from_slice(&workspace.files[0].1).expect("the root module is JSON")
+    }
+
+    #[test]
+    fn the_embedded_files_are_all_of_the_modules() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/infrastructure");
+        embeds_all_of(MODULE, &folder.join("eks"));
+        embeds_all_of(COMMON, &folder.join("common"));
     }
 
     #[test]
@@ -158,6 +175,8 @@ pub(crate) mod tests {
             "secrets_service_account" => json!({"namespace": "dss", "name": "store"}),
             "iam_permissions_boundary" => json!("arn:aws:iam::123456789012:policy/bounds"),
             "key_deletion_days" => json!(7),
+            "deletion_protection" => json!(false),
+            "protected_from" => json!(["pipeline"]),
             "add_ons" => json!({"volumes": format!("oci://registry.example.com/ebs@sha256:{}", "0".repeat(64))}),
             "tags" => json!({"owner": "ops"}),
             "endpoints" => json!({"ec2": "https://ec2.example.com"}),
@@ -172,8 +191,8 @@ pub(crate) mod tests {
 
     #[test]
     fn every_key_of_the_schema_reaches_a_rendered_file() {
-        // Add-ons are told to Helm, as `interpret` says.
-        for key in schema().keys().filter(|key| *key != "add_ons") {
+        // Add-ons are told to Helm and protection to the host, as `interpret` says.
+        for key in schema().keys().filter(|key| !["add_ons", "deletion_protection"].contains(&key.as_str())) {
             let mut block: Value = serde_json::from_str(BLOCK).expect("it is JSON");
             block[key] = change(key);
             assert_ne!(root(&block.to_string()), root(BLOCK), "`{key}` changes nothing");

@@ -7,6 +7,7 @@ use crate::config::Config;
 /// Hours of a month, as Azure's own calculator counts them.
 const HOURS: u64 = 730;
 /// Prices of an hour in hundred-thousandths of a dollar: pay as you go, Linux, East US. Other regions differ by up to half.
+/// Public price tables of 2026 have the same.
 const MACHINES: [(&str, u64); 8] = [
     ("Standard_D2s_v5", 9_600),
     ("Standard_D4s_v5", 19_200),

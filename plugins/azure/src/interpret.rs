@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
 use hangar_sdk::serde_json::{Value, json};
-use hangar_sdk::terraform::{certificate, output};
+use hangar_sdk::terraform::{certificate, output, protection};
 
 use crate::config::Config;
 
@@ -68,6 +68,7 @@ fn facts(config: &Config, outputs: &[Output], group: &str) -> Result<Vec<(String
         ("gateway-address".to_owned(), output(outputs, "gateway_address")?),
         ("key-vault".to_owned(), output(outputs, "vault_uri")?),
         ("secrets-identity".to_owned(), output(outputs, "secrets_client_id")?),
+        protection(config.deletion_protection),
     ];
     let optional = [("prometheus-address", "prometheus_address"), ("certificates-identity", "certificates_client_id")];
     for (fact, name) in optional {
@@ -133,6 +134,15 @@ mod tests {
 
     fn stands(block: &str) -> Infrastructure {
         interpret(block, &instance(), &outputs()).expect("all outputs are there")
+    }
+
+    #[test]
+    fn what_stands_is_protected_until_the_block_says_otherwise() {
+        let lifted = BLOCK.replace("\"cluster_name\"", "\"deletion_protection\":false,\"cluster_name\"");
+        for (block, is_protected) in [(BLOCK, "true"), (lifted.as_str(), "false")] {
+            let stands = interpret(block, &instance(), &outputs()).expect("all outputs are there");
+            assert!(stands.facts.contains(&("deletion-protection".into(), is_protected.into())));
+        }
     }
 
     #[test]

@@ -27,6 +27,10 @@ const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/aks/"
     "versions.tf",
 );
 
+/// What the modules have in common, beside it.
+const COMMON: &[(&str, &[u8])] =
+    embedded!("../../../deploy/infrastructure/common/"; "main.tf", "outputs.tf", "variables.tf", "versions.tf");
+
 /// Outputs that [`crate::interpret`] reads.
 pub(crate) const OUTPUTS: &[&str] = &[
     "kube_cluster",
@@ -56,6 +60,7 @@ pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
     let root = RootModule {
         module: "aks",
         files: MODULE,
+        beside: &[("common", COMMON)],
         outputs: OUTPUTS,
         provider: "azurerm",
         version: VERSION,

@@ -4,7 +4,8 @@ use hangar_sdk::infra_provider::{CostHint, Instance};
 
 use crate::config::Config;
 
-/// List prices, on demand, in US dollars an hour, of us-central1; other regions are up to a third dearer.
+/// List prices, on demand, in US dollars an hour, of us-central1; other regions are up to a third dearer. Public price tables of
+/// 2026 have the same.
 const MACHINES: &[(&str, f64)] = &[
     ("e2-medium", 0.0335),
     ("e2-standard-2", 0.0670),

@@ -1,7 +1,7 @@
 //! What terraform's outputs mean.
 
 use hangar_sdk::infra_provider::{Api, DnsRecord, Error, Infrastructure, Instance, NodeAddress, Output};
-use hangar_sdk::terraform::{certificate, output};
+use hangar_sdk::terraform::{certificate, output, protection};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -54,6 +54,7 @@ pub fn interpret(config: &str, instance: &Instance, outputs: &[Output]) -> Resul
         chart_values: chart_values(&addresses, outputs)?.to_string(),
         add_ons: Vec::new(),
         facts: vec![
+            protection(config.deletion_protection),
             ("project".into(), config.project),
             ("region".into(), config.region),
             ("secrets-project".into(), secrets.project),
@@ -137,6 +138,14 @@ mod tests {
     fn records_of_a_managed_zone_are_made() {
         let block = block(json!({"dns_managed_zone": "dss"}));
         assert!(interpret(&block, &instance(), &outputs()).expect("all outputs are there").dns[0].managed);
+    }
+
+    #[test]
+    fn what_stands_is_protected_until_the_block_says_otherwise() {
+        for (change, is_protected) in [(json!({}), "true"), (json!({"deletion_protection": false}), "false")] {
+            let stands = interpret(&block(change), &instance(), &outputs()).expect("all outputs are there");
+            assert!(stands.facts.contains(&("deletion-protection".into(), is_protected.into())));
+        }
     }
 
     #[test]

@@ -25,6 +25,10 @@ const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/gke/"
     "versions.tf",
 );
 
+/// What the modules have in common, beside it.
+const COMMON: &[(&str, &[u8])] =
+    embedded!("../../../deploy/infrastructure/common/"; "main.tf", "outputs.tf", "variables.tf", "versions.tf");
+
 /// The outputs that `interpret` reads, and those that an operator asks for.
 pub(crate) const OUTPUTS: &[&str] = &[
     "kube_cluster",
@@ -54,6 +58,7 @@ pub fn render(config: &str, instance: &Instance) -> Result<Workspace, Error> {
     let root = RootModule {
         module: "gke",
         files: MODULE,
+        beside: &[("common", COMMON)],
         outputs: OUTPUTS,
         provider: "google",
         version: VERSION,
@@ -127,7 +132,9 @@ fn arguments(config: &Config, instance: &Instance) -> Value {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
+    use hangar_sdk::testing::embeds_all_of;
     pub(crate) use hangar_sdk::testing::instance;
 
     use super::*;
@@ -151,6 +158,13 @@ pub(crate) mod tests {
         let text = std::str::from_utf8(bytes).expect("text");
         let name = |line: &str| Some(line.strip_prefix(kind)?.strip_prefix(" \"")?.split('"').next()?.to_owned());
         text.lines().filter_map(name).collect()
+    }
+
+    #[test]
+    fn the_embedded_files_are_all_of_the_modules() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/infrastructure");
+        embeds_all_of(MODULE, &folder.join("gke"));
+        embeds_all_of(COMMON, &folder.join("common"));
     }
 
     #[test]

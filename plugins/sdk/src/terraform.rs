@@ -44,6 +44,12 @@ pub fn certificate(encoded: &str) -> Option<String> {
     text.contains("-----BEGIN CERTIFICATE-----").then_some(text)
 }
 
+/// The fact by which a provider keeps the host from taking an instance down: on unless the block says otherwise.
+#[must_use]
+pub fn protection(wanted: Option<bool>) -> (String, String) {
+    ("deletion-protection".into(), wanted.unwrap_or(true).to_string())
+}
+
 /// Returns the cure of the first row whose part stands in the diagnostic: what knows more stands first.
 #[must_use]
 pub fn cure(cures: &[(&str, &str)], diagnostic: &ToolDiagnostic) -> Option<String> {

@@ -6,7 +6,8 @@
 pub mod pool;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::http::{Error as HttpError, Request, Response};
 use crate::infra_provider::Instance;
@@ -61,6 +62,19 @@ pub fn instance() -> Instance {
         db_port: 26257,
         facts: Vec::new(),
     }
+}
+
+/// Holds embedded files to the folder that they are of: every terraform file of it is there, and no other.
+///
+/// # Panics
+///
+/// If one is missing or too many.
+pub fn embeds_all_of(embedded: &[(&str, &[u8])], folder: &Path) {
+    let entries = std::fs::read_dir(folder).expect("the module has a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let there: BTreeSet<String> = names.filter(|name| name.ends_with(".tf")).collect();
+    let embedded: BTreeSet<String> = embedded.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(embedded, there, "not what is in {}", folder.display());
 }
 
 thread_local! {

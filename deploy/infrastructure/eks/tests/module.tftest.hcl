@@ -165,24 +165,72 @@ run "the_named_service_account_and_no_other_may_use_the_secrets" {
   }
 }
 
+run "the_load_balancer_controller_may_change_what_is_of_this_cluster_alone" {
+  command = plan
+
+  # What makes, changes or removes a load balancer, a target group or a security group names the cluster it must be of.
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.load_balancers.policy).Statement :
+      contains(values(statement.Condition.StringEquals), "uss1")
+      if anytrue([
+        for action in statement.Action :
+        can(regex(":(Create|Delete|Modify|Set)(LoadBalancer|TargetGroup|SecurityGroups?|Subnets|IpAddressType)$", action)) && action != "ec2:CreateSecurityGroup"
+      ])
+    ])
+    error_message = "The controller may change load balancers of others."
+  }
+  assert {
+    condition = !anytrue([
+      for action in flatten(jsondecode(aws_iam_role_policy.load_balancers.policy).Statement[*].Action) :
+      endswith(action, ":*") || startswith(action, "waf") || startswith(action, "shield:")
+    ])
+    error_message = "The controller may do more than it is needed for."
+  }
+}
+
+run "whom_it_is_protected_from_cannot_delete_it" {
+  # The cluster's ARN is not known before.
+  command = apply
+
+  override_resource {
+    target = aws_eks_cluster.this
+    values = {
+      arn                   = "arn:aws:eks:us-east-1:123456789012:cluster/uss1"
+      certificate_authority = [{ data = "" }]
+      identity              = [{ oidc = [{ issuer = "https://oidc.example.com/id/1" }] }]
+    }
+  }
+  variables {
+    protected_from = ["operators", "pipeline"]
+  }
+  assert {
+    condition     = toset(keys(aws_iam_role_policy.protection)) == toset(["operators", "pipeline"])
+    error_message = "Somebody is not denied, or somebody else is."
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.protection["operators"].policy).Statement : statement.Effect == "Deny"])
+    error_message = "A protection allows something."
+  }
+  assert {
+    condition     = contains(jsondecode(aws_iam_role_policy.protection["pipeline"].policy).Statement[0].Resource, "arn:aws:eks:us-east-1:123456789012:cluster/uss1")
+    error_message = "The cluster is not protected."
+  }
+}
+
 run "bad_input_is_refused" {
   command = plan
 
   variables {
     name               = "Uss_1"
-    kubernetes_version = "1.3"
     availability_zones = ["us-east-1a", "us-east-1a", "us-east-1b"]
     vpc_cidr           = "10.0.0.0"
-    api_allowed_cidrs  = ["anybody"]
     node_count         = { min = 4, desired = 3, max = 6 }
-    db_nodes           = 0
-    db_suffix          = "example"
-    hostname           = "dss.uss1.example.com."
     secrets_prefix     = "/dss/"
     key_deletion_days  = 3
+    protected_from     = ["arn:aws:iam::123456789012:role/operators"]
   }
   expect_failures = [
-    var.name, var.kubernetes_version, var.availability_zones, var.vpc_cidr, var.api_allowed_cidrs, var.node_count, var.db_nodes,
-    var.db_suffix, var.hostname, var.secrets_prefix, var.key_deletion_days,
+    var.protected_from, var.name, var.availability_zones, var.vpc_cidr, var.node_count, var.secrets_prefix, var.key_deletion_days,
   ]
 }

@@ -35,14 +35,6 @@ run "a_zone_for_a_region" {
   expect_failures = [var.region]
 }
 
-run "a_version_that_was_a_number" {
-  command = plan
-  variables {
-    kubernetes_version = 1.3
-  }
-  expect_failures = [var.kubernetes_version]
-}
-
 run "counts_that_fall" {
   command = plan
   variables {

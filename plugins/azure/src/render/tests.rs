@@ -5,6 +5,7 @@ use hangar_sdk::serde_json::{from_slice, from_str};
 
 use super::*;
 
+use hangar_sdk::testing::embeds_all_of;
 pub(crate) use hangar_sdk::testing::instance;
 
 /// The least block.
@@ -84,12 +85,9 @@ fn the_module_is_given_nothing_that_it_does_not_take_and_all_that_it_needs() {
 }
 
 #[test]
-fn the_embedded_files_are_all_of_the_module() {
-    let entries = std::fs::read_dir(folder()).expect("the module has a folder");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    let there: BTreeSet<String> = names.filter(|name| name.ends_with(".tf")).collect();
-    let embedded: BTreeSet<String> = MODULE.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(embedded, there);
+fn the_embedded_files_are_all_of_the_modules() {
+    embeds_all_of(MODULE, &folder());
+    embeds_all_of(COMMON, &folder().with_file_name("common"));
 }
 
 #[test]

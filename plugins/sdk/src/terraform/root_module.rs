@@ -27,6 +27,8 @@ pub struct RootModule<'a> {
     pub module: &'a str,
     /// Its files, as of [`embedded!`](crate::embedded).
     pub files: &'a [(&'a str, &'a [u8])],
+    /// Further modules, which it calls as `../NAME`: their names and their files.
+    pub beside: &'a [(&'a str, &'a [(&'a str, &'a [u8])])],
     /// Those of its outputs that are handed on, under their names.
     pub outputs: &'a [&'a str],
     /// The provider, by its name among those that HashiCorp publishes, such as `google`.
@@ -64,7 +66,10 @@ impl RootModule<'_> {
         });
         let mut text = serde_json::to_vec_pretty(&root).expect("a JSON value has a text");
         text.push(b'\n');
-        let embedded = self.files.iter().map(|(name, bytes)| (format!("modules/{module}/{name}"), bytes.to_vec()));
+        let all = std::iter::once((*module, self.files)).chain(self.beside.iter().copied());
+        let embedded = all.flat_map(|(module, files)| {
+            files.iter().map(move |(name, bytes)| (format!("modules/{module}/{name}"), bytes.to_vec()))
+        });
         std::iter::once(("main.tf.json".to_owned(), text)).chain(embedded).collect()
     }
 
@@ -102,6 +107,7 @@ mod tests {
         let root = RootModule {
             module: "eks",
             files: &[],
+            beside: &[],
             outputs: &[],
             provider: "aws",
             version: "5.100.0",
@@ -118,6 +124,7 @@ mod tests {
         let root = RootModule {
             module: "gke",
             files: &[("main.tf", b"# module\n")],
+            beside: &[("common", &[("outputs.tf", b"# shared\n")])],
             outputs: &["api_endpoint"],
             provider: "google",
             version: "6.50.0",
@@ -139,6 +146,7 @@ mod tests {
             })
         );
         assert_eq!(files[1], ("modules/gke/main.tf".into(), b"# module\n".to_vec()));
+        assert_eq!(files[2], ("modules/common/outputs.tf".into(), b"# shared\n".to_vec()));
         assert_eq!(root.providers()[0].source, "registry.terraform.io/hashicorp/google");
     }
 }

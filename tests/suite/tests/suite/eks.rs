@@ -112,6 +112,7 @@ fn settings() -> Vec<(&'static str, &'static str)> {
         ("secrets_prefix", "other"),
         ("iam_permissions_boundary", "arn:aws:iam::123456789012:policy/bounds"),
         ("key_deletion_days", "7"),
+        ("protected_from", r#"["pipeline"]"#),
         ("tags", r#"{"owner": "operations"}"#),
     ]
 }

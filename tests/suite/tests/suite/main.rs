@@ -39,6 +39,7 @@ mod pool;
 mod pooled;
 #[cfg(feature = "real-aws")]
 mod processes;
+mod published;
 mod renders;
 mod rights;
 mod secrets;

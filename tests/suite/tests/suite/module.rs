@@ -27,20 +27,32 @@ impl User {
     }
 }
 
-/// Copies a module of `deploy/infrastructure` into a folder, and says where it is then.
+/// Copies a module of `deploy/infrastructure` into a folder, with what it has in common with the others beside it, and says
+/// where it is then.
 pub(crate) fn copied(root: &Path, module: &str) -> Result<PathBuf> {
-    let source = repository().join("deploy/infrastructure").join(module);
-    let module = root.join(module);
-    for entry in walkdir::WalkDir::new(&source) {
+    for name in [module, "common"] {
+        copy(&infrastructure().join(name), &root.join(name))?;
+    }
+    Ok(root.join(module))
+}
+
+/// The folder of all modules.
+pub(crate) fn infrastructure() -> PathBuf {
+    repository().join("deploy/infrastructure")
+}
+
+/// Copies a folder.
+pub(crate) fn copy(source: &Path, target: &Path) -> Result<()> {
+    for entry in walkdir::WalkDir::new(source) {
         let entry = entry?;
-        let target = module.join(entry.path().strip_prefix(&source)?);
+        let target = target.join(entry.path().strip_prefix(source)?);
         if entry.file_type().is_dir() {
             fs::create_dir_all(&target)?;
         } else {
             fs::copy(entry.path(), &target)?;
         }
     }
-    Ok(module)
+    Ok(())
 }
 
 /// A module is formatted, and its own tests pass.
