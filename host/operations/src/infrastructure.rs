@@ -33,6 +33,8 @@ const STACK: &str = "infrastructure";
 pub(crate) const SCOPE: &str = "host";
 const KEY: &str = "infrastructure";
 const OUTPUTS: &str = "outputs";
+/// The fact by which a provider protects what stands.
+const PROTECTED: &str = "deletion-protection";
 /// Name of the step that applies the stack.
 pub(crate) const APPLY: &str = "infrastructure/apply";
 
@@ -321,6 +323,19 @@ pub(crate) async fn stands(journal: &Journal) -> Result<Option<Infrastructure>, 
     serde_json::from_slice(&kept.value)
         .map(Some)
         .map_err(|err| Failure::of(Cause::Bug, "the journal holds infrastructure of another form", err))
+}
+
+/// What the provider said of the last `up` to be protected is not taken down: terraform would come to the cluster's own
+/// protection, where there is one, only after it has removed the nodes and the volumes.
+pub(crate) async fn refuse_protected(journal: &Journal, provider: &Provider) -> Result<(), Failure> {
+    let is_protected = |stands: &Infrastructure| stands.facts.contains(&(PROTECTED.to_owned(), "true".to_owned()));
+    if !stands(journal).await?.as_ref().is_some_and(is_protected) {
+        return Ok(());
+    }
+    Err(Failure::person("this instance is protected against deletion: nothing was touched").hint_is(format!(
+        "set `deletion_protection = false` in the block `infra \"{}\"`, then `hangar up`, which lifts it, and `hangar down`",
+        provider.name
+    )))
 }
 
 /// Nothing stands any more.

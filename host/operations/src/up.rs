@@ -127,7 +127,8 @@ impl Session {
         Ok(if changed || !taken.plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
     }
 
-    /// Takes the instance down: the release is uninstalled, then terraform destroys what it made. Refused for a member.
+    /// Takes the instance down: the release is uninstalled, then terraform destroys what it made. Refused for a member, and for
+    /// infrastructure that is protected against deletion, before anything is touched.
     ///
     /// # Errors
     ///
@@ -201,6 +202,9 @@ impl Session {
 
     async fn prepare(&self, command: &str, planning: Planning, runtime: &Runtime) -> Result<Prepared, Failure> {
         let OpenStack { engine, provider, driver, module, scratch } = self.open_stack(command, runtime).await?;
+        if planning == Planning::Destroy {
+            infrastructure::refuse_protected(engine.journal(), &provider).await?;
+        }
         (self.waiting)("terraform plans");
         let watch = Watch { cancel: &self.site.cancel, waiting: &*self.waiting };
         match infrastructure::plan(&engine, &driver, planning, scratch.path(), &watch).await {

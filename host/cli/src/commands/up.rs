@@ -36,7 +36,8 @@ pub(crate) struct UpArgs {
 
 /// Take the instance down
 ///
-/// Uninstalls the release, then destroys what terraform made. Refused while other organisations are in its pool.
+/// Uninstalls the release, then destroys what terraform made. Refused while other organisations are in its pool, and while its
+/// infrastructure is protected against deletion.
 #[derive(Debug, Args)]
 pub(crate) struct DownArgs {
     /// Do it without asking

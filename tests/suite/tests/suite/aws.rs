@@ -73,6 +73,8 @@ async fn an_instance_on_aws_goes_from_nothing_to_a_pool_and_back_to_nothing() ->
     holds_no_credential(&serde_json::from_str(&state)?);
     aws.add_ons_are_there().await?;
     aws.drift_is_found(&workspace).await?;
+    let refused = workspace.run(&["down", "--yes"]).await?.exits(4)?;
+    ensure!(refused.stderr.contains("protected against deletion: nothing was touched"), "{}", refused.stderr);
     aws.is_upgraded(&workspace).await?;
 
     workspace.run(&["pool", "create", "--yes"]).await?.done()?;
@@ -140,9 +142,11 @@ impl Aws {
         Ok(workspace)
     }
 
-    /// A newer Kubernetes, and room for more nodes, beside what somebody else has changed: all in place, at one go.
+    /// A newer Kubernetes, and room for more nodes, beside what somebody else has changed: all in place, at one go. It may be taken
+    /// down from then on.
     async fn is_upgraded(&self, workspace: &Workspace) -> Result<()> {
-        let more = "kubernetes_version  = \"1.34\"\n  node_count          = { min = 3, desired = 3, max = 9 }";
+        let more = "kubernetes_version  = \"1.34\"\n  node_count          = { min = 3, desired = 3, max = 9 }\n  \
+                    deletion_protection = false";
         workspace.edit("hangar.hcl", "kubernetes_version  = \"1.33\"", more)?;
         let up = workspace.run(&["up", "--yes"]).await?.done()?.stdout;
         ensure!(up.contains("module.eks.aws_eks_node_group.this") && !up.contains("replace"), "{up}");

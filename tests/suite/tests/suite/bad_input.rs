@@ -9,13 +9,13 @@ use test_support::{Cloud, Clouds, Description, GOOGLE, Plugin, Run, Workspace, n
 use crate::infra::{render, scripted, terraform};
 
 /// An operator of Google Cloud whose cluster nobody can reach: an `up` ends right after terraform.
-struct Site {
+pub(crate) struct Site {
     workspace: Workspace,
-    cloud: Cloud,
+    pub(crate) cloud: Cloud,
 }
 
 impl Site {
-    async fn approved(name: &str) -> Result<Self> {
+    pub(crate) async fn approved(name: &str) -> Result<Self> {
         let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), name)?;
         let clouds = Clouds::lay_down(&root, &[GOOGLE])?;
         let folder = needed("HANGAR_PLUGINS_DIR")?;
@@ -37,7 +37,7 @@ impl Site {
         Ok(site)
     }
 
-    async fn run(&self, arguments: &[&str]) -> Result<Run> {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<Run> {
         self.workspace.run_with(arguments, &[("GOOGLE_TOKEN", "a-token-of-google")]).await
     }
 
@@ -88,6 +88,31 @@ async fn each_failure_of_a_cloud_has_its_cure_and_the_next_run_goes_on() -> Resu
     ensure!(made.len() == n_made, "{n_made} were made, and there are {made:?}");
     site.run(&["up", "--yes"]).await?.exits(3)?;
     ensure!(site.cloud.calls("create", "")? == n_made, "something was made twice");
+    Ok(())
+}
+
+/// A cloud that protects its cluster does so once the nodes are gone: the host refuses before anything is.
+#[tokio::test]
+async fn what_is_protected_is_not_taken_down_and_nothing_of_it_is_touched() -> Result<()> {
+    let site = Site::approved("protected").await?;
+    site.run(&["up", "--yes"]).await?.exits(3)?;
+    let made = site.cloud.all()?;
+    let refused = site.run(&["down", "--yes"]).await?.exits(4)?;
+    ensure!(refused.stderr.contains("protected against deletion: nothing was touched"), "{}", refused.stderr);
+    ensure!(
+        refused.stderr.contains("`deletion_protection = false` in the block `infra \"gcp\"`"),
+        "{}",
+        refused.stderr
+    );
+
+    // It is lifted by an `up`, as terraform wants it, and not by what the file says.
+    let name = "  cluster_name = \"uss1\"\n";
+    site.workspace.edit("hangar.hcl", name, &format!("{name}  deletion_protection = false\n"))?;
+    site.run(&["down", "--yes"]).await?.exits(4)?;
+    ensure!(site.cloud.all()? == made && site.cloud.calls("delete", "")? == 0, "something was touched");
+    site.run(&["up", "--yes"]).await?.exits(3)?;
+    let down = site.run(&["down", "--yes"]).await?.exits(3)?;
+    ensure!(!down.stderr.contains("protected against deletion"), "{}", down.stderr);
     Ok(())
 }
 
