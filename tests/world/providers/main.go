@@ -29,6 +29,7 @@
 //	resources/TYPE/ID.json   what exists, by percent-encoded id (a long one is cut): take a file away and the resource has vanished, edit it
 //	                         and it has drifted
 //	calls.jsonl              every call with what came of it
+//	starts                   a line for each start of the provider
 //	provider.json            what the provider was configured with last, secrets left out
 //	control.json             faults and values, read at each call (see `control.go`)
 //	schema.json              a schema that replaces the built-in one, as `terraform providers schema -json` prints it
@@ -67,6 +68,9 @@ func run() error {
 		mirror = filepath.Dir(mirror)
 	}
 	cloud := &store{folder: filepath.Join(filepath.Dir(mirror), "clouds", name)}
+	if err := cloud.started(); err != nil {
+		return err
+	}
 	known, err := load(name, cloud)
 	if err != nil {
 		return err

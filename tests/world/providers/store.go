@@ -113,7 +113,19 @@ func (s *store) record(made call) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(filepath.Join(s.folder, "calls.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	return s.append("calls.jsonl", line)
+}
+
+// started notes that a process of this provider begins.
+func (s *store) started() error {
+	if err := os.MkdirAll(s.folder, 0o755); err != nil {
+		return err
+	}
+	return s.append("starts", []byte("started"))
+}
+
+func (s *store) append(name string, line []byte) error {
+	file, err := os.OpenFile(filepath.Join(s.folder, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ mod renders;
 mod rights;
 mod secrets;
 mod standin;
+mod starts;
 mod state;
 mod traffic;
 mod up;

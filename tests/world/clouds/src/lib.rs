@@ -189,6 +189,20 @@ impl Cloud {
         Ok(calls.iter().filter(is_one).count())
     }
 
+    /// How often the provider was started.
+    ///
+    /// # Errors
+    ///
+    /// If the record cannot be read.
+    pub fn starts(&self) -> Result<usize> {
+        let path = self.folder.join("starts");
+        if !path.exists() {
+            return Ok(0);
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok(text.lines().count())
+    }
+
     /// What the provider was configured with last, secrets left out, and `signed_in_by`.
     ///
     /// # Errors
