@@ -30,16 +30,26 @@ pub(crate) fn find(search: &Search<'_>) -> Result<PathBuf> {
     install(search)
 }
 
-/// `tofu` from PATH, else as above: the other of the two tools, for the tests that hold the driver to both.
+/// `tofu` from PATH or as it was installed once: the other of the two tools, for the tests that hold the driver to both. It takes
+/// minutes to build, so it is installed for this in CI alone.
 pub(crate) fn find_tofu(search: &Search<'_>) -> Result<PathBuf> {
     let wanted = ">=1.10.0, <2.0.0".parse().context("a version range")?;
     let accepts = |program: &Path| version::check(program, &["version"], &wanted);
-    search.on_path("tofu", accepts).or_else(|_| install(search))
+    if let Ok(path) = search.on_path("tofu", accepts) {
+        return Ok(path);
+    }
+    if !search.environment.is_ci() {
+        let module = module(search);
+        let recipes = [Ok(released(&platform())), module.recipe(search)];
+        let cached = recipes.into_iter().flatten().find_map(|recipe| search.cache.find(&recipe));
+        return cached.context("it is not at hand; `CI=1 cargo xtask tools` installs it");
+    }
+    install(search)
 }
 
 /// OpenTofu's release, else built.
 fn install(search: &Search<'_>) -> Result<PathBuf> {
-    let platform = download::platform().replace('-', "_");
+    let platform = platform();
     let release = Release {
         base: format!("https://github.com/opentofu/opentofu/releases/download/v{TOFU}"),
         archive: format!("tofu_{TOFU}_{platform}.tar.gz"),
@@ -47,9 +57,28 @@ fn install(search: &Search<'_>) -> Result<PathBuf> {
         member: "tofu".into(),
         program: "tofu",
     };
-    let released = Recipe::new("tofu", TOFU, Fields::default().with("release").with(&platform), "tofu");
-    // OpenTofu replaces a module by its own fork, which the Go command accepts from a main module only.
-    let module = OwnModule {
+    let module = module(search);
+    let built = module.recipe(search);
+    if let Some(path) = built.as_ref().ok().and_then(|built| search.cache.find(built)) {
+        return Ok(path);
+    }
+    download::install(search, &released(&platform), &release).or_else(|unreachable| {
+        let built = built.and_then(|built| search.cache.program(&built, |folder| module.build(search, folder)));
+        built.with_context(|| format!("neither terraform nor tofu is to be had ({unreachable:#})"))
+    })
+}
+
+fn platform() -> String {
+    download::platform().replace('-', "_")
+}
+
+fn released(platform: &str) -> Recipe<'static> {
+    Recipe::new("tofu", TOFU, Fields::default().with("release").with(platform), "tofu")
+}
+
+/// OpenTofu replaces a module by its own fork, which the Go command accepts from a main module only.
+fn module(search: &Search<'_>) -> OwnModule<'static> {
+    OwnModule {
         name: "tofu",
         version: TOFU,
         folder: search.root.join("tests/world/tofu"),
@@ -57,15 +86,7 @@ fn install(search: &Search<'_>) -> Result<PathBuf> {
         package: "github.com/opentofu/opentofu/cmd/tofu",
         ldflags: "-X github.com/opentofu/opentofu/version.dev=no".into(),
         duration: "some minutes",
-    };
-    let built = module.recipe(search);
-    if let Some(path) = built.as_ref().ok().and_then(|built| search.cache.find(built)) {
-        return Ok(path);
     }
-    download::install(search, &released, &release).or_else(|unreachable| {
-        let built = built.and_then(|built| search.cache.program(&built, |folder| module.build(search, folder)));
-        built.with_context(|| format!("neither terraform nor tofu is to be had ({unreachable:#})"))
-    })
 }
 
 #[cfg(test)]
