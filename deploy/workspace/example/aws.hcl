@@ -52,10 +52,12 @@ roster {
   carrier = "folder:../us-east-prod"
 }
 
+# Whatever AWS's own tools would find: the environment, the profile that AWS_PROFILE names (keys, SSO, roles), a web identity, the
+# container, the instance. `hangar doctor` says which it was. To have one of them and no other, name it:
+#   profile = "uss1"        # signed in with `aws sso login --profile uss1`, or whatever that profile leads to
+#   source  = "instance"    # or environment, web_identity, container
 credential "aws" {
-  aws {
-    profile = "default"
-  }
+  aws {}
 }
 
 services {

@@ -48,7 +48,12 @@ roster {
   carrier = "folder:../us-east-prod"
 }
 
-# A client secret or a federated token where Azure's own libraries look for them, else the identity of this machine.
+# A client secret, a certificate or a federated token where Azure's own libraries look for them, else the identity of this machine.
+# `hangar doctor` says which it was. To have one of them and no other, name it:
+#   client_secret_env       = "UPLOADER_SECRET"     # or client_secret_file; with tenant_id and client_id
+#   client_certificate_file = "client.pem"          # certificate and RSA key
+#   federated_token_file    = "/run/pipeline-token"
+#   managed_identity        = true
 credential "azure" {
   azure {}
 }

@@ -11,9 +11,11 @@ use url::Url;
 
 use crate::environment::Environment;
 
+mod aws;
 mod azure;
 
-pub use azure::{AzureFrom, AzureProof, AzureValue};
+pub use aws::{AwsChain, AwsFrom, AwsProfile, AwsValue};
+pub use azure::{AzureFrom, AzureMetadata, AzureProof, AzureProofValue, AzureValue};
 
 /// Where the operator keeps one credential. Holds no secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +24,8 @@ pub enum Credential {
     Bearer(SecretFrom),
     /// A user name and a password.
     Basic { username: String, password: SecretFrom },
-    /// Keys of an AWS account in the environment: the names of the variables.
-    AwsEnvironment { access_key_id: String, secret_access_key: String, session_token: String },
-    /// Keys of an AWS account in a profile of AWS's credentials file; the standard file if none is named.
-    AwsProfile { profile: String, file: Option<PathBuf> },
+    /// Keys of an AWS account.
+    Aws(AwsFrom),
     /// A key pair for TLS.
     ClientTls { certificate: PathBuf, key: PathBuf },
     /// A kubeconfig, and which of its contexts; the current one if none is named.
@@ -67,8 +67,8 @@ pub enum CredentialValue {
     Bearer(SecretString),
     /// A user name and a password.
     Basic { username: String, password: SecretString },
-    /// Keys of an AWS account.
-    Aws { access_key_id: String, secret_access_key: SecretString, session_token: Option<SecretString> },
+    /// Keys of an AWS account, or what leads to some.
+    Aws(AwsValue),
     /// A certificate chain and its key, both PEM.
     ClientTls { certificate: String, key: SecretString },
     /// The text of a kubeconfig, the folder that its relative paths start from, and which of its contexts.
@@ -114,15 +114,12 @@ pub enum CredentialError {
     /// The environment variable is not set, or not text.
     #[error("environment variable `{0}` is not set")]
     Variable(String),
+    /// The environment variable holds no URL.
+    #[error("environment variable `{0}` is no URL")]
+    NoUrl(String),
     /// There is a file or variable, and nothing in it.
     #[error("{0} is empty")]
     Empty(String),
-    /// The profile is not in the file, or holds no keys.
-    #[error("profile `{profile}` in `{}` {said}", file.display())]
-    Profile { profile: String, file: PathBuf, said: String },
-    /// Neither a file was named nor is there a home folder with one.
-    #[error("no AWS credentials file: `HOME` is not set")]
-    NoHome,
 }
 
 impl Credential {
@@ -132,7 +129,7 @@ impl Credential {
         match self {
             Self::Bearer(_) => CredentialKind::Bearer,
             Self::Basic { .. } => CredentialKind::Basic,
-            Self::AwsEnvironment { .. } | Self::AwsProfile { .. } => CredentialKind::Aws,
+            Self::Aws(_) => CredentialKind::Aws,
             Self::ClientTls { .. } => CredentialKind::ClientTls,
             Self::Kubeconfig { .. } => CredentialKind::Kubeconfig,
             Self::GoogleFile(_) | Self::GoogleToken(_) | Self::GoogleDefault | Self::Azure(_) | Self::Oauth2 { .. } => {
@@ -152,16 +149,7 @@ impl Credential {
             Self::Basic { username, password } => {
                 CredentialValue::Basic { username: username.clone(), password: password.read(environment)? }
             }
-            Self::AwsEnvironment { access_key_id, secret_access_key, session_token } => CredentialValue::Aws {
-                access_key_id: variable(environment, access_key_id)?,
-                secret_access_key: variable(environment, secret_access_key)?.into(),
-                session_token: variable(environment, session_token).ok().map(Into::into),
-            },
-            Self::AwsProfile { profile, file } => {
-                let standard = || environment.aws_credentials_file().ok_or(CredentialError::NoHome);
-                let file = file.clone().map_or_else(standard, Ok)?;
-                aws_profile(&read(&file)?, profile, &file)?
-            }
+            Self::Aws(from) => CredentialValue::Aws(from.read(environment)?),
             Self::ClientTls { certificate, key } => {
                 CredentialValue::ClientTls { certificate: read(certificate)?, key: read(key)?.into() }
             }
@@ -193,14 +181,11 @@ impl Credential {
 impl Hint for CredentialError {
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NoUrl(name) => format!("unset `{name}`, or set it to a URL such as `https://login.example.com/`"),
             Self::Variable(name) => format!("set `{name}` in the environment of `hangar`"),
-            Self::Profile { profile, said, .. } if said.contains("not followed") => format!(
-                "export keys with `aws configure export-credentials --profile {profile} --format env`, and write `aws {{}}`"
-            ),
-            Self::Profile { .. } | Self::File { .. } | Self::Empty(_) => {
+            Self::File { .. } | Self::Empty(_) => {
                 "put it there, or bind the slot to another place in its `credential` block".into()
             }
-            Self::NoHome => "name the file: `credentials_file = …`".into(),
         })
     }
 }
@@ -238,38 +223,6 @@ fn google_default(environment: &Environment) -> Result<GoogleValue, CredentialEr
     Ok(GoogleValue::Metadata(host.to_owned()))
 }
 
-/// Takes static keys out of a profile of AWS's credentials file (INI: `[profile]`, `key = value`).
-fn aws_profile(text: &str, profile: &str, file: &Path) -> Result<CredentialValue, CredentialError> {
-    let refuse = |said: String| CredentialError::Profile { profile: profile.to_owned(), file: file.to_owned(), said };
-    let mut lines = text.lines().map(str::trim).skip_while(|line| section(line) != Some(profile));
-    if lines.next().is_none() {
-        return Err(refuse("does not exist".into()));
-    }
-    let settings = lines.take_while(|line| section(line).is_none()).filter_map(|line| line.split_once('='));
-    let settings: Vec<_> = settings.map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim())).collect();
-    let find = |key: &str| settings.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
-    match (find("aws_access_key_id"), find("aws_secret_access_key")) {
-        (Some(id), Some(key)) if !id.is_empty() && !key.is_empty() => Ok(CredentialValue::Aws {
-            access_key_id: id.to_owned(),
-            secret_access_key: key.into(),
-            session_token: find("aws_session_token").map(Into::into),
-        }),
-        _ => {
-            let indirect =
-                ["role_arn", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file"];
-            Err(refuse(match indirect.iter().find(|key| find(key).is_some()) {
-                Some(key) => format!("has no keys of its own, only `{key}`, which is not followed"),
-                None => "has no `aws_access_key_id` and `aws_secret_access_key`".into(),
-            }))
-        }
-    }
-}
-
-fn section(line: &str) -> Option<&str> {
-    let name = line.strip_prefix('[')?.strip_suffix(']')?.trim();
-    Some(name.strip_prefix("profile ").map_or(name, str::trim))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,23 +253,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_profile_are_found_and_indirect_ones_refused() {
-        let text = "[default]\naws_access_key_id=A\naws_secret_access_key = B = C\n\
-                    [profile sso]\nsso_session = x\n[other]\naws_access_key_id = D\n";
-        let find = |profile| aws_profile(text, profile, "/c".as_ref());
-        let Ok(CredentialValue::Aws { access_key_id, secret_access_key, session_token: None }) = find("default") else {
-            panic!("keys");
-        };
-        assert_eq!((access_key_id.as_str(), secret_access_key.expose_secret()), ("A", "B = C"));
-        let said = |profile| find(profile).expect_err("no keys").to_string();
-        insta::assert_snapshot!([said("sso"), said("other"), said("none")].join("\n"), @"
-        profile `sso` in `/c` has no keys of its own, only `sso_session`, which is not followed
-        profile `other` in `/c` has no `aws_access_key_id` and `aws_secret_access_key`
-        profile `none` in `/c` does not exist
-        ");
-    }
-
-    #[test]
     fn google_is_found_where_its_own_tools_find_it() {
         let folder = tempfile::tempdir().expect("temp folder");
         let home = folder.path().display().to_string();
@@ -340,18 +276,5 @@ mod tests {
         assert_eq!(found(&[("GOOGLE_APPLICATION_CREDENTIALS", file.to_str().expect("text"))]), "of the key");
         let err = google_default(&environment(&[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere")])).expect_err("none");
         assert_eq!(err.to_string(), "cannot read `/nowhere`");
-    }
-
-    #[test]
-    fn aws_keys_come_from_the_variables_that_are_named() {
-        let environment = Environment::from_variables([("ID", "A"), ("KEY", "hunter2")]).expect("environment");
-        let credential = Credential::AwsEnvironment {
-            access_key_id: "ID".into(),
-            secret_access_key: "KEY".into(),
-            session_token: "AWS_SESSION_TOKEN".into(),
-        };
-        let value = credential.read(&environment).expect("keys");
-        assert!(!format!("{value:?}").contains("hunter2"));
-        assert!(matches!(value, CredentialValue::Aws { session_token: None, .. }));
     }
 }

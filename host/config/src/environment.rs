@@ -126,12 +126,6 @@ impl Environment {
         files.into_iter().flatten().collect()
     }
 
-    /// Returns where AWS's own tools keep credentials.
-    pub(crate) fn aws_credentials_file(&self) -> Option<PathBuf> {
-        let named = Variables(&self.variables).absolute("AWS_SHARED_CREDENTIALS_FILE");
-        named.or_else(|| Some(self.home()?.join(".aws/credentials")))
-    }
-
     /// Returns where `gcloud auth application-default login` leaves its file.
     pub(crate) fn gcloud_credentials_file(&self) -> Option<PathBuf> {
         let named = Variables(&self.variables).absolute("CLOUDSDK_CONFIG");

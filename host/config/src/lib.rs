@@ -23,8 +23,8 @@ mod source;
 mod workspace;
 
 pub use credential::{
-    AzureFrom, AzureProof, AzureValue, ClientProof, ClientProofValue, Credential, CredentialError, CredentialValue,
-    GoogleValue, SecretFrom,
+    AwsChain, AwsFrom, AwsProfile, AwsValue, AzureFrom, AzureMetadata, AzureProof, AzureProofValue, AzureValue,
+    ClientProof, ClientProofValue, Credential, CredentialError, CredentialValue, GoogleValue, SecretFrom,
 };
 pub use environment::{Environment, EnvironmentError};
 pub use finding::{ConfigError, Finding, Report};

@@ -215,21 +215,41 @@ pub(crate) struct RawBasic {
     pub(crate) password_env: Option<String>,
 }
 
-/// Keys of an AWS account: of a profile, or from the environment.
+/// Keys of an AWS account. If nothing is set, those that AWS's own tools would find: the environment, the profile that
+/// `AWS_PROFILE` names, a web identity, the container, the instance.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Aws")]
 pub(crate) struct RawAws {
-    /// Profile in AWS's credentials file.
+    /// Profile in AWS's own files, and whatever it leads to: keys, SSO, a role by way of another profile, a process, a web
+    /// identity.
     pub(crate) profile: Option<String>,
-    /// AWS's credentials file. Where AWS's own tools look if not set.
+    /// AWS's config file. If it or `credentials_file` is set, only those set are read; else those that AWS's own tools read.
+    pub(crate) config_file: Option<PathBuf>,
+    /// AWS's credentials file.
     pub(crate) credentials_file: Option<PathBuf>,
+    /// One link of the chain of AWS's own tools, and no other. `environment`: `AWS_ACCESS_KEY_ID` and its like. `web_identity`:
+    /// a cluster's or a pipeline's token in the file that `AWS_WEB_IDENTITY_TOKEN_FILE` names, for the role `AWS_ROLE_ARN`.
+    /// `container`: a task of ECS, an association of EKS Pod Identity. `instance`: its role, by its metadata server.
+    pub(crate) source: Option<RawAwsSource>,
     /// Environment variable with the key's id. `AWS_ACCESS_KEY_ID` if not set.
     pub(crate) access_key_id_env: Option<String>,
     /// Environment variable with the key. `AWS_SECRET_ACCESS_KEY` if not set.
     pub(crate) secret_access_key_env: Option<String>,
     /// Environment variable with the session token, which may be unset. `AWS_SESSION_TOKEN` if not set.
     pub(crate) session_token_env: Option<String>,
+}
+
+/// One link of the chain of AWS's own tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "AwsSource")]
+pub(crate) enum RawAwsSource {
+    // A comment that schemars sees would make alternatives of them, whose refusal names none.
+    Environment,
+    WebIdentity,
+    Container,
+    Instance,
 }
 
 /// Credentials of Google Cloud. If nothing is set, those that Google's own tools would find: the file that
@@ -245,7 +265,8 @@ pub(crate) struct RawGoogle {
 }
 
 /// A principal of Entra. What is not set is looked for where Azure's own libraries look: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`,
-/// `AZURE_CLIENT_SECRET`, `AZURE_FEDERATED_TOKEN_FILE`; without a secret or a token it is the identity of this machine.
+/// `AZURE_CLIENT_SECRET`, `AZURE_CLIENT_CERTIFICATE_PATH`, `AZURE_FEDERATED_TOKEN_FILE`; without any of these three it is the
+/// identity of this machine.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Azure")]
@@ -258,9 +279,12 @@ pub(crate) struct RawAzure {
     pub(crate) client_secret_file: Option<PathBuf>,
     /// Environment variable that holds its secret.
     pub(crate) client_secret_env: Option<String>,
+    /// PEM file with its certificate and the RSA key of that, without a pass phrase.
+    pub(crate) client_certificate_file: Option<PathBuf>,
     /// File with a token that a cluster or a pipeline made for it, in place of a secret. Read anew each time.
     pub(crate) federated_token_file: Option<PathBuf>,
-    /// Whether it is the identity of this machine, whatever the environment says.
+    /// Whether it is the identity of this machine (App Service or Container Apps where `IDENTITY_ENDPOINT` and
+    /// `IDENTITY_HEADER` are set, else the instance), whatever the environment says of a client.
     pub(crate) managed_identity: Option<bool>,
     /// Where it signs in; `https://login.microsoftonline.com/` if not set.
     pub(crate) authority: Option<String>,

@@ -13,7 +13,7 @@ use hangar_runtime::oauth::Wanted;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::failure::{Cause, Failure};
-use crate::presign::{self, AwsKey};
+use crate::presign;
 use crate::slots::Slots;
 
 /// Puts together the access: what the operator sets beats what the infrastructure answers.
@@ -127,17 +127,8 @@ async fn token(recipe: &TokenRecipe, slots: &Slots) -> Result<SecretString, Fail
             _ => return Err(wrong_kind(&slot.name, "a bearer token")),
         },
         TokenRecipe::Presign(wanted) => {
-            let CredentialValue::Aws { access_key_id, secret_access_key, session_token } =
-                slots.read(&wanted.slot).map_err(no_credential)?
-            else {
-                return Err(wrong_kind(&wanted.slot, "an AWS key"));
-            };
-            let key = AwsKey {
-                access_key_id: &access_key_id,
-                secret_access_key: &secret_access_key,
-                session_token: session_token.as_ref(),
-            };
-            let url = presign::url(&key, wanted, SystemTime::now())
+            let keys = slots.aws_keys(&wanted.slot).await.map_err(no_credential)?;
+            let url = presign::url(&keys, wanted, SystemTime::now())
                 .map_err(|err| Failure::of(Cause::Refused, "cannot sign the request for a cluster token", err))?;
             SecretString::from(format!("{}{}", wanted.prefix, URL_SAFE_NO_PAD.encode(url)))
         }

@@ -94,7 +94,7 @@ impl Session {
     pub async fn doctor(&self) -> Vec<Diagnosis> {
         let mut found = vec![self.disk(), self.journal()];
         found.extend(self.tools().await);
-        found.extend(self.credentials());
+        found.extend(self.credentials().await);
         found.push(Diagnosis::of("chart", self.site.chart().await, |path| format!("`{}`", path.display())));
         match self.site.runtime(self.program.clone()) {
             Err(failure) => found.push(Diagnosis::bad("plugins", &failure)),
@@ -115,15 +115,16 @@ impl Session {
         ]
     }
 
-    fn credentials(&self) -> Vec<Diagnosis> {
-        let slots = self.site.workspace.credentials.keys();
-        slots
-            .map(|slot| {
-                let missing = |err| Failure::of(Cause::Refused, "it is not there", err);
-                let read = self.site.slots().read(slot.as_str()).map_err(missing);
-                Diagnosis::of(format!("credential:{slot}"), read, |_| "is there".to_owned())
-            })
-            .collect()
+    /// Who each credential is; those that somebody has to be asked for are asked for.
+    async fn credentials(&self) -> Vec<Diagnosis> {
+        let slots = self.site.slots();
+        let mut found = Vec::new();
+        for slot in self.site.workspace.credentials.keys() {
+            let who = slots.identity(slot.as_str()).await;
+            let who = who.map_err(|err| Failure::of(Cause::Refused, "it is of no use", err));
+            found.push(Diagnosis::of(format!("credential:{slot}"), who, |who| who));
+        }
+        found
     }
 
     async fn plugins(&self, runtime: &Runtime) -> Vec<Diagnosis> {

@@ -3,25 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hangar_config::CredentialValue;
 use hangar_engine::{Engine, EngineError, Journal, Leftover};
 use hangar_plan::grant::Kind;
 use hangar_plan::hint::Hint as _;
 use hangar_plan::infrastructure::{CostHint, Infrastructure, Instance, ToolDiagnostic};
 use hangar_plan::plan::{self, Part, ResourceChange};
 use hangar_plan::step::StepKey;
-use hangar_runtime::oauth::{Wanted, google};
 use hangar_runtime::{InfraProvider, Runtime};
 use hangar_terraform::{
     Action, Change, Driver, Environment, Outputs, Planning, Stack, StackName, StackPlan, Terraform, TerraformError,
 };
-use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::database::Database;
 use crate::effect;
 use crate::failure::{Cause, Failure};
-use crate::oauth;
 use crate::site::Site;
 use crate::slots::Slots;
 use crate::state_lock;
@@ -106,6 +102,7 @@ impl Site {
         if let Some(cache) = &self.workspace.terraform.plugin_cache {
             environment = environment.with_plugin_cache(cache);
         }
+        self.refuse_two_identities(&rendered.credentials)?;
         for (name, value) in self.backend_credentials().await? {
             environment = environment.with_credential(name, value);
         }
@@ -138,32 +135,9 @@ impl Site {
         Slots {
             credentials: self.workspace.credentials.clone(),
             environment: Arc::clone(&self.environment),
+            keyring: Arc::clone(&self.kept.keyring),
             redactor: self.redactor.clone(),
         }
-    }
-
-    /// A slot as terraform's providers and its backend read it from the environment.
-    pub(crate) async fn variables_of(&self, slot: &str) -> Result<Vec<(&'static str, SecretString)>, Failure> {
-        let slots = self.slots();
-        let missing = |err| Failure::of(Cause::Refused, "terraform needs a credential that is not there", err);
-        Ok(match slots.read(slot).map_err(missing)? {
-            CredentialValue::Aws { access_key_id, secret_access_key, session_token } => {
-                let mut variables = vec![
-                    ("AWS_ACCESS_KEY_ID", SecretString::from(access_key_id)),
-                    ("AWS_SECRET_ACCESS_KEY", secret_access_key),
-                ];
-                variables.extend(session_token.map(|token| ("AWS_SESSION_TOKEN", token)));
-                variables
-            }
-            CredentialValue::Azure(value) => oauth::variables_of_azure(value),
-            // A token for an hour, and never the key that makes them.
-            CredentialValue::Google(_) => {
-                let scope = google::CLOUD_PLATFORM.to_owned();
-                let token = slots.token(slot, &Wanted { scope, audience: None, parameters: Vec::new() }).await;
-                vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token.map_err(missing)?)]
-            }
-            _ => return Err(Failure::refused(format!("slot `{slot}` holds nothing that a terraform provider reads"))),
-        })
     }
 }
 

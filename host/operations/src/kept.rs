@@ -1,25 +1,31 @@
 //! What one command opens once, however often it is asked for.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hangar_config::PluginName;
+use hangar_config::{AwsChain, PluginName};
 use hangar_kube::{Access, Cluster};
 use hangar_plan::grant::Kind;
 use hangar_plan::infrastructure::Infrastructure;
 use hangar_runtime::Plugin;
 
+use crate::aws::{Endpoint, Keyring};
 use crate::infrastructure::Provider;
 
 /// What one command opens once.
 #[derive(Default)]
-pub(crate) struct Kept(Mutex<Opened>);
+pub(crate) struct Kept {
+    opened: Mutex<Opened>,
+    /// Keys of AWS, for as long as they are good.
+    pub(crate) keyring: Arc<Keyring>,
+}
 
 #[derive(Default)]
 struct Opened {
     plugins: BTreeMap<(Kind, PluginName), Plugin>,
     provider: Option<Provider>,
     connection: Option<Connection>,
+    endpoints: BTreeMap<AwsChain, Arc<Endpoint>>,
 }
 
 struct Connection {
@@ -58,7 +64,16 @@ impl Kept {
         self.with(|opened| opened.connection = Some(connection));
     }
 
+    /// Where terraform gets the keys of a chain.
+    pub(crate) fn endpoint(&self, from: &AwsChain) -> Option<Arc<Endpoint>> {
+        self.with(|opened| opened.endpoints.get(from).cloned())
+    }
+
+    pub(crate) fn set_endpoint(&self, from: AwsChain, endpoint: Arc<Endpoint>) {
+        self.with(|opened| opened.endpoints.insert(from, endpoint));
+    }
+
     fn with<T>(&self, ask: impl FnOnce(&mut Opened) -> T) -> T {
-        ask(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        ask(&mut self.opened.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

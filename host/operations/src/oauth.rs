@@ -1,8 +1,13 @@
 //! OAuth 2 credentials: from what the operator keeps to what makes tokens.
 
-use hangar_config::{AzureValue, ClientProofValue, CredentialValue, GoogleValue};
+use std::time::Duration;
+
+use hangar_config::{AzureMetadata, AzureProofValue, AzureValue, ClientProofValue, CredentialValue, GoogleValue};
 use hangar_runtime::oauth::{ClientProof, OauthError, Source, entra, google};
 use secrecy::SecretString;
+
+/// How long terraform can sign in anew by what a certificate's key has signed.
+const ASSERTION: Duration = Duration::from_secs(4 * 3600);
 
 /// The source of tokens that a credential is; none if it is of another kind.
 pub(crate) fn source(value: CredentialValue) -> Result<Option<Source>, OauthError> {
@@ -11,11 +16,15 @@ pub(crate) fn source(value: CredentialValue) -> Result<Option<Source>, OauthErro
         CredentialValue::Google(GoogleValue::Token(token)) => Source::Fixed(token),
         CredentialValue::Google(GoogleValue::Metadata(host)) => google::metadata(&host)?,
         CredentialValue::Azure(AzureValue::Client { authority, tenant_id, client_id, proof }) => {
-            entra::client(&authority, &tenant_id, client_id, proof_of(proof))?
+            entra::client(&authority, &tenant_id, client_id, proof_of_entra(proof))?
         }
-        CredentialValue::Azure(AzureValue::Instance { host, client_id }) => {
+        CredentialValue::Azure(AzureValue::Machine { metadata: AzureMetadata::Instance(host), client_id }) => {
             entra::instance(&host, client_id.as_deref())?
         }
+        CredentialValue::Azure(AzureValue::Machine {
+            metadata: AzureMetadata::Service { endpoint, header },
+            client_id,
+        }) => entra::service(endpoint, header, client_id.as_deref()),
         CredentialValue::Oauth2 { token_url, client_id, proof } => {
             Source::Client { token_url, client_id, proof: proof_of(proof) }
         }
@@ -30,27 +39,51 @@ fn proof_of(value: ClientProofValue) -> ClientProof {
     }
 }
 
-/// A principal of Entra as terraform's provider reads it from the environment. It can be given no token, so it gets what makes
-/// one; never a command line tool's sign-in.
-pub(crate) fn variables_of_azure(value: AzureValue) -> Vec<(&'static str, SecretString)> {
+fn proof_of_entra(value: AzureProofValue) -> ClientProof {
+    match value {
+        AzureProofValue::Secret(secret) => ClientProof::Secret(secret),
+        AzureProofValue::Certificate(pem) => ClientProof::Certificate(pem),
+        AzureProofValue::Federated { token, .. } => ClientProof::Assertion(token),
+    }
+}
+
+/// A principal of Entra as terraform's provider and its backend read it from the environment. They can be given no token, so
+/// they get what makes one, and can make the next; never a command line tool's sign-in.
+pub(crate) fn variables_of_azure(value: AzureValue) -> Result<Vec<(&'static str, SecretString)>, OauthError> {
     let text = |text: &str| SecretString::from(text);
     let mut variables = vec![("ARM_USE_CLI", text("false"))];
     match value {
-        AzureValue::Client { tenant_id, client_id, proof, .. } => {
-            variables.extend([("ARM_TENANT_ID", tenant_id.into()), ("ARM_CLIENT_ID", client_id.into())]);
+        AzureValue::Client { authority, tenant_id, client_id, proof } => {
+            variables.extend([("ARM_TENANT_ID", text(&tenant_id)), ("ARM_CLIENT_ID", text(&client_id))]);
             match proof {
-                ClientProofValue::Secret(secret) => variables.push(("ARM_CLIENT_SECRET", secret)),
-                ClientProofValue::Assertion(token) => {
-                    variables.extend([("ARM_USE_OIDC", text("true")), ("ARM_OIDC_TOKEN", token)]);
+                AzureProofValue::Secret(secret) => variables.push(("ARM_CLIENT_SECRET", secret)),
+                // It takes certificates in another form only, and would want the key of ours in a file.
+                AzureProofValue::Certificate(pem) => {
+                    let signed = entra::assertion(&authority, &tenant_id, &client_id, &pem, ASSERTION)?;
+                    variables.extend([("ARM_USE_OIDC", text("true")), ("ARM_OIDC_TOKEN", signed)]);
+                }
+                // Whoever renews the file renews it for terraform too.
+                AzureProofValue::Federated { file, .. } => {
+                    let file = SecretString::from(file.display().to_string());
+                    variables.extend([("ARM_USE_OIDC", text("true")), ("ARM_OIDC_TOKEN_FILE_PATH", file)]);
                 }
             }
         }
-        AzureValue::Instance { client_id, .. } => {
+        AzureValue::Machine { metadata, client_id } => {
             variables.push(("ARM_USE_MSI", text("true")));
             variables.extend(client_id.map(|client_id| ("ARM_CLIENT_ID", client_id.into())));
+            match metadata {
+                AzureMetadata::Instance(_) => {}
+                AzureMetadata::Service { endpoint, header } => variables.extend([
+                    ("ARM_MSI_ENDPOINT", text(endpoint.as_str())),
+                    ("ARM_MSI_API_VERSION", text(entra::SERVICE_VERSION)),
+                    ("IDENTITY_ENDPOINT", text(endpoint.as_str())),
+                    ("IDENTITY_HEADER", header),
+                ]),
+            }
         }
     }
-    variables
+    Ok(variables)
 }
 
 #[cfg(test)]
@@ -59,23 +92,45 @@ mod tests {
 
     use super::*;
 
-    fn variables(proof: ClientProofValue) -> Vec<String> {
+    fn variables(proof: AzureProofValue) -> Vec<String> {
         let authority = "https://login.microsoftonline.com/".parse().expect("a URL");
-        let value = AzureValue::Client { authority, tenant_id: "t".into(), client_id: "c".into(), proof };
-        shown(variables_of_azure(value))
+        shown(AzureValue::Client { authority, tenant_id: "t".into(), client_id: "c".into(), proof })
     }
 
-    fn shown(variables: Vec<(&'static str, SecretString)>) -> Vec<String> {
+    fn shown(value: AzureValue) -> Vec<String> {
+        let variables = variables_of_azure(value).expect("terraform takes it");
         variables.into_iter().map(|(name, value)| format!("{name}={}", value.expose_secret())).collect()
     }
 
     #[test]
     fn terraform_gets_what_its_provider_for_azure_reads_and_no_more() {
-        let secret = variables(ClientProofValue::Secret("s".into()));
+        let secret = variables(AzureProofValue::Secret("s".into()));
         assert_eq!(secret, ["ARM_USE_CLI=false", "ARM_TENANT_ID=t", "ARM_CLIENT_ID=c", "ARM_CLIENT_SECRET=s"]);
-        let federated = variables(ClientProofValue::Assertion("j".into()));
-        assert_eq!(federated[3..], ["ARM_USE_OIDC=true", "ARM_OIDC_TOKEN=j"]);
-        let machine = AzureValue::Instance { host: "h".into(), client_id: None };
-        assert_eq!(shown(variables_of_azure(machine)), ["ARM_USE_CLI=false", "ARM_USE_MSI=true"]);
+        let federated = variables(AzureProofValue::Federated { token: "j".into(), file: "/run/token".into() });
+        assert_eq!(federated[3..], ["ARM_USE_OIDC=true", "ARM_OIDC_TOKEN_FILE_PATH=/run/token"]);
+        let machine = |metadata| shown(AzureValue::Machine { metadata, client_id: None });
+        assert_eq!(machine(AzureMetadata::Instance("h".into())), ["ARM_USE_CLI=false", "ARM_USE_MSI=true"]);
+        let endpoint = "http://127.0.0.1:41741/msi/token".parse().expect("a URL");
+        let beside = machine(AzureMetadata::Service { endpoint, header: "h".into() });
+        insta::assert_snapshot!(beside[2..].join("\n"), @"
+        ARM_MSI_ENDPOINT=http://127.0.0.1:41741/msi/token
+        ARM_MSI_API_VERSION=2019-08-01
+        IDENTITY_ENDPOINT=http://127.0.0.1:41741/msi/token
+        IDENTITY_HEADER=h
+        ");
+    }
+
+    #[test]
+    fn terraform_gets_what_a_certificate_says_and_never_its_key() {
+        let key = include_str!("../../runtime/src/oauth/tests/service-account.pem");
+        let pair = rcgen::KeyPair::from_pem(key).expect("a key of RSA");
+        let certificate = rcgen::CertificateParams::new(Vec::new()).expect("no names").self_signed(&pair);
+        let pem = format!("{key}{}", certificate.expect("the key signs").pem());
+        let variables = variables(AzureProofValue::Certificate(pem.into()));
+        assert_eq!(variables[3], "ARM_USE_OIDC=true");
+        let assertion = variables[4].strip_prefix("ARM_OIDC_TOKEN=").expect("an assertion");
+        assert_eq!((assertion.split('.').count(), variables.len()), (3, 5));
+        let line = key.lines().nth(1).expect("a key has lines");
+        assert!(!variables.concat().contains(line));
     }
 }

@@ -7,7 +7,9 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use hangar_plan::infrastructure::Presign;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
+
+use crate::aws::AwsKeys;
 
 /// Why a request could not be presigned. Never carries a key.
 #[derive(Debug, thiserror::Error)]
@@ -17,20 +19,13 @@ pub(crate) struct PresignError {
     reason: String,
 }
 
-/// An AWS key that signs.
-pub(crate) struct AwsKey<'a> {
-    pub(crate) access_key_id: &'a str,
-    pub(crate) secret_access_key: &'a SecretString,
-    pub(crate) session_token: Option<&'a SecretString>,
-}
-
 /// Returns the URL with its signature in the query, as `aws eks get-token` makes it.
-pub(crate) fn url(key: &AwsKey<'_>, wanted: &Presign, now: SystemTime) -> Result<String, PresignError> {
+pub(crate) fn url(key: &AwsKeys, wanted: &Presign, now: SystemTime) -> Result<String, PresignError> {
     let failed = |reason: String| PresignError { service: wanted.service.clone(), reason };
     let credentials = aws_credential_types::Credentials::new(
-        key.access_key_id,
+        &key.access_key_id,
         key.secret_access_key.expose_secret(),
-        key.session_token.map(|token| token.expose_secret().to_owned()),
+        key.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
         None,
         "hangar",
     );
@@ -65,10 +60,12 @@ mod tests {
 
     #[test]
     fn the_cluster_is_named_by_a_signed_header() {
-        let key = AwsKey {
-            access_key_id: "AKIDEXAMPLE",
-            secret_access_key: &SecretString::from("secret"),
+        let key = AwsKeys {
+            access_key_id: "AKIDEXAMPLE".into(),
+            secret_access_key: "secret".into(),
             session_token: None,
+            link: "a test".into(),
+            expires: None,
         };
         let wanted = Presign {
             slot: "aws".into(),

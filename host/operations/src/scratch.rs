@@ -20,6 +20,11 @@ impl Scratch {
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
+
+    #[cfg(test)]
+    pub(crate) fn at(folder: TempDir) -> Self {
+        Self(folder)
+    }
 }
 
 impl Site {

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use hangar_config::{Credential, CredentialValue, Environment, SlotName};
+use hangar_config::{AwsValue, Credential, CredentialValue, Environment, SlotName};
 use hangar_runtime::oauth::{Source, Wanted};
 use hangar_runtime::{Credential as Held, CredentialError, Credentials, Redactor};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::aws::{AwsKeys, Keyring};
 use crate::oauth;
 
 /// The `credential` blocks of a workspace.
 pub(crate) struct Slots {
     pub(crate) credentials: BTreeMap<SlotName, Credential>,
     pub(crate) environment: Arc<Environment>,
+    /// What AWS's own library has found before.
+    pub(crate) keyring: Arc<Keyring>,
     /// Whatever leaves here is shown nowhere.
     pub(crate) redactor: Redactor,
 }
@@ -35,11 +39,40 @@ impl Slots {
         Ok(value)
     }
 
+    /// Returns keys of AWS that are good for some minutes, made of what a slot holds.
+    pub(crate) async fn aws_keys(&self, slot: &str) -> Result<AwsKeys, CredentialError> {
+        let CredentialValue::Aws(value) = self.read(slot)? else {
+            return Err(failed(slot, "it does not hold an AWS key".into()));
+        };
+        self.keys_of(slot, value).await
+    }
+
+    async fn keys_of(&self, slot: &str, value: AwsValue) -> Result<AwsKeys, CredentialError> {
+        let keys = match value {
+            AwsValue::Keys { access_key_id, secret_access_key, session_token } => {
+                let link = "the environment".into();
+                AwsKeys { access_key_id, secret_access_key, session_token, link, expires: None }
+            }
+            AwsValue::Chain(chain) => self.keyring.keys(&chain).await.map_err(|err| failed(slot, err.words()))?,
+        };
+        keys.register(&self.redactor);
+        Ok(keys)
+    }
+
     /// Makes an OAuth 2 token of what a slot holds.
     pub(crate) async fn token(&self, slot: &str, wanted: &Wanted) -> Result<SecretString, CredentialError> {
+        self.token_until(slot, wanted).await.map(|(token, _)| token)
+    }
+
+    /// The same, and until when it is good, where that was said.
+    pub(crate) async fn token_until(
+        &self,
+        slot: &str,
+        wanted: &Wanted,
+    ) -> Result<(SecretString, Option<SystemTime>), CredentialError> {
         let source = token_source(slot, self.read(slot)?)?;
-        let token = source.token(wanted).await.map_err(|err| failed(slot, err.to_string()))?;
-        self.redactor.register(token.expose_secret());
+        let token = source.token_until(wanted).await.map_err(|err| failed(slot, err.to_string()))?;
+        self.redactor.register(token.0.expose_secret());
         Ok(token)
     }
 }
@@ -56,17 +89,26 @@ fn token_source(slot: &str, value: CredentialValue) -> Result<Source, Credential
 #[async_trait]
 impl Credentials for Slots {
     async fn resolve(&self, _plugin: &str, slot: &str) -> Result<Held, CredentialError> {
-        held(slot, self.read(slot)?)
+        match self.read(slot)? {
+            CredentialValue::Aws(value) => {
+                let AwsKeys { access_key_id, secret_access_key, session_token, .. } = self.keys_of(slot, value).await?;
+                Ok(Held::Aws { access_key_id, secret_access_key, session_token })
+            }
+            value => held(slot, value),
+        }
     }
 }
 
-/// As the runtime wants it.
+/// As the runtime wants it, of what needs nobody to be asked.
 fn held(slot: &str, value: CredentialValue) -> Result<Held, CredentialError> {
     Ok(match value {
         CredentialValue::Bearer(token) => Held::Bearer(token),
         CredentialValue::Basic { username, password } => Held::Basic { user: username, password },
-        CredentialValue::Aws { access_key_id, secret_access_key, session_token } => {
+        CredentialValue::Aws(AwsValue::Keys { access_key_id, secret_access_key, session_token }) => {
             Held::Aws { access_key_id, secret_access_key, session_token }
+        }
+        CredentialValue::Aws(AwsValue::Chain(_)) => {
+            return Err(failed(slot, "AWS's own library has to follow it".into()));
         }
         CredentialValue::ClientTls { certificate, key } => {
             Held::ClientTls { certificate_pem: certificate, key_pem: key }
@@ -91,6 +133,7 @@ mod tests {
         Slots {
             credentials: [("cloud".parse().expect("a slot's name"), credential)].into(),
             environment: Arc::new(Environment::from_variables(variables).expect("an environment")),
+            keyring: Arc::default(),
             redactor: Redactor::default(),
         }
     }

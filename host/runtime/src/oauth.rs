@@ -12,11 +12,13 @@ pub mod google;
 #[cfg(test)]
 mod tests;
 
+use std::time::{Duration, SystemTime};
+
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::redact::Redactor;
-use endpoint::TokenOf;
+use endpoint::Metadata;
 
 /// The token that a plugin wants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,10 +74,12 @@ pub enum Source {
         /// URL of the token.
         url: Url,
     },
-    /// The identity of a machine of Azure, by its metadata server.
-    AzureInstance {
+    /// The identity of a machine of Azure, by who knows it.
+    AzureMachine {
         /// URL of the token, but for the resource that it is for.
         url: Url,
+        /// What proves that the request comes from beside it; the metadata server of instances wants none.
+        header: Option<SecretString>,
     },
     /// A service account of Google in whose place the other source stands.
     Impersonated {
@@ -93,6 +97,8 @@ pub enum ClientProof {
     Secret(SecretString),
     /// An assertion that another issuer signed: a federated token.
     Assertion(SecretString),
+    /// A certificate and its RSA key in PEM, which signs an assertion of its own (RFC 7523 section 2.2).
+    Certificate(SecretString),
 }
 
 /// The key of a service account.
@@ -158,23 +164,38 @@ impl Source {
     ///
     /// [`OauthError`], which says what to do where the endpoint's answer tells.
     pub async fn token(&self, wanted: &Wanted) -> Result<SecretString, OauthError> {
+        self.token_until(wanted).await.map(|(token, _)| token)
+    }
+
+    /// As [`Source::token`], and until when the token is good, where that was said.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::token`].
+    pub async fn token_until(&self, wanted: &Wanted) -> Result<(SecretString, Option<SystemTime>), OauthError> {
         if let Some((name, _)) = wanted.parameters.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
             return Err(OauthError::Parameter(name.clone()));
         }
         let key = cache::key(self, wanted);
-        if let Some(token) = cache::get(&key) {
-            return Ok(token);
+        if let Some((token, expires)) = cache::get(&key) {
+            return Ok((token, Some(expires)));
         }
         let token = self.fetch(wanted).await?;
-        cache::put(key, &token);
-        Ok(token.text)
+        let lifetime = Duration::from_secs(token.expires_s.min(24 * 3600));
+        let expires = (!lifetime.is_zero()).then(|| SystemTime::now() + lifetime);
+        if let Some(expires) = expires {
+            cache::put(key, token.text.clone(), expires);
+        }
+        Ok((token.text, expires))
     }
 
     /// Makes everything secret in it unshowable.
     pub fn register(&self, redactor: &Redactor) {
         match self {
             Self::Fixed(token) => redactor.register(token.expose_secret()),
-            Self::Client { proof: ClientProof::Secret(secret) | ClientProof::Assertion(secret), .. } => {
+            Self::Client { proof, .. } => {
+                let (ClientProof::Secret(secret) | ClientProof::Assertion(secret) | ClientProof::Certificate(secret)) =
+                    proof;
                 redactor.register(secret.expose_secret());
             }
             Self::Key(key) => redactor.register(key.private_key_pem.expose_secret()),
@@ -183,7 +204,12 @@ impl Source {
                 redactor.register(refresh_token.expose_secret());
             }
             Self::Exchange { subject_token, .. } => subject_token.register(redactor),
-            Self::Metadata { .. } | Self::AzureInstance { .. } => {}
+            Self::Metadata { .. } => {}
+            Self::AzureMachine { header, .. } => {
+                if let Some(header) = header {
+                    redactor.register(header.expose_secret());
+                }
+            }
             Self::Impersonated { by, .. } => by.register(redactor),
         }
     }
@@ -192,19 +218,26 @@ impl Source {
         match self {
             Self::Fixed(token) => Ok(Token { text: token.clone(), expires_s: 0 }),
             Self::Client { token_url, client_id, proof } => {
+                let own;
+                let (secret, assertion) = match proof {
+                    ClientProof::Secret(secret) => (Some(secret), None),
+                    ClientProof::Assertion(token) => (None, Some(token)),
+                    ClientProof::Certificate(pem) => {
+                        own = assertion::of_client(pem, client_id, token_url, assertion::LIFETIME)?;
+                        (None, Some(&own))
+                    }
+                };
                 let mut form = vec![("grant_type", "client_credentials"), ("client_id", client_id)];
-                match proof {
-                    ClientProof::Secret(secret) => form.push(("client_secret", secret.expose_secret())),
-                    ClientProof::Assertion(token) => form.extend([
-                        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-                        ("client_assertion", token.expose_secret()),
-                    ]),
+                form.extend(secret.map(|secret| ("client_secret", secret.expose_secret())));
+                if let Some(assertion) = assertion {
+                    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                    form.extend([("client_assertion_type", kind), ("client_assertion", assertion.expose_secret())]);
                 }
                 form.extend(asked(wanted));
                 endpoint::post(token_url, &form).await
             }
             Self::Key(key) => {
-                let assertion = assertion::sign(key, &wanted.scope)?;
+                let assertion = assertion::of_service(key, &wanted.scope)?;
                 let mut form = vec![
                     ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
                     ("assertion", assertion.expose_secret()),
@@ -237,9 +270,9 @@ impl Source {
             Self::Metadata { url } => {
                 let mut url = url.clone();
                 url.query_pairs_mut().append_pair("scopes", &wanted.scope.replace(' ', ","));
-                endpoint::metadata(&url, TokenOf::Google).await
+                endpoint::metadata(&url, Metadata::Google).await
             }
-            Self::AzureInstance { url } => entra::of_instance(url, &wanted.scope).await,
+            Self::AzureMachine { url, header } => entra::of_machine(url, header.as_ref(), &wanted.scope).await,
             Self::Impersonated { url, by } => {
                 let scope = google::CLOUD_PLATFORM.to_owned();
                 let own = Wanted { scope, audience: None, parameters: Vec::new() };

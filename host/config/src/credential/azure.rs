@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{ClientProofValue, CredentialError, SecretFrom, read};
+use super::{CredentialError, SecretFrom, read};
 use crate::environment::Environment;
 
 /// Where principals sign in, unless another cloud is named.
@@ -31,10 +31,12 @@ pub struct AzureFrom {
 pub enum AzureProof {
     /// By its secret.
     Secret(SecretFrom),
+    /// By the key of its certificate; both are in one PEM file.
+    Certificate(PathBuf),
     /// By a token in a file, which a cluster or a pipeline made and renews.
     Federated(PathBuf),
     /// By the machine that it runs on.
-    Instance,
+    Machine,
 }
 
 /// A principal of Entra, read.
@@ -49,38 +51,79 @@ pub enum AzureValue {
         /// Its client id.
         client_id: String,
         /// What it proves itself with.
-        proof: ClientProofValue,
+        proof: AzureProofValue,
     },
     /// The identity of this machine.
-    Instance {
-        /// Host of the metadata server.
-        host: String,
+    Machine {
+        /// Who knows the machine.
+        metadata: AzureMetadata,
         /// Which of its identities; none takes the only one.
         client_id: Option<String>,
     },
 }
 
+/// What a principal of Entra proves itself with.
+#[derive(Debug, Clone)]
+pub enum AzureProofValue {
+    /// Its secret.
+    Secret(SecretString),
+    /// Its certificate and the key of that, PEM.
+    Certificate(SecretString),
+    /// A federated token, and the file that it came from.
+    Federated {
+        /// The token.
+        token: SecretString,
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Who knows a machine of Azure.
+#[derive(Debug, Clone)]
+pub enum AzureMetadata {
+    /// The metadata server of instances, by its host.
+    Instance(String),
+    /// What App Service and Container Apps put beside a program.
+    Service {
+        /// Its URL.
+        endpoint: Url,
+        /// What proves that a request comes from beside it.
+        header: SecretString,
+    },
+}
+
 impl AzureFrom {
-    /// Reads it. The order is that of Azure's own libraries: secret, federated token, this machine.
+    /// Reads it. The order is that of Azure's own libraries: secret, certificate, federated token, this machine.
     pub(super) fn read(&self, environment: &Environment) -> Result<AzureValue, CredentialError> {
         let set = |name: &str| environment.variable(name).filter(|value| !value.is_empty()).map(ToOwned::to_owned);
         let client_id = self.client_id.clone().or_else(|| set("AZURE_CLIENT_ID"));
-        let proof = match self.proof.clone() {
-            Some(proof) => proof,
-            None if set("AZURE_CLIENT_SECRET").is_some() => {
-                AzureProof::Secret(SecretFrom::Variable("AZURE_CLIENT_SECRET".into()))
+        let found = || {
+            if set("AZURE_CLIENT_SECRET").is_some() {
+                return AzureProof::Secret(SecretFrom::Variable("AZURE_CLIENT_SECRET".into()));
             }
-            None => set("AZURE_FEDERATED_TOKEN_FILE")
-                .map_or(AzureProof::Instance, |file| AzureProof::Federated(file.into())),
+            let certificate = set("AZURE_CLIENT_CERTIFICATE_PATH").map(|file| AzureProof::Certificate(file.into()));
+            let federated = || set("AZURE_FEDERATED_TOKEN_FILE").map(|file| AzureProof::Federated(file.into()));
+            certificate.or_else(federated).unwrap_or(AzureProof::Machine)
         };
-        let proof = match proof {
-            AzureProof::Secret(from) => ClientProofValue::Secret(from.read(environment)?),
-            AzureProof::Federated(file) => ClientProofValue::Assertion(token(&file)?),
-            AzureProof::Instance => {
-                // The variable is that of Azure's own libraries.
-                let host = set("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| INSTANCE.to_owned());
-                let host = host.trim_start_matches("http://").trim_end_matches('/').to_owned();
-                return Ok(AzureValue::Instance { host, client_id });
+        let proof = match self.proof.clone().unwrap_or_else(found) {
+            AzureProof::Secret(from) => AzureProofValue::Secret(from.read(environment)?),
+            AzureProof::Certificate(file) => AzureProofValue::Certificate(read(&file)?.into()),
+            AzureProof::Federated(file) => AzureProofValue::Federated { token: token(&file)?, file },
+            AzureProof::Machine => {
+                let service = set("IDENTITY_ENDPOINT").zip(set("IDENTITY_HEADER"));
+                let metadata = match service {
+                    Some((endpoint, header)) => AzureMetadata::Service {
+                        endpoint: endpoint.parse().map_err(|_| CredentialError::NoUrl("IDENTITY_ENDPOINT".into()))?,
+                        header: header.into(),
+                    },
+                    None => {
+                        // The variable is that of Azure's own libraries.
+                        let host = set("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| INSTANCE.to_owned());
+                        let host = host.trim_start_matches("http://").trim_end_matches('/');
+                        AzureMetadata::Instance(host.to_owned())
+                    }
+                };
+                return Ok(AzureValue::Machine { metadata, client_id });
             }
         };
         let missing = |name: &str| CredentialError::Variable(name.to_owned());
@@ -102,7 +145,7 @@ impl AzureFrom {
         }
         let text = named.unwrap_or_else(|| AUTHORITY.to_owned());
         let text = if text.ends_with('/') { text } else { format!("{text}/") };
-        text.parse().map_err(|_| CredentialError::Variable("AZURE_AUTHORITY_HOST".into()))
+        text.parse().map_err(|_| CredentialError::NoUrl("AZURE_AUTHORITY_HOST".into()))
     }
 }
 
@@ -135,11 +178,30 @@ mod tests {
             panic!("a client");
         };
         assert_eq!((authority.as_str(), tenant_id.as_str(), client_id.as_str()), (AUTHORITY, "t", "c"));
-        assert!(matches!(proof, ClientProofValue::Secret(secret) if secret.expose_secret() == "s"));
+        assert!(matches!(proof, AzureProofValue::Secret(secret) if secret.expose_secret() == "s"));
         let Ok(AzureValue::Client { proof, .. }) = read(&default, &who) else { panic!("a client") };
-        assert!(matches!(proof, ClientProofValue::Assertion(token) if token.expose_secret() == "of a cluster"));
-        let Ok(AzureValue::Instance { host, client_id }) = read(&default, &[]) else { panic!("this machine") };
+        assert!(matches!(proof, AzureProofValue::Federated { token, .. } if token.expose_secret() == "of a cluster"));
+        let with_certificate = [&who[..], &[("AZURE_CLIENT_CERTIFICATE_PATH", file)]].concat();
+        let Ok(AzureValue::Client { proof, .. }) = read(&default, &with_certificate) else { panic!("a client") };
+        assert!(matches!(proof, AzureProofValue::Certificate(_)));
+    }
+
+    #[test]
+    fn a_machine_is_known_to_who_stands_beside_it() {
+        let default = AzureFrom::default();
+        let Ok(AzureValue::Machine { metadata: AzureMetadata::Instance(host), client_id }) = read(&default, &[]) else {
+            panic!("an instance");
+        };
         assert_eq!((host.as_str(), client_id), (INSTANCE, None));
+        let beside = [("IDENTITY_ENDPOINT", "http://127.0.0.1:41741/msi/token"), ("IDENTITY_HEADER", "a-secret")];
+        let Ok(AzureValue::Machine { metadata: AzureMetadata::Service { endpoint, header }, .. }) =
+            read(&default, &beside)
+        else {
+            panic!("a service");
+        };
+        assert_eq!((endpoint.path(), header.expose_secret()), ("/msi/token", "a-secret"));
+        let err = read(&default, &[("IDENTITY_ENDPOINT", "nowhere"), ("IDENTITY_HEADER", "h")]).expect_err("no URL");
+        assert_eq!(err.to_string(), "environment variable `IDENTITY_ENDPOINT` is no URL");
     }
 
     #[test]
@@ -156,7 +218,7 @@ mod tests {
             panic!("a client");
         };
         assert_eq!((authority.host_str(), tenant_id.as_str()), (Some("login.microsoftonline.us"), "mine"));
-        assert!(matches!(proof, ClientProofValue::Secret(secret) if secret.expose_secret() == "o"));
+        assert!(matches!(proof, AzureProofValue::Secret(secret) if secret.expose_secret() == "o"));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `credential "slot" { … }`.
 
+mod aws;
+mod azure;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
-    credential::{AzureFrom, AzureProof, ClientProof, Credential, SecretFrom},
+    credential::{ClientProof, Credential, SecretFrom},
     names::SlotName,
-    raw::{RawAws, RawAzure, RawCredential, RawGoogle, RawOauth2},
+    raw::{RawCredential, RawGoogle, RawOauth2},
     workspace::check::Check,
 };
 
@@ -60,8 +63,8 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
         let password = secret(check, &at("basic"), from, ("password_env", basic.password_env))?;
         return Some(Credential::Basic { username: basic.username, password });
     }
-    if let Some(aws) = aws {
-        return keys(check, &at("aws"), aws);
+    if let Some(keys) = aws {
+        return aws::read(check, &at("aws"), keys);
     }
     if let Some(tls) = client_tls {
         let certificate = check.path(&at("client_tls/certificate_file"), &tls.certificate_file);
@@ -71,8 +74,8 @@ fn one(check: &mut Check<'_>, pointer: &str) -> Option<Credential> {
     if let Some(google) = google {
         return of_google(check, &at("google"), google);
     }
-    if let Some(azure) = azure {
-        return of_azure(check, &at("azure"), azure);
+    if let Some(principal) = azure {
+        return azure::read(check, &at("azure"), principal);
     }
     if let Some(client) = oauth2 {
         return client_of(check, &at("oauth2"), client);
@@ -94,49 +97,6 @@ fn of_google(check: &mut Check<'_>, pointer: &str, raw: RawGoogle) -> Option<Cre
         }
         (None, None) => Some(Credential::GoogleDefault),
     }
-}
-
-fn of_azure(check: &mut Check<'_>, pointer: &str, raw: RawAzure) -> Option<Credential> {
-    let at = |key: &str| format!("{pointer}/{key}");
-    let RawAzure {
-        tenant_id,
-        client_id,
-        client_secret_file,
-        client_secret_env,
-        federated_token_file,
-        managed_identity,
-        authority,
-    } = raw;
-    let is_this_machine = managed_identity == Some(true);
-    let n_proofs =
-        [client_secret_file.is_some(), client_secret_env.is_some(), federated_token_file.is_some(), is_this_machine];
-    if n_proofs.into_iter().filter(|there| *there).count() > 1 {
-        let help = "keep one of the secret, `federated_token_file` and `managed_identity`";
-        check.refuse(pointer, "this says more than one proof of who it is", help.to_owned());
-        return None;
-    }
-    if is_this_machine && tenant_id.is_some() {
-        let help = "remove it, or `managed_identity`".to_owned();
-        check.refuse(&at("tenant_id"), "the identity of this machine has its own tenant", help);
-        return None;
-    }
-    let proof = match (client_secret_file, client_secret_env, federated_token_file) {
-        (None, None, None) => is_this_machine.then_some(AzureProof::Instance),
-        (None, None, Some(file)) => Some(AzureProof::Federated(check.path(&at("federated_token_file"), &file)?)),
-        (file, env, _) => {
-            let from = ("client_secret_file", file);
-            Some(AzureProof::Secret(secret(check, pointer, from, ("client_secret_env", env))?))
-        }
-    };
-    let authority = match authority {
-        None => None,
-        // Plain http reaches an emulator on this machine; the host refuses it for any other address.
-        Some(text) => {
-            let text = if text.ends_with('/') { text } else { text + "/" };
-            Some(check.url(&at("authority"), &text, &["https", "http"])?)
-        }
-    };
-    Some(Credential::Azure(AzureFrom { authority, tenant_id, client_id, proof }))
 }
 
 fn client_of(check: &mut Check<'_>, pointer: &str, raw: RawOauth2) -> Option<Credential> {
@@ -171,45 +131,6 @@ fn secret(
             let finding = check.finding(pointer, format!("this says {n} for the secret"));
             check.push(finding.help(format!("set either `{file_key}` or `{env_key}`")));
             None
-        }
-    }
-}
-
-fn keys(check: &mut Check<'_>, pointer: &str, raw: RawAws) -> Option<Credential> {
-    let at = |key: &str| format!("{pointer}/{key}");
-    let RawAws { profile, credentials_file, access_key_id_env, secret_access_key_env, session_token_env } = raw;
-    let names_variables = access_key_id_env.is_some() || secret_access_key_env.is_some() || session_token_env.is_some();
-    match profile {
-        Some(_) if names_variables => {
-            let finding = check.finding(pointer, "keys come from a profile or from the environment, not from both");
-            check.push(finding);
-            None
-        }
-        Some(profile) => {
-            let file = match credentials_file {
-                None => None,
-                Some(path) => Some(check.path(&at("credentials_file"), &path)?),
-            };
-            Some(Credential::AwsProfile { profile, file })
-        }
-        None if credentials_file.is_some() => {
-            let finding =
-                check.finding(&at("credentials_file"), "a `credentials_file` without a `profile` is of no use");
-            check.push(finding);
-            None
-        }
-        None => {
-            let mut name = |key: &str, given: Option<String>, standard: &str| {
-                variable(check, &at(key), given.unwrap_or_else(|| standard.to_owned()))
-            };
-            let access_key_id = name("access_key_id_env", access_key_id_env, "AWS_ACCESS_KEY_ID");
-            let secret_access_key = name("secret_access_key_env", secret_access_key_env, "AWS_SECRET_ACCESS_KEY");
-            let session_token = name("session_token_env", session_token_env, "AWS_SESSION_TOKEN");
-            Some(Credential::AwsEnvironment {
-                access_key_id: access_key_id?,
-                secret_access_key: secret_access_key?,
-                session_token: session_token?,
-            })
         }
     }
 }

@@ -72,6 +72,17 @@ credential "aws" {
     credentials_file = "aws-credentials"
   }
 }
+credential "aws-config" {
+  aws {
+    profile     = "uss1-sso"
+    config_file = "aws-config"
+  }
+}
+credential "aws-instance" {
+  aws {
+    source = "instance"
+  }
+}
 credential "aws-env" {
   aws {
     access_key_id_env     = "OTHER_ID"
@@ -123,6 +134,11 @@ credential "azure" {
 credential "azure-file" {
   azure {
     client_secret_file = "entra-secret"
+  }
+}
+credential "azure-certificate" {
+  azure {
+    client_certificate_file = "entra-certificate.pem"
   }
 }
 credential "azure-pipeline" {

@@ -527,7 +527,7 @@ fn a_credential_is_of_one_kind_and_in_one_place() {
     32 │   }
        ╰────
      help: letters, digits and `_`
-     × keys come from a profile or from the environment, not from both
+     × keys come from one place, and this says several
        ╭─[hangar.hcl:35:3]
     34 │ credential "d" {
     35 │   aws {
@@ -535,6 +535,7 @@ fn a_credential_is_of_one_kind_and_in_one_place() {
        ·    ╰── here
     36 │     profile = "p"
        ╰────
+     help: keep one of `profile`, `source` and the names of variables
      × this says two places for the credential
        ╭─[hangar.hcl:41:3]
     40 │ credential "e" {
@@ -652,6 +653,17 @@ fn keys_that_verify_tokens_are_not_fetched_over_plain_http() {
       ╰────
      help: use `https://`
     "#);
+}
+
+#[test]
+fn keys_of_aws_come_from_one_place() {
+    let with = |body: &str| refusal(&format!("{LEAST}credential \"a\" {{\n  aws {{\n{body}\n  }}\n}}\n"));
+    let two = with("    profile = \"p\"\n    source = \"instance\"");
+    assert!(two.contains("keys come from one place, and this says several"), "{two}");
+    let file = with("    config_file = \"c\"");
+    assert!(file.contains("a `config_file` without a `profile` is of no use"), "{file}");
+    let source = with("    source = \"imds\"");
+    assert!(source.contains("instance") && source.contains("web_identity"), "{source}");
 }
 
 #[test]

@@ -27,7 +27,10 @@ fn kept(text: &str) -> Keeping {
     ];
     let credentials = bound.map(|(name, kept)| (name.parse().expect("a slot's name"), kept)).into();
     let environment = Arc::new(Environment::from_variables([("HOME", "/nowhere")]).expect("an environment"));
-    Keeping { folder, slots: Arc::new(Slots { credentials, environment, redactor: Default::default() }) }
+    Keeping {
+        folder,
+        slots: Arc::new(Slots { credentials, environment, keyring: Default::default(), redactor: Default::default() }),
+    }
 }
 
 fn slot(name: &str, kind: SlotKind) -> TokenRecipe {

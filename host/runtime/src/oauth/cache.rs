@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{ClientProof, ServiceKey, Source, Token, Wanted};
+use super::{ClientProof, ServiceKey, Source, Wanted};
 
 /// A token that is about to expire is of no use to a request that has yet to be sent.
 const MARGIN: Duration = Duration::from_secs(60);
 
-static TOKENS: LazyLock<Mutex<HashMap<Key, (SecretString, Instant)>>> = LazyLock::new(Mutex::default);
+static TOKENS: LazyLock<Mutex<HashMap<Key, (SecretString, SystemTime)>>> = LazyLock::new(Mutex::default);
 
 /// Digest of all that decides what a token is.
 pub(super) type Key = [u8; 32];
@@ -26,17 +26,20 @@ pub(super) fn key(source: &Source, wanted: &Wanted) -> Key {
     *hasher.finalize().as_bytes()
 }
 
-pub(super) fn get(key: &Key) -> Option<SecretString> {
+/// A token that is good for a while yet, and until when.
+pub(super) fn get(key: &Key) -> Option<(SecretString, SystemTime)> {
     let tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-    tokens.get(key).filter(|(_, until)| *until > Instant::now()).map(|(token, _)| token.clone())
+    tokens.get(key).filter(|(_, until)| is_good(*until)).cloned()
 }
 
-pub(super) fn put(key: Key, token: &Token) {
-    let lifetime = Duration::from_secs(token.expires_s.min(24 * 3600));
-    let Some(lifetime) = lifetime.checked_sub(MARGIN).filter(|lifetime| !lifetime.is_zero()) else { return };
+pub(super) fn put(key: Key, token: SecretString, until: SystemTime) {
     let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-    tokens.retain(|_, (_, until)| *until > Instant::now());
-    tokens.insert(key, (token.text.clone(), Instant::now() + lifetime));
+    tokens.retain(|_, (_, until)| is_good(*until));
+    tokens.insert(key, (token, until));
+}
+
+fn is_good(until: SystemTime) -> bool {
+    until > SystemTime::now() + MARGIN
 }
 
 /// Each part with its length before it, so that no two lists run into one.
@@ -55,6 +58,7 @@ fn add_source(hasher: &mut blake3::Hasher, source: &Source) {
             match proof {
                 ClientProof::Secret(secret) => add(hasher, &["secret", secret.expose_secret()]),
                 ClientProof::Assertion(token) => add(hasher, &["assertion", token.expose_secret()]),
+                ClientProof::Certificate(pem) => add(hasher, &["certificate", pem.expose_secret()]),
             }
         }
         Source::Key(ServiceKey { token_url, issuer, key_id, private_key_pem }) => {
@@ -68,7 +72,7 @@ fn add_source(hasher: &mut blake3::Hasher, source: &Source) {
             add(hasher, &["exchange", token_url.as_str(), audience, subject_token_type, &subject_token.name()]);
         }
         Source::Metadata { url } => add(hasher, &["metadata", url.as_str()]),
-        Source::AzureInstance { url } => add(hasher, &["azure-instance", url.as_str()]),
+        Source::AzureMachine { url, .. } => add(hasher, &["azure-machine", url.as_str()]),
         Source::Impersonated { url, by } => {
             add(hasher, &["impersonated", url.as_str()]);
             add_source(hasher, by);

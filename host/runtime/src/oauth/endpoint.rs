@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
@@ -14,21 +14,30 @@ use url::{Host, Url};
 use super::{OauthError, Token, entra};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Metadata servers are near, or not there.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// No token answer is longer; some carry a second token.
 const MAX_ANSWER: usize = 64 * 1024;
 const MAX_WORDS: usize = 300;
 
-static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
+static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| build(CONNECT_TIMEOUT));
+static METADATA_CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| build(METADATA_CONNECT_TIMEOUT));
+
+fn build(connect_timeout: Duration) -> Result<Client, String> {
     // A redirect would carry the secret elsewhere, and metadata servers answer no proxy.
     let builder = Client::builder().no_proxy().redirect(Policy::none()).referer(false).timeout(TIMEOUT);
-    builder.build().map_err(|err| err.to_string())
-});
+    builder.connect_timeout(connect_timeout).build().map_err(|err| err.to_string())
+}
 
 /// Whose metadata server is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenOf {
+#[derive(Clone, Copy)]
+pub(super) enum Metadata<'a> {
     Google,
     Azure,
+    /// What App Service puts beside a program, and what proves that it comes from there.
+    AzureService(&'a SecretString),
 }
 
 #[derive(Deserialize)]
@@ -36,23 +45,37 @@ struct Answer {
     access_token: SecretString,
     #[serde(default)]
     expires_in: Value,
+    /// Seconds since 1970, in place of the other where App Service answers.
+    #[serde(default)]
+    expires_on: Value,
+}
+
+impl From<Answer> for Token {
+    fn from(answer: Answer) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let expires_s = match seconds(&answer.expires_in) {
+            0 => seconds(&answer.expires_on).saturating_sub(now),
+            expires_s => expires_s,
+        };
+        Self { text: answer.access_token, expires_s }
+    }
 }
 
 /// Posts a form and reads a token (RFC 6749 section 5).
 pub(super) async fn post(url: &Url, form: &[(&str, &str)]) -> Result<Token, OauthError> {
-    let answer: Answer = send(url, client(url)?.post(url.clone()).form(form)).await?;
-    Ok(Token { text: answer.access_token, expires_s: seconds(&answer.expires_in) })
+    send::<Answer>(url, client(url)?.post(url.clone()).form(form)).await.map(Into::into)
 }
 
 /// Asks the metadata server. The header proves that the request was not forged by something that only follows links.
-pub(super) async fn metadata(url: &Url, of: TokenOf) -> Result<Token, OauthError> {
-    let (name, value) = match of {
-        TokenOf::Google => ("metadata-flavor", "Google"),
-        TokenOf::Azure => ("metadata", "true"),
+pub(super) async fn metadata(url: &Url, whose: Metadata<'_>) -> Result<Token, OauthError> {
+    let (name, value) = match whose {
+        Metadata::Google => ("metadata-flavor", "Google"),
+        Metadata::Azure => ("metadata", "true"),
+        Metadata::AzureService(header) => ("x-identity-header", header.expose_secret()),
     };
-    let request = client(url)?.get(url.clone()).header(name, value).timeout(Duration::from_secs(5));
-    let answer: Answer = send(url, request).await?;
-    Ok(Token { text: answer.access_token, expires_s: seconds(&answer.expires_in) })
+    let client = of(&METADATA_CLIENT, url)?;
+    let request = client.get(url.clone()).header(name, value).timeout(METADATA_TIMEOUT);
+    send::<Answer>(url, request).await.map(Into::into)
 }
 
 /// Asks for a token of another account of Google.
@@ -80,17 +103,22 @@ pub(super) async fn subject(url: &Url, headers: &[(String, String)]) -> Result<S
 }
 
 fn client(url: &Url) -> Result<Client, OauthError> {
+    of(&CLIENT, url)
+}
+
+fn of(client: &Result<Client, String>, url: &Url) -> Result<Client, OauthError> {
     if url.scheme() != "https" && !may_be_plain(url) {
         return Err(unusable(url, "is not reached by https"));
     }
-    CLIENT.clone().map_err(|err| unusable(url, &format!("cannot be used: {err}")))
+    client.clone().map_err(|err| unusable(url, &format!("cannot be used: {err}")))
 }
 
-/// An emulator on this machine, and the metadata servers of the clouds, which have no certificates.
+/// An emulator on this machine, and the metadata servers of the clouds, which have no certificates and are no further than the
+/// machine's own link.
 fn may_be_plain(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name == "metadata.google.internal",
-        Some(Host::Ipv4(address)) => address.is_loopback() || address.octets() == [169, 254, 169, 254],
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }

@@ -198,3 +198,56 @@ async fn a_machine_of_azure_is_known_to_its_metadata_server() {
     let said = elsewhere.token(&wanted(scope)).await.expect_err("another host").to_string();
     assert!(said.contains("is not reached by https"), "{said}");
 }
+
+/// The certificate of the key above, which the issuer knows.
+fn certificate() -> String {
+    let key = rcgen::KeyPair::from_pem(KEY).expect("a key of RSA");
+    let mut of = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+    of.distinguished_name.push(rcgen::DnType::CommonName, "hangar");
+    of.self_signed(&key).expect("the key signs").pem()
+}
+
+#[tokio::test]
+async fn a_client_of_entra_signs_who_it_is_by_its_certificate() {
+    let issuer = Issuer::start().await;
+    let scope = "https://management.azure.com/.default";
+    let pem = format!("{KEY}{}", certificate());
+    issuer.knows(&pem);
+    let of = |client: &str, pem: &str| {
+        let proof = ClientProof::Certificate(pem.into());
+        entra::client(&issuer.url("/"), "tenant-1", client.into(), proof).expect("a tenant")
+    };
+    assert_eq!(token(&of("c1", &pem), scope).await, "token-1");
+    // Another client, and another certificate of the same key.
+    for source in [of("c2", &pem), of("c1", &format!("{KEY}{}", certificate_of_another()))] {
+        let said = source.token(&wanted(scope)).await.expect_err("it is another").to_string();
+        assert!(said.contains("401 invalid_client"), "{said}");
+    }
+    let said = of("c1", KEY).token(&wanted(scope)).await.expect_err("no certificate").to_string();
+    assert_eq!(said, "the private key of `c1` comes without its certificate in PEM");
+    let redactor = Redactor::default();
+    let source = of("c1", &pem);
+    source.register(&redactor);
+    let line = KEY.lines().nth(1).expect("a key has lines");
+    assert!(!redactor.redact(line).contains(line) && !format!("{source:?}").contains(line));
+}
+
+fn certificate_of_another() -> String {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    rcgen::CertificateParams::new(Vec::new()).expect("no names").self_signed(&key).expect("it signs").pem()
+}
+
+#[tokio::test]
+async fn a_program_in_app_service_is_known_to_what_stands_beside_it() {
+    let issuer = Issuer::start().await;
+    let scope = "https://management.azure.com/.default";
+    let of = |header: &str, client: Option<&str>| entra::service(issuer.url("/msi/token"), header.into(), client);
+    let one = of("secret-of-this-program", None);
+    assert_eq!(token(&one, scope).await, "token-1");
+    // Until when it is good is a time here, and no length.
+    assert_eq!(token(&one, scope).await, "token-1");
+    assert_eq!(issuer.seen().len(), 1);
+    assert_eq!(token(&of("secret-of-this-program", Some("c1")), scope).await, "token-2");
+    let said = of("guess", Some("c3")).token(&wanted(scope)).await.expect_err("another program").to_string();
+    assert!(said.contains("401 invalid_header") && !said.contains("guess"), "{said}");
+}
