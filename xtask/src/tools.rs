@@ -89,7 +89,7 @@ struct Tool {
     find: fn(&Search<'_>) -> Result<PathBuf>,
 }
 
-const TOOLS: [Tool; 17] = [
+const TOOLS: [Tool; 18] = [
     Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
     Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
     Tool { name: "OpenTofu", variable: "HANGAR_TOFU", purpose: Purpose::Test, find: terraform::find_tofu },
