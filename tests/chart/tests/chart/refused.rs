@@ -76,6 +76,17 @@ fn secrets_have_no_place_in_values() -> Result<()> {
     Ok(())
 }
 
+/// YAML takes `24.10` for the number 24.1, which is another version.
+#[test]
+fn a_version_that_has_lost_its_quotes_is_refused() -> Result<()> {
+    let renderer = Renderer::new()?;
+    for pointer in ["/cockroachdb/version", "/yugabytedb/version", "/schema/versions/scd"] {
+        let told = renderer.refusal(&with(pointer, json!(24.1)))?;
+        assert!(told.contains(&format!("'{pointer}': got number, want string")), "{pointer}: {told}");
+    }
+    Ok(())
+}
+
 #[test]
 fn nothing_is_taken_away_by_null() -> Result<()> {
     let told = Renderer::new()?.refusal(&with("/cockroachdb/nodes", json!(null)))?;
