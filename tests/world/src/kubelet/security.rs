@@ -25,6 +25,11 @@ impl Identity {
         let group = number(own.and_then(|own| own.run_as_group)).or(number(pod.and_then(|pod| pod.run_as_group)));
         let non_root = own.and_then(|own| own.run_as_non_root).or(pod.and_then(|pod| pod.run_as_non_root));
         let effective = user.unwrap_or(from_image.0);
+        // A name may stand for anybody: the kubelet does not look it up in the image.
+        if let (Some(true), None, Some(name)) = (non_root, user, named_user(image)) {
+            let what = format!("container has runAsNonRoot and image has non-numeric user ({name})");
+            return Err(ConfigError(format!("{what}, cannot verify user is non-root (container: {})", container.name)));
+        }
         if non_root == Some(true) && effective == 0 {
             let what = if user.is_some() {
                 "container's runAsUser breaks non-root policy"
@@ -54,6 +59,12 @@ impl Identity {
 /// The group that owns the pod's volumes.
 pub(super) fn fs_group(spec: &PodSpec) -> Option<u32> {
     u32::try_from(spec.security_context.as_ref()?.fs_group?).ok()
+}
+
+/// The user of an image that names one in place of giving its number.
+fn named_user(image: &Image) -> Option<&str> {
+    let user = image.config.user().as_deref()?.split(':').next()?;
+    (!user.is_empty() && user.parse::<u32>().is_err()).then_some(user)
 }
 
 /// `USER` of an image: `user[:group]`, each a number or a name from the image's own files.
@@ -136,5 +147,11 @@ mod tests {
         let image = image(dir.path(), "");
         let err = identity(&image, json!({ "runAsNonRoot": true }), json!({})).expect_err("root");
         assert!(err.to_string().starts_with("container has runAsNonRoot and image will run as root"));
+        let named = self::image(dir.path(), "cockroach");
+        let err = identity(&named, json!({ "runAsNonRoot": true }), json!({})).expect_err("nobody knows who that is");
+        let told =
+            "container has runAsNonRoot and image has non-numeric user (cockroach), cannot verify user is non-root";
+        assert!(err.to_string().starts_with(told), "{err}");
+        identity(&named, json!({ "runAsNonRoot": true, "runAsUser": 1000 }), json!({})).expect("a number");
     }
 }
