@@ -11,6 +11,12 @@ use zeroize::Zeroizing;
 use crate::{Certificate, PkiError};
 
 const LABEL: &str = "PRIVATE KEY";
+const RSA_LABEL: &str = "RSA PRIVATE KEY";
+/// Version 0 and the algorithm `rsaEncryption` without parameters (RFC 5208, section 5; RFC 8017, appendix A.1).
+const RSA_HEAD: [u8; 18] =
+    [0x02, 0x01, 0x00, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+const SEQUENCE: u8 = 0x30;
+const OCTET_STRING: u8 = 0x04;
 
 /// A private key as PEM (PKCS #8). Prints nothing, and is wiped when dropped.
 #[derive(Clone)]
@@ -59,7 +65,7 @@ impl Key {
         Ok(Self(Zeroizing::new(pair)))
     }
 
-    /// Reads an unencrypted PKCS #8 key.
+    /// Reads an unencrypted key: PKCS #8, or RSA in PKCS #1, which is what `cockroach cert create-ca` writes.
     ///
     /// # Errors
     ///
@@ -70,11 +76,16 @@ impl Key {
         let mut buffer = Zeroizing::new(vec![0; pem.expose().len()]);
         let (label, der) =
             pem_rfc7468::decode(pem.expose().as_bytes(), &mut buffer).map_err(|_| unreadable("not PEM"))?;
-        if label != LABEL {
-            return Err(unreadable("not a PKCS #8 `PRIVATE KEY` block"));
-        }
-        let pair =
-            KeyPair::try_from(&PrivatePkcs8KeyDer::from(der)).map_err(|_| unreadable("not a supported PKCS #8 key"))?;
+        let wrapped;
+        let der = match label {
+            LABEL => der,
+            RSA_LABEL => {
+                wrapped = in_pkcs8(der);
+                &wrapped
+            }
+            _ => return Err(unreadable("neither a `PRIVATE KEY` nor an `RSA PRIVATE KEY` block")),
+        };
+        let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(der)).map_err(|_| unreadable("not a supported key"))?;
         Ok(Self(Zeroizing::new(pair)))
     }
 
@@ -94,6 +105,31 @@ impl Key {
     pub fn matches(&self, certificate: &Certificate) -> bool {
         self.0.subject_public_key_info() == certificate.public_key()
     }
+}
+
+/// An RSA key in the form that holds keys of any kind.
+fn in_pkcs8(rsa: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut body = Zeroizing::new(Vec::with_capacity(rsa.len() + 32));
+    body.extend(RSA_HEAD);
+    element(&mut body, OCTET_STRING, rsa);
+    let mut whole = Zeroizing::new(Vec::with_capacity(body.len() + 8));
+    element(&mut whole, SEQUENCE, &body);
+    whole
+}
+
+/// One element of DER. The vector has room, so that no copy is left behind that nobody wipes.
+fn element(to: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    to.push(tag);
+    let length = content.len().to_be_bytes();
+    match content.len() {
+        short @ 0..0x80 => to.push(u8::try_from(short).expect("less than 128")),
+        _ => {
+            let n_zeros = length.iter().take_while(|byte| **byte == 0).count();
+            to.push(0x80 | u8::try_from(length.len() - n_zeros).expect("at most eight"));
+            to.extend(&length[n_zeros..]);
+        }
+    }
+    to.extend(content);
 }
 
 impl fmt::Debug for Key {

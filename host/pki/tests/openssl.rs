@@ -78,6 +78,34 @@ fn openssl_verifies_the_chain_of_each_kind_of_key() -> Result<()> {
     Ok(())
 }
 
+/// What `cockroach cert create-ca` leaves: an RSA key in the form of PKCS #1.
+#[test]
+fn an_authority_of_other_tools_signs_on() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let made = openssl(&["genrsa", "-traditional", "-out", "ca.key", "2048"], dir.path())?;
+    assert!(made.status.success(), "{}", text(&made));
+    let subject = ["-subj", "/O=Cockroach/CN=Cockroach CA", "-days", "3650"];
+    let usage = ["-addext", "keyUsage=digitalSignature,keyEncipherment,nonRepudiation,keyCertSign"];
+    let request = [&["req", "-x509", "-new", "-key", "ca.key", "-out", "ca.crt"][..], &subject, &usage].concat();
+    let made = openssl(&request, dir.path())?;
+    assert!(made.status.success(), "{}", text(&made));
+    let key = std::fs::read_to_string(dir.path().join("ca.key"))?;
+    assert!(key.starts_with("-----BEGIN RSA PRIVATE KEY-----"), "another form than the vendor's");
+    let certificate = Certificate::from_pem(&std::fs::read_to_string(dir.path().join("ca.crt"))?)?;
+    let adopted = Authority::load(certificate, Key::from_pem(&KeyPem::from(key))?)?;
+    // It is kept in the one form that all keys have, and read again.
+    let kept = adopted.key_pem();
+    assert!(kept.expose().starts_with("-----BEGIN PRIVATE KEY-----"));
+    let adopted = Authority::load(adopted.certificate().clone(), Key::from_pem(&kept)?)?;
+    let leaf = adopted.issue(&node(KeyAlgorithm::EcdsaP256), &["node".to_owned()], now_ms())?;
+    std::fs::write(dir.path().join("node.crt"), leaf.certificate.to_pem())?;
+    for purpose in ["sslserver", "sslclient"] {
+        let verified = openssl(&["verify", "-CAfile", "ca.crt", "-purpose", purpose, "node.crt"], dir.path())?;
+        assert!(verified.status.success(), "as {purpose}: {}", text(&verified));
+    }
+    Ok(())
+}
+
 #[test]
 fn openssl_reads_the_names_usages_and_identifiers_we_meant() -> Result<()> {
     let dir = tempfile::tempdir()?;
