@@ -10,7 +10,7 @@ use hangar_engine::{Engine, Seen, Step, StepContext, StepError, Steps};
 use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::{Part, Plan, Release};
 use serde_json::{Value, json};
-use trust::Trust;
+pub(crate) use trust::Trust;
 
 use crate::failure::Failure;
 use crate::infrastructure::unkept;

@@ -3,6 +3,9 @@
 use hangar_plan::strategy::intent::Goal as StrategyGoal;
 use hangar_pool::Until;
 
+/// Goal of an organisation whose nodes are of the pool's cluster already.
+const ADOPT: &str = "adopt";
+
 /// What a run wants of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Goal {
@@ -42,6 +45,18 @@ impl Goal {
             }
             Self::RotateCa { .. } => StrategyGoal::RotateCa,
             Self::RotateCerts { .. } => StrategyGoal::RotateLeaves,
+        }
+    }
+
+    /// As above, of an organisation whose nodes other tools made: it proves what is there and touches nothing, until it is asked
+    /// to take them over.
+    pub(crate) fn of_strategy_for(&self, is_adopted: bool, takes_over: bool) -> StrategyGoal {
+        match self {
+            Self::Operate if takes_over => StrategyGoal::Operate,
+            Self::Create | Self::Join | Self::Operate | Self::Settle if is_adopted => {
+                StrategyGoal::Other((ADOPT.into(), Vec::new()))
+            }
+            _ => self.of_strategy(),
         }
     }
 

@@ -14,13 +14,14 @@ use hangar_kube::{Cluster, KubeError};
 use hangar_pki::{Authority, Bundle};
 use hangar_plan::grant::VerbGrant;
 use hangar_plan::hint::Hint as _;
-use hangar_plan::strategy::action::{Action, Verb};
+use hangar_plan::strategy::action::{Action, Check, Step, Verb};
 use hangar_plan::strategy::certificate::CertificatePolicy;
 use hangar_plan::strategy::observation::{Fact, Failure, FailureClass, Observation};
 use hangar_plan::strategy::probe::{Probe, Question, Vantage};
 use hangar_pool::{Hands, OwnRecord};
 use secrecy::SecretString;
 
+use crate::adoption::Trust;
 use crate::clock::now_ms;
 use crate::services::Services;
 
@@ -171,12 +172,28 @@ impl ClusterHands {
         Err(StepError::outside(format!("verb `{}` ended with status {}: {last}", verb.name, end.exit_code)))
     }
 
-    /// One pod after the other, each once the one before is ready again, and only those of an older template: a run that goes on
-    /// restarts what is left. The strategy has looked at the whole before.
-    async fn restart(&self, workload: &str) -> Result<(), StepError> {
+    /// One pod after the other, each only while all others are ready and what the step verifies holds, and only those of an older
+    /// template: a run that goes on restarts what is left.
+    async fn restart(&self, workload: &str, health: Option<&Check>) -> Result<(), StepError> {
         let restart =
             Restart { namespace: &self.namespace, workload, key: None, level: Level::Ready, deadline: RESTART };
-        hangar_kube::restart::rolling(&self.cluster, &restart, || async { None }).await.map(drop).map_err(outside)
+        let between = || self.unwell(health);
+        hangar_kube::restart::rolling(&self.cluster, &restart, between).await.map(drop).map_err(outside)
+    }
+
+    /// What of a check does not hold now.
+    async fn unwell(&self, health: Option<&Check>) -> Option<String> {
+        let check = health?;
+        match self.look(std::slice::from_ref(&check.probe)).await {
+            Ok(facts) => {
+                let seen = facts.first().map(|fact| &fact.observation);
+                let holds = seen.is_some_and(|seen| hangar_pool::holds(&check.expectation, seen));
+                (!holds).then(|| {
+                    format!("{}: {}", check.probe.id, seen.map_or_else(|| "no answer".into(), hangar_pool::describe))
+                })
+            }
+            Err(err) => Some(err.to_string()),
+        }
     }
 }
 
@@ -210,14 +227,20 @@ impl Hands for ClusterHands {
         }
     }
 
-    async fn act(&self, cx: &StepContext, action: &Action) -> Result<(), StepError> {
-        match action {
+    async fn act(&self, cx: &StepContext, step: &Step) -> Result<(), StepError> {
+        match &step.action {
             Action::PutSecret(secret) => self.put_secret(secret).await,
-            Action::ApplyRelease(overlay) => self.services.apply(cx, overlay).await,
+            Action::ApplyRelease(overlay) => {
+                if self.services.adopt {
+                    // Pods of others come to trust what the roster trusts, and nobody less.
+                    Trust::of(&self.services, overlay).await?.allow_member()?;
+                }
+                self.services.apply(cx, overlay).await
+            }
             // The sidecars do it by themselves: the step's check waits for them.
             Action::Reload(_) => Ok(()),
             Action::Verb(verb) => self.run_verb(cx, verb).await,
-            Action::Restart(workload) => self.restart(workload).await,
+            Action::Restart(workload) => self.restart(workload, step.verify.as_ref()).await,
             other => Err(StepError::refused(format!("action {other:?} is not known to this host"))),
         }
     }

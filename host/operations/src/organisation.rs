@@ -100,15 +100,35 @@ pub(crate) async fn make_next_authority(
     keep_authority(vault, &numbered(all.len() + 1), &made).await
 }
 
+/// Keeps an authority that other tools made, in the place of one that is in no record yet; the store keeps what was there as a
+/// former version.
+pub(crate) async fn adopt_authority(vault: &Vault, made: &Authority) -> Result<(), Failure> {
+    let kept = read_authorities(vault).await?;
+    let is_it = |one: &Authority| one.certificate().fingerprint() == made.certificate().fingerprint();
+    if kept.first().is_some_and(is_it) {
+        return Ok(());
+    }
+    if kept.len() > 1 {
+        return Err(Failure::person("this organisation has replaced an authority of its own before")
+            .hint_is("an instance that is in a pool is not adopted: `hangar pool status`"));
+    }
+    vault.replace(AUTHORITY, text_of(made).as_bytes()).await.map_err(unreachable)
+}
+
 fn numbered(number: usize) -> String {
     format!("authority/{number}")
 }
 
 async fn keep_authority(vault: &Vault, name: &str, made: &Authority) -> Result<Authority, Failure> {
-    let mut text = Zeroizing::new(made.certificate().to_pem());
-    text.push_str(made.key_pem().expose());
-    let kept = vault.keep_first(name, text.as_bytes()).await.map_err(unreachable)?;
+    let kept = vault.keep_first(name, text_of(made).as_bytes()).await.map_err(unreachable)?;
     parse_authority(&kept)
+}
+
+/// Certificate and key, as they are kept.
+fn text_of(authority: &Authority) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(authority.certificate().to_pem());
+    text.push_str(authority.key_pem().expose());
+    text
 }
 
 /// Makes the authority of this organisation for its pool, or returns the one that is there.

@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::organisation;
+use crate::pool_adopt::refuse_untaken;
 use crate::pool_commands::only_members;
 use crate::pooling::{Connected, Membership, pool, record, strategy};
 use crate::up::{Outcome, Session};
@@ -32,6 +33,7 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_leave(&self, lose_tolerance: bool) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool leave").await?;
+        refuse_untaken(&engine).await?;
         let membership = self.in_pool(&vault).await?;
         if membership.own.roster().own_record().record().state == State::Gone {
             return Ok(Outcome::Unchanged);
@@ -120,6 +122,7 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_certs(&self) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool rotate-certs").await?;
+        refuse_untaken(&engine).await?;
         let membership = self.active_member(&vault).await?;
         self.catch_up(&membership)?;
         // Certificates are dated in whole seconds.
@@ -138,6 +141,7 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_ca(&self) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool rotate-ca").await?;
+        refuse_untaken(&engine).await?;
         let membership = self.active_member(&vault).await?;
         self.catch_up(&membership)?;
         let is_proposed = has_proposed(&membership.own.roster(), Kind::RotateCa);
@@ -257,7 +261,9 @@ fn overlapped(roster: &Roster, new: &str, now_ms: u64) -> Result<Option<hangar_r
         [_, newest] if newest == new => vec![new.to_owned()],
         _ => return Ok(None),
     };
-    match next::presence(roster, Presence { authorities, ..held }, now_ms) {
+    // An authority of ours alone has a subject of its own.
+    let adopted = held.adopted && authorities != [new];
+    match next::presence(roster, Presence { authorities, adopted, ..held }, now_ms) {
         Err(NextError::Unvoted) => Ok(None),
         made => made,
     }

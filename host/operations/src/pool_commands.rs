@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hangar_engine::Engine;
+use hangar_pki::Authority;
 use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_pool::{OwnRecord, Strategy as _};
@@ -22,6 +23,7 @@ use crate::database::Database;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::organisation;
+use crate::pool_adopt::{self, Adoption};
 use crate::pool_records::make_recovery_key;
 use crate::pooling::{Connected, Membership, no_pool, record, strategy};
 use crate::up::{Outcome, Session};
@@ -59,7 +61,8 @@ impl Identity {
 
 impl Session {
     /// Founds the pool. The only command that ever leads to an initialised database. `silence` is how long a member of the
-    /// pool may leave the question unanswered whether it lives; it never changes.
+    /// pool may leave the question unanswered whether it lives; it never changes. With `adoption` the database runs already: it
+    /// gets a roster, and neither an `init` nor another pod.
     ///
     /// # Errors
     ///
@@ -68,6 +71,7 @@ impl Session {
         &self,
         recovery: Option<&Path>,
         silence: Option<Duration>,
+        adoption: Option<&Adoption<'_>>,
     ) -> Result<(Outcome, Identity), Failure> {
         let (engine, runtime, vault) = self.begin("pool create").await?;
         let membership = match self.membership(&vault).await? {
@@ -79,14 +83,19 @@ impl Session {
                 membership
             }
             None => {
-                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime).await?;
+                let made = self.adopted(&engine, &runtime, adoption).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
                 beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
-                let mut record = next::genesis(beginning, "hangar pool create".into(), now_ms());
+                let by = if made.is_some() { "hangar pool create --adopt" } else { "hangar pool create" };
+                let mut record = next::genesis(beginning, by.into(), now_ms());
                 if let (Some(genesis), Some(silence)) = (&mut record.genesis, silence) {
                     genesis.silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
                 }
                 if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
                     return Err(declined());
+                }
+                if let Some(made) = &made {
+                    pool_adopt::keep(&engine, &vault, made).await?;
                 }
                 self.begin_record(key, record)?
             }
@@ -96,27 +105,42 @@ impl Session {
         Ok((Outcome::Done, identity))
     }
 
-    /// Asks to join: publishes our first record, which is public data and nothing else.
+    /// Asks to join: publishes our first record, which is public data and nothing else. With `adoption` our nodes are of the
+    /// pool's cluster already, and none of them is touched.
     ///
     /// # Errors
     ///
     /// [`Failure`].
-    pub async fn pool_request(&self, recovery: Option<&Path>) -> Result<Identity, Failure> {
+    pub async fn pool_request(
+        &self,
+        recovery: Option<&Path>,
+        adoption: Option<&Adoption<'_>>,
+    ) -> Result<Identity, Failure> {
         let (engine, runtime, vault) = self.begin("pool request").await?;
         let membership = match self.membership(&vault).await? {
             Some(membership) if membership.is_active() => {
                 return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
             }
             Some(membership) => {
-                let (_, beginning) = self.beginning(&engine, &vault, &runtime).await?;
+                let stands = pool_adopt::stands(&engine).await?;
+                if adoption.is_some() && !stands {
+                    return Err(Failure::person("this instance has asked to join with nodes that are to be made")
+                        .hint_is("`hangar down` takes back what it has, if nothing runs there yet"));
+                }
+                let made = if stands { organisation::read_authority(&vault).await? } else { None };
+                let (_, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
                 membership.own.refresh().map_err(record)?;
                 ask_anew(&membership.own)?;
                 membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
                 membership
             }
             None => {
-                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime).await?;
+                let made = self.adopted(&engine, &runtime, adoption).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
                 beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
+                if let Some(made) = &made {
+                    pool_adopt::keep(&engine, &vault, made).await?;
+                }
                 self.begin_record(key, next::request(beginning, now_ms()))?
             }
         };
@@ -249,12 +273,25 @@ impl Session {
         own.invite(joiner, &signed, now).map_err(record)
     }
 
-    /// What our first record says of us.
+    async fn adopted(
+        &self,
+        engine: &Engine,
+        runtime: &Runtime,
+        adoption: Option<&Adoption<'_>>,
+    ) -> Result<Option<Authority>, Failure> {
+        match adoption {
+            Some(adoption) => self.made_by_others(engine, runtime, adoption).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What our first record says of us; `made` is the authority that other tools made, which our nodes have.
     async fn beginning(
         &self,
         engine: &Engine,
         vault: &Arc<Vault>,
         runtime: &Runtime,
+        made: Option<&Authority>,
     ) -> Result<(hangar_roster::OrganisationKey, Beginning), Failure> {
         let database = self.site.database(runtime).await?.ok_or_else(no_pool)?;
         let stands = self.standing(engine.journal()).await?;
@@ -262,14 +299,18 @@ impl Session {
         let not_yet =
             || Failure::refused("this organisation has no key and authority yet").hint_is("`hangar up` makes them");
         let key = organisation::read_key(vault).await?.ok_or_else(not_yet)?;
-        let authority = organisation::read_authority(vault).await?.ok_or_else(not_yet)?;
+        let kept = organisation::read_authority(vault).await?.ok_or_else(not_yet)?;
+        let authority = made.unwrap_or(&kept);
         let name = |err: hangar_roster::BadName| Failure::of(Cause::Refused, "this name cannot stand in a record", err);
         let beginning = Beginning {
             pool: settings.name.as_str().parse().map_err(name)?,
             member: self.site.workspace.instance.name.as_str().parse().map_err(name)?,
             key: key.public(),
             recovery_key: None,
-            presence: self.presence(&stands, &authority.certificate().to_pem(), &database)?,
+            presence: Presence {
+                adopted: made.is_some(),
+                ..self.presence(&stands, &authority.certificate().to_pem(), &database)?
+            },
         };
         Ok((key, beginning))
     }
@@ -306,6 +347,7 @@ impl Session {
             datastore: Datastore { kind: settings.block.plugin.to_string(), version: version(&database.image) },
             dss_version: version(&instance.image),
             flags: BTreeMap::new(),
+            adopted: false,
         })
     }
 
@@ -331,7 +373,7 @@ impl Session {
             hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
         };
         let mut intent = pooling.intent.clone();
-        intent.goal = goal.of_strategy();
+        intent.goal = goal.of_strategy_for(first.presence.adopted, false);
         let phases = pooling.strategy.outline(&intent, &roster.view(describe)).await.map_err(strategy)?;
         let mut plan = Plan::new(intent.instance.name.clone());
         plan.parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: goal.name().into(), phases }));

@@ -1,8 +1,8 @@
 //! Our record follows where our nodes are and what they run.
 
-use hangar_plan::infrastructure::Infrastructure;
+use hangar_plan::infrastructure::{Infrastructure, NodeAddress};
 use hangar_pool::OwnRecord;
-use hangar_roster::{Presence, next};
+use hangar_roster::{Node, Presence, next};
 
 use crate::clock::now_ms;
 use crate::database::Database;
@@ -33,6 +33,7 @@ impl Session {
             authorities: held.authorities.clone(),
             locality: held.locality.clone(),
             flags: held.flags.clone(),
+            adopted: held.adopted,
             ..self.presence(stands, "", database)?
         };
         let next = match when {
@@ -52,8 +53,56 @@ fn beside(held: Presence, coming: &Presence) -> Presence {
 
 /// Names that our record gives and that no node has by the infrastructure as it stands now.
 pub(crate) fn former_hosts(stands: &Infrastructure, own: &OwnRecord) -> Vec<String> {
-    let roster = own.roster();
-    let held = &roster.own_record().record().presence.nodes;
-    let is_former = |host: &&String| !stands.nodes.iter().any(|node| node.host == **host);
+    former_among(&own.roster().own_record().record().presence.nodes, &stands.nodes)
+}
+
+fn former_among(held: &[Node], stands: &[NodeAddress]) -> Vec<String> {
+    let is_former = |host: &&String| !stands.iter().any(|node| node.host == **host);
     held.iter().map(|node| &node.host).filter(is_former).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use hangar_roster::Datastore;
+
+    use super::*;
+
+    fn presence(host: &str, egress: &[&str]) -> Presence {
+        Presence {
+            endpoint: "https://dss.uss1.example.com".into(),
+            authorities: vec!["ours".into()],
+            nodes: vec![Node { ordinal: 0, host: host.into(), port: 26257, addresses: Vec::new() }],
+            egress: egress.iter().map(|range| range.parse().expect("a range")).collect(),
+            locality: Vec::new(),
+            datastore: Datastore { kind: "cockroachdb".into(), version: "v24.1.3".into() },
+            dss_version: "v0.22.0".into(),
+            flags: BTreeMap::new(),
+            adopted: false,
+        }
+    }
+
+    fn stands(host: &str) -> NodeAddress {
+        NodeAddress { ordinal: 0, host: host.into(), port: 26257, addresses: Vec::new(), reservation: None }
+    }
+
+    #[test]
+    fn before_anything_moves_the_ranges_that_come_stand_beside_those_that_go() {
+        let held = presence("0.db.old.example.com", &["192.0.2.0/24", "198.51.100.0/24"]);
+        let coming = presence("0.db.new.example.com", &["198.51.100.0/24", "203.0.113.0/24"]);
+        let shown = beside(held.clone(), &coming);
+        let ranges: Vec<String> = shown.egress.iter().map(ToString::to_string).collect();
+        assert_eq!(ranges, ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]);
+        assert_eq!(Presence { egress: held.egress.clone(), ..shown }, held, "where the nodes are comes after");
+        assert_eq!(beside(held.clone(), &held), held, "and nothing where nothing comes");
+    }
+
+    #[test]
+    fn a_name_that_no_node_has_any_more_is_a_former_one() {
+        let held = presence("0.db.old.example.com", &[]).nodes;
+        assert_eq!(former_among(&held, &[stands("0.db.new.example.com")]), ["0.db.old.example.com"]);
+        assert_eq!(former_among(&held, &[stands("0.db.old.example.com")]), Vec::<String>::new());
+        assert_eq!(former_among(&[], &[stands("0.db.new.example.com")]), Vec::<String>::new());
+    }
 }

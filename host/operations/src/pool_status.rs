@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hangar_plan::strategy::decision::Finding;
-use hangar_plan::strategy::member::{MemberState, Roster};
+use hangar_plan::strategy::member::{AcknowledgementKind, Member, MemberState, Roster};
 use hangar_plan::strategy::observation::{Fact, Observation, TlsOutcome};
 use hangar_plan::strategy::probe::Question;
 use serde::Serialize;
@@ -62,6 +62,10 @@ pub struct MemberStatus {
     pub nodes: Vec<NodeStatus>,
     /// Whether its authority is loaded by every member that says so, and by how many.
     pub deployed_by: Vec<String>,
+    /// For what it says that its nodes are being restarted; nobody else's may be meanwhile.
+    pub maintenance: Option<String>,
+    /// The first member by name whose authority has the same subject, as other tools make them.
+    pub shares_subject_with: Option<String>,
 }
 
 /// One node.
@@ -124,6 +128,8 @@ impl PoolStatus {
                 })
                 .collect(),
             deployed_by: deployed_by(roster, &member.id),
+            maintenance: maintenance(member),
+            shares_subject_with: shares_subject_with(roster, member),
         });
         let ranges = facts.iter().find(|fact| fact.probe.id.starts_with("ranges/")).map(|fact| &fact.observation);
         Self {
@@ -200,9 +206,9 @@ fn accepts(facts: &[Fact], host: &str) -> Option<bool> {
 }
 
 fn deployed_by(roster: &Roster, id: &str) -> Vec<String> {
-    use hangar_plan::strategy::member::AcknowledgementKind::Deployed;
+    use AcknowledgementKind::Deployed;
     let Some(subject) = roster.members.iter().find(|member| member.id == id) else { return Vec::new() };
-    let has = |member: &&hangar_plan::strategy::member::Member| {
+    let has = |member: &&Member| {
         subject.authorities.iter().all(|authority| {
             member.acknowledgements.iter().any(|acknowledgement| {
                 matches!(&acknowledgement.kind, Deployed(all) if all.contains(&authority.fingerprint))
@@ -210,6 +216,24 @@ fn deployed_by(roster: &Roster, id: &str) -> Vec<String> {
         })
     };
     roster.members.iter().filter(has).map(|member| member.id.clone()).collect()
+}
+
+/// Name by which strategies say that a member's nodes are being restarted, and for what.
+const MAINTENANCE: &str = "maintenance";
+
+fn maintenance(member: &Member) -> Option<String> {
+    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
+        AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => values.first().cloned(),
+        _ => None,
+    })
+}
+
+fn shares_subject_with(roster: &Roster, member: &Member) -> Option<String> {
+    let subjects = |of: &Member| of.authorities.iter().map(|one| one.subject.clone()).collect::<Vec<_>>();
+    let own = subjects(member);
+    let is_active = |other: &&Member| other.state == MemberState::Active && other.id < member.id;
+    let mut before = roster.members.iter().filter(is_active);
+    before.find(|other| subjects(other).iter().any(|one| own.contains(one))).map(|other| other.id.clone())
 }
 
 fn number(observation: &Observation, column: usize) -> Option<u64> {

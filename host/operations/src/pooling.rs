@@ -26,6 +26,7 @@ use crate::goal::Goal;
 use crate::hands::ClusterHands;
 use crate::infrastructure;
 use crate::organisation;
+use crate::pool_adopt;
 use crate::pool_presence::{self, When};
 use crate::services::Images;
 use crate::site::{Site, no_infrastructure};
@@ -175,6 +176,8 @@ pub(crate) struct Connected {
     pub(crate) pooling: Pooling,
     /// What it was put together for.
     pub(crate) stands: Infrastructure,
+    /// Whether the nodes are as other tools made them.
+    pub(crate) is_adopted: bool,
 }
 
 impl Session {
@@ -207,6 +210,10 @@ impl Session {
         if let Some(membership) = Membership::look(&self.site, vault).await? {
             let former = pool_presence::former_hosts(&stands, &membership.own);
             pooling.intent.instance.facts.extend(former.into_iter().map(|host| ("former-host".to_owned(), host)));
+        }
+        let is_adopted = pool_adopt::stands(engine).await?;
+        if is_adopted {
+            pooling.intent.instance.facts.push(("stands".to_owned(), "true".to_owned()));
         }
         let policy = pooling.certificates().await?;
         let authorities = organisation::read_authorities(vault).await?;
@@ -248,7 +255,7 @@ impl Session {
             client,
             verbs: verbs.collect(),
         };
-        Ok(Connected { hands: Arc::new(hands), pooling, stands })
+        Ok(Connected { hands: Arc::new(hands), pooling, stands, is_adopted })
     }
 
     /// What stands by the last `up`.
@@ -295,7 +302,7 @@ impl Session {
         goal: Goal,
         attend: &(dyn Fn(&OwnRecord) + Send + Sync),
     ) -> Result<(), Failure> {
-        let Connected { mut hands, pooling, stands } = self.connected(engine.journal(), vault, runtime).await?;
+        let Connected { mut hands, pooling, stands, is_adopted } = self.connected(engine.journal(), vault, runtime).await?;
         if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
             hands.renew_before = *before_ms;
         }
@@ -305,7 +312,7 @@ impl Session {
             self.show_presence(&stands, &membership.own, &pooling.database, When::Before)?;
         }
         let mut intent = pooling.intent.clone();
-        intent.goal = goal.of_strategy();
+        intent.goal = goal.of_strategy_for(is_adopted, self.adopt);
         intent.pool.facts.extend(goal.facts());
         let phases = pooling.strategy.outline(&intent, &membership.own.view()).await.map_err(strategy)?;
         let mut plan = Plan::new(intent.instance.name.clone());
@@ -338,6 +345,9 @@ impl Session {
             (self.waiting)(&format!("{}: {}", finding.subject, finding.message));
         }
         operation.finish().await?;
+        if is_adopted && self.adopt && goal == Goal::Operate {
+            pool_adopt::remember(engine, false).await?;
+        }
         if follows {
             self.show_presence(&stands, &membership.own, &pooling.database, When::After)?;
         }
@@ -356,7 +366,8 @@ impl Session {
         if !membership.is_active() {
             return Ok(Vec::new());
         }
-        let Connected { hands, pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
+        let Connected { hands, mut pooling, is_adopted, .. } = self.connected(engine.journal(), vault, runtime).await?;
+        pooling.intent.goal = Goal::Operate.of_strategy_for(is_adopted, self.adopt);
         membership.own.refresh().map_err(record)?;
         hands.trust(&membership.own);
         let owed =

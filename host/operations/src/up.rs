@@ -24,6 +24,7 @@ use crate::failure::{Cause, Failure};
 use crate::infrastructure::{self, Module, Provider};
 use crate::instance_steps::{MakeKeys, MakeNamespace};
 use crate::organisation;
+use crate::pool_adopt;
 use crate::pooling::{Membership, Pooling};
 use crate::scratch::Scratch;
 use crate::site::Site;
@@ -342,6 +343,9 @@ impl Session {
         let Some(membership) = self.membership(vault).await? else { return Ok(()) };
         if !membership.is_active() {
             return Ok(());
+        }
+        if !self.adopt && pool_adopt::stands(engine).await? {
+            (self.waiting)("our nodes are as other tools made them and stay so: `hangar up --adopt` takes them over");
         }
         self.drive(engine, vault, runtime, membership, crate::goal::Goal::Operate).await
     }

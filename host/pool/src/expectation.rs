@@ -41,6 +41,11 @@ pub fn holds(expectation: &Expectation, observation: &Observation) -> bool {
             };
             !rows.rows.iter().any(begins)
         }
+        (Expectation::Other((name, _)), Observation::Rows(rows)) if name == "all-zero" => {
+            let is_zero =
+                |cell: &Option<String>| cell.as_deref().and_then(|text| text.parse::<f64>().ok()) == Some(0.0);
+            rows.rows.first().is_some_and(|row| row.iter().all(is_zero))
+        }
         _ => false,
     }
 }
@@ -128,6 +133,19 @@ mod tests {
         };
         assert!(holds(&none_of(&["7", "3"]), &rows) && !holds(&none_of(&["3", "2"]), &rows));
         assert!(!holds(&Expectation::Other(("later".into(), Vec::new())), &rows), "what is not known never holds");
+    }
+
+    #[test]
+    fn only_zeros_are_all_zero() {
+        let all_zero = Expectation::Other(("all-zero".into(), Vec::new()));
+        let row = |cells: &[Option<&str>]| {
+            let cells = cells.iter().map(|cell| cell.map(ToOwned::to_owned)).collect();
+            Observation::Rows(Rows { columns: Vec::new(), rows: vec![cells] })
+        };
+        assert!(holds(&all_zero, &row(&[Some("0"), Some("0.0")])) && holds(&all_zero, &row(&[Some("0E+0")])));
+        assert!(!holds(&all_zero, &row(&[Some("0"), Some("3")])) && !holds(&all_zero, &row(&[Some("0"), None])));
+        let none = Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() });
+        assert!(!holds(&all_zero, &none), "no answer is no proof");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use hangar_engine::{StepContext, StepError};
-use hangar_plan::strategy::action::Action;
+use hangar_plan::strategy::action::{Action, Step};
 use hangar_plan::strategy::observation::Fact;
 use hangar_plan::strategy::probe::Probe;
 
@@ -34,12 +34,14 @@ pub trait Hands: Send + Sync {
     /// Where that cannot be told.
     async fn settle(&self, action: &Action, folder: &Path) -> Result<(), StepError>;
 
-    /// Takes one action. Its intent is on disk. It may be taken twice, and ends the same.
+    /// Takes a step's action. Its intent is on disk. It may be taken twice, and ends the same.
+    ///
+    /// What the step verifies is told along: of what goes on for long, such as a restart of many pods, it must hold in between.
     ///
     /// # Errors
     ///
     /// Why it is not done, with what to do about it.
-    async fn act(&self, cx: &StepContext, action: &Action) -> Result<(), StepError>;
+    async fn act(&self, cx: &StepContext, step: &Step) -> Result<(), StepError>;
 
     /// The time, in milliseconds since 1970-01-01T00:00:00Z.
     fn now_ms(&self) -> u64;

@@ -111,6 +111,7 @@ mod tests {
                 datastore: Datastore { kind: "cockroachdb".into(), version: "v24.1.3".into() },
                 dss_version: "v0.22.0".into(),
                 flags: BTreeMap::new(),
+                adopted: false,
             },
         };
         let record = next::genesis(beginning, "a test".into(), NOW);

@@ -78,7 +78,7 @@ impl Step for StrategyStep {
             Action::Acknowledge(_) | Action::SetState(_) | Action::RecordClusterId(_) => {
                 self.own.apply(&self.asked.action, self.hands.now_ms()).await
             }
-            action => self.hands.act(cx, action).await,
+            _ => self.hands.act(cx, &self.asked).await,
         }
     }
 

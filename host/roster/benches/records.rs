@@ -35,6 +35,7 @@ fn presence() -> Presence {
         datastore: Datastore { kind: "cockroachdb".to_owned(), version: "v24.1.3".to_owned() },
         dss_version: "v0.22.0".to_owned(),
         flags: std::collections::BTreeMap::new(),
+        adopted: false,
     }
 }
 

@@ -23,7 +23,7 @@ pub fn certificates(config: &str, intent: &Intent) -> Result<CertificatePolicy, 
 }
 
 pub(crate) fn policy(config: &Config, intent: &Intent) -> CertificatePolicy {
-    let names = Names::new(&intent.instance);
+    let names = Names::new(&intent.instance, config.layout);
     let mut alternatives: Vec<_> = names.node_alternatives().into_iter().map(SubjectAlternative::Dns).collect();
     alternatives.push(SubjectAlternative::Ip("127.0.0.1".into()));
     let leaf =

@@ -14,6 +14,8 @@ pub(crate) struct Known {
     pub(crate) id: String,
     /// Where others reach it; unknown once it is forgotten.
     pub(crate) address: Option<String>,
+    /// Its locality tiers as it was started with them, such as `zone=uss1`; empty where it was given none.
+    pub(crate) locality: String,
     pub(crate) is_live: bool,
     /// What it runs; unknown once it is forgotten.
     pub(crate) build: Option<String>,
@@ -138,6 +140,7 @@ fn known(row: &[Option<String>]) -> Option<Known> {
     Some(Known {
         id: cell(0)?.to_owned(),
         address: cell(1).map(ToOwned::to_owned),
+        locality: cell(2).unwrap_or_default().to_owned(),
         build: cell(3).map(ToOwned::to_owned),
         is_live: cell(4) == Some("true"),
         membership: cell(5).unwrap_or("active").to_owned(),

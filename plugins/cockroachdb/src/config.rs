@@ -3,6 +3,8 @@
 use hangar_sdk::pooling_strategy::{Diagnostic, Error, Severity};
 use serde::Deserialize;
 
+use crate::names::Layout;
+
 /// Longest name the database takes for a cluster, and what it may be made of.
 const CLUSTER_NAME_BOUNDS: std::ops::RangeInclusive<usize> = 6..=20;
 
@@ -20,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) authority_days: u32,
     /// Other members' nodes in a join list, for each member. Two survive the loss of one.
     pub(crate) join_addresses: usize,
+    /// What made the nodes, where that was not this host's chart.
+    pub(crate) layout: Layout,
 }
 
 impl Default for Config {
@@ -30,6 +34,7 @@ impl Default for Config {
             leaf_days: 365,
             authority_days: 3650,
             join_addresses: 2,
+            layout: Layout::default(),
         }
     }
 }

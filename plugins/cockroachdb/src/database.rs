@@ -46,7 +46,8 @@ pub(crate) fn situation<'a>(
     roster: &'a Roster,
     facts: &'a Facts,
 ) -> Result<Situation<'a>, Error> {
-    let database = Cockroach { config: Config::parse(config)?, names: Names::new(&intent.instance) };
+    let config = Config::parse(config)?;
+    let database = Cockroach { names: Names::new(&intent.instance, config.layout), config };
     Ok(Situation { database, intent, roster, facts })
 }
 

@@ -4,7 +4,8 @@ use hangar_sdk::pooling::membership::WITNESS;
 use hangar_sdk::pooling::{clash, rotation};
 use hangar_sdk::pooling_strategy::{Decision, Error, Facts, Goal, Intent, Roster};
 
-use crate::{create, database, evict, join, leave, operate, upgrade};
+use crate::adopt::ADOPT;
+use crate::{adopt, create, database, evict, join, leave, operate, upgrade};
 
 /// Says what to do next.
 ///
@@ -32,6 +33,7 @@ pub fn decide(config: &str, intent: &Intent, roster: &Roster, facts: &Facts) -> 
             let subject = parameters.iter().find(|(name, _)| name == "member").map_or("", |(_, id)| id.as_str());
             Ok(evict::witness(&situation, situation.own()?, subject))
         }
+        Goal::Other((name, _)) if name == ADOPT => adopt::decide(&situation),
         Goal::Other((name, _)) => Err(Error::Unsupported(name.clone())),
     }
 }

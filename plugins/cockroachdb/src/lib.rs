@@ -4,6 +4,7 @@
 //! `decide` picks the procedure of the goal; what is this database's own stands in a file for each procedure, and what all
 //! databases share in `hangar_sdk::pooling`.
 
+mod adopt;
 mod certificates;
 mod cluster;
 mod config;
@@ -20,6 +21,7 @@ mod probes;
 mod release;
 mod status;
 mod steps;
+mod takeover;
 mod upgrade;
 mod values;
 

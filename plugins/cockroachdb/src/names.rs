@@ -2,6 +2,7 @@
 
 use hangar_sdk::pooling::names::pod_host;
 use hangar_sdk::pooling_strategy::Instance;
+use serde::Deserialize;
 
 /// Port of RPC and SQL on every node's own address.
 pub(crate) const RPC_PORT: u16 = 26257;
@@ -15,32 +16,71 @@ fn former_hosts(instance: &Instance) -> impl Iterator<Item = String> {
     instance.facts.iter().filter(|(name, _)| name == FORMER_HOST).map(|(_, host)| host.clone())
 }
 
+/// What made the nodes, and so what their objects are called. A volume is found by the name of its StatefulSet and a certificate is
+/// made for names of Services, so these stay when the nodes are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Layout {
+    /// This host's chart.
+    #[default]
+    Hangar,
+    /// The upstream DSS's Helm chart with its `make-certs.py`.
+    Helm,
+    /// The upstream DSS's tanka manifests with its `make-certs.py`.
+    Tanka,
+}
+
 /// Names that follow from the release, the namespace and the cluster's domain.
 pub(crate) struct Names<'a> {
     instance: &'a Instance,
+    layout: Layout,
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(instance: &'a Instance) -> Self {
-        Self { instance }
+    pub(crate) fn new(instance: &'a Instance, layout: Layout) -> Self {
+        Self { instance, layout }
     }
 
     /// The StatefulSet, and the headless Service beside it.
     pub(crate) fn workload(&self) -> String {
-        format!("{}-cockroachdb", self.instance.release)
+        match self.layout {
+            Layout::Tanka => "cockroachdb".into(),
+            Layout::Hangar | Layout::Helm => self.usual("cockroachdb"),
+        }
     }
 
     /// The Service in front of all own nodes.
     pub(crate) fn public_service(&self) -> String {
-        format!("{}-public", self.workload())
+        match self.layout {
+            Layout::Tanka => "cockroachdb-balanced".into(),
+            Layout::Hangar | Layout::Helm => self.usual("cockroachdb-public"),
+        }
+    }
+
+    /// Start of the names of the Services in front of one node each, where it is not the chart's own.
+    pub(crate) fn external_services(&self) -> Option<&'static str> {
+        (self.layout != Layout::Hangar).then_some("cockroach-db-external-node")
     }
 
     pub(crate) fn node_secret(&self) -> String {
-        format!("{}-node", self.workload())
+        self.usual("cockroachdb-node")
     }
 
     pub(crate) fn client_secret(&self) -> String {
-        format!("{}-client-root", self.workload())
+        self.usual("cockroachdb-client-root")
+    }
+
+    /// The Secret out of which nodes that other tools made read whom they trust; none where the chart made them.
+    pub(crate) fn former_bundle(&self) -> Option<&'static str> {
+        match self.layout {
+            Layout::Hangar => None,
+            Layout::Helm => Some("cockroachdb.node"),
+            Layout::Tanka => Some("cockroachdb.ca.crt"),
+        }
+    }
+
+    fn usual(&self, name: &str) -> String {
+        format!("{}-{name}", self.instance.release)
     }
 
     /// Name of one own node inside the Kubernetes cluster.

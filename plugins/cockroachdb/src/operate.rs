@@ -24,6 +24,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     {
         return Ok(decision);
     }
+    if let Some(decision) = crate::takeover::decide(situation, own)? {
+        return Ok(decision);
+    }
     if let Some(decision) = shrunk(situation, own) {
         return Ok(decision);
     }

@@ -5,17 +5,19 @@ use hangar_sdk::pooling::rotation::PRESENTS;
 use hangar_sdk::pooling::trusted;
 use hangar_sdk::pooling_strategy::{Error, Goal, Intent, Phase, Roster};
 
+use crate::adopt::{self, ADOPT};
+use crate::config::Config;
 use crate::leave::LEAVING_NODES;
 use crate::names::Names;
-use crate::upgrade;
+use crate::{takeover, upgrade};
 
 /// Says what the procedure for the goal will do at most.
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] for a goal this version does not know.
-pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Phase>, Error> {
-    let names = Names::new(&intent.instance);
+/// [`Error::Unsupported`] for a goal this version does not know, [`Error::Invalid`] about the block.
+pub fn outline(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Phase>, Error> {
+    let names = Names::new(&intent.instance, Config::parse(config)?.layout);
     let secrets = [format!("put-secret {}", names.node_secret()), format!("put-secret {}", names.client_secret())];
     let phase = |name: &str, title: &str, allowed: Vec<String>, actors: Vec<String>| Phase {
         name: name.into(),
@@ -35,7 +37,24 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             format!("reload {}", names.workload()),
             "acknowledge deployed".into(),
         ]);
-        vec![
+        let taken_over = takeover::is_due(intent).then(|| Phase {
+            restarts: u32::try_from(intent.instance.nodes.len()).unwrap_or(u32::MAX),
+            ..phase(
+                takeover::PHASE,
+                "take over the nodes that other tools made: certificates of ours, our release, and a restart of one after the other",
+                secrets
+                    .iter()
+                    .cloned()
+                    .chain([
+                        "apply-release".into(),
+                        format!("restart {}", names.workload()),
+                        format!("acknowledge {}", upgrade::MAINTENANCE),
+                    ])
+                    .collect(),
+                peers(),
+            )
+        });
+        let rest = vec![
             phase(
                 "shrink",
                 "take our own nodes that go out of the cluster before their pods go",
@@ -73,7 +92,8 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
                 vec!["verb decommission".into()],
                 peers(),
             ),
-        ]
+        ];
+        taken_over.into_iter().chain(rest).collect::<Vec<_>>()
     };
     let renewed = || {
         let allowed = secrets.iter().cloned().chain([format!("reload {}", names.workload())]);
@@ -128,6 +148,7 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             vec![format!("acknowledge {SEEN_DEAD}")],
             own(),
         )],
+        Goal::Other((name, _)) if name == ADOPT => adopt::outline(secrets.to_vec(), own(), peers()),
         Goal::Other((name, _)) => return Err(Error::Unsupported(name.clone())),
     };
     if matches!(intent.goal, Goal::Create | Goal::Join) {

@@ -14,8 +14,7 @@ use crate::probes::{self, CLUSTER_ID_SQL, NODES_SQL, RANGES_SQL};
 ///
 /// [`Error::Invalid`] about the block.
 pub fn status_probes(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Probe>, Error> {
-    Config::parse(config)?;
-    let names = Names::new(&intent.instance);
+    let names = Names::new(&intent.instance, Config::parse(config)?.layout);
     let mut all = vec![
         shared::release(&intent.instance.release),
         shared::workload(names.workload()),

@@ -11,7 +11,7 @@ use hangar_sdk::pooling_strategy::{
 
 use crate::cluster::{self, Cluster};
 use crate::database::Situation;
-use crate::probes::{self, HELD_SQL, VERSION_SQL};
+use crate::probes::{self, HELD_SQL, RANGES_SQL, VERSION_SQL};
 use crate::release::{FIRST_HELD, Release, Series};
 
 /// Each node drains, and comes back with all it missed.
@@ -143,14 +143,14 @@ fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<St
     }
     let release = shared::apply_release(situation, PHASE, key, |_| {}, &steps)?;
     let workload = situation.database.names.workload();
-    // Asked for only while own nodes run something else, so it needs no check of its own.
+    // Asked for only while own nodes run something else. What it verifies must hold between two nodes.
     let restart = Step {
         key: format!("restart/{wanted}"),
         title: format!("restart the nodes of `{workload}` with {wanted}, one by one"),
         requires: vec![release.key.clone()],
         already_done: None,
         action: Action::Restart(workload),
-        verify: None,
+        verify: Some(replicated(situation)),
         deadline_ms: RESTART_MS,
         phase: PHASE.into(),
     };
@@ -213,8 +213,8 @@ fn of_record(member: &Member) -> Option<Release> {
     Release::parse(&member.datastore.1)
 }
 
-/// The release that a member's nodes are being restarted with.
-fn maintenance(member: &Member) -> Option<&str> {
+/// What a member's nodes are being restarted with, or for.
+pub(crate) fn maintenance(member: &Member) -> Option<&str> {
     member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
         AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => values.first().map(String::as_str),
         _ => None,
@@ -223,6 +223,12 @@ fn maintenance(member: &Member) -> Option<&str> {
 
 fn version(situation: &Situation<'_>) -> Probe {
     one(situation, "version", VERSION_SQL)
+}
+
+/// Every range has all its replicas, as an own node says: the next node may go.
+pub(crate) fn replicated(situation: &Situation<'_>) -> Check {
+    let expectation = Expectation::Other(("all-zero".into(), Vec::new()));
+    Check { probe: one(situation, "ranges", RANGES_SQL), expectation }
 }
 
 /// A question to the first own node.
@@ -238,7 +244,8 @@ fn setting(situation: &Situation<'_>, verb: &str, title: &str, check: Check) -> 
     Step { already_done: Some(check.clone()), verify: Some(check), ..step }
 }
 
-fn said(key: &str, what: &str, name: &str, values: Vec<String>) -> Step {
+/// Publishes how far our restarts are.
+pub(crate) fn said(key: &str, what: &str, name: &str, values: Vec<String>) -> Step {
     let title = format!("publish that the upgrade of our nodes {what}");
     let step = shared::acknowledge(AcknowledgementKind::Other((name.into(), values)), PHASE);
     Step { key: key.into(), title, ..step }

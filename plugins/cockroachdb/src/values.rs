@@ -22,7 +22,7 @@ pub fn values(config: &str, intent: &Intent, roster: &Roster) -> Result<String, 
 }
 
 pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Result<serde_json::Value, Error> {
-    let names = Names::new(&intent.instance);
+    let names = Names::new(&intent.instance, config.layout);
     let suffix = names::suffix(&intent.instance.nodes)
         .ok_or_else(|| Error::Other("node names are not `0.SUFFIX`, `1.SUFFIX`, ..: no common suffix".into()))?;
     let others: Vec<&Member> = trusted(roster).filter(|member| !member.is_self).collect();
@@ -45,6 +45,9 @@ pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Res
     });
     if let Some(name) = &config.cluster_name {
         database["clusterName"] = json!(name);
+    }
+    if let Some(external) = names.external_services() {
+        database["names"] = json!({"nodes": names.workload(), "clients": names.public_service(), "external": external});
     }
     Ok(json!({"cockroachdb": database}))
 }

@@ -15,6 +15,6 @@ pub mod rotation;
 mod situation;
 pub mod steps;
 
-pub use clash::clash;
+pub use clash::{ADOPTED, clash, is_adopted, shared_subjects};
 pub use database::Database;
 pub use situation::{Situation, accepted_by, blocked, has_deployed, trusted};

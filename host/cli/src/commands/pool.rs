@@ -51,9 +51,13 @@ async fn ask(session: &Session, command: PoolCommand, output: Output, lines: &Li
     Ok(match command {
         PoolCommand::Create(args) => {
             let recovery = args.recovery.recovery.as_deref();
-            Answer::Founded(session.pool_create(recovery, args.silence).await?.1)
+            let adoption = args.adopt.adoption();
+            Answer::Founded(session.pool_create(recovery, args.silence, adoption.as_ref()).await?.1)
         }
-        PoolCommand::Request(args) => Answer::Asked(session.pool_request(args.recovery.as_deref()).await?),
+        PoolCommand::Request(args) => {
+            let (recovery, adoption) = (args.recovery.recovery.as_deref(), args.adopt.adoption());
+            Answer::Asked(session.pool_request(recovery, adoption.as_ref()).await?)
+        }
         PoolCommand::Invite(args) => {
             session.pool_invite(&args.to).await?;
             done("invite", "The change is closed: the joiner is in.")

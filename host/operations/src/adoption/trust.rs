@@ -27,7 +27,7 @@ enum TrustError {
 
 /// What the pods of others have of certificates.
 #[derive(Debug, Default)]
-pub(super) struct Trust {
+pub(crate) struct Trust {
     /// One line a certificate.
     pub(super) lines: Vec<String>,
     lacks: Vec<TrustError>,
@@ -35,7 +35,7 @@ pub(super) struct Trust {
 
 impl Trust {
     /// Looks at every set that stands under a name of the chart's.
-    pub(super) async fn of(services: &Services, overlay: &str) -> Result<Self, StepError> {
+    pub(crate) async fn of(services: &Services, overlay: &str) -> Result<Self, StepError> {
         let (manifest, mut trust) = (services.rendered(overlay).await?, Self::default());
         for object in manifest.objects().filter(|object| object.kind == "StatefulSet") {
             let (cluster, namespace) = (&services.cluster, services.namespace.as_str());
@@ -68,10 +68,21 @@ impl Trust {
 
     /// Refuses what would cost trust.
     pub(super) fn allow(self) -> Result<(), StepError> {
-        let Some(first) = self.lacks.into_iter().next() else { return Ok(()) };
-        Err(StepError::person(first).with_hint(
+        self.allow_or(
             "name the Secrets that stand in the values file: the chart's README has those of other tools under `Taking over an instance that stands`",
-        ))
+        )
+    }
+
+    /// As above, of a member, whose pods trust whom the roster names.
+    pub(crate) fn allow_member(self) -> Result<(), StepError> {
+        self.allow_or(
+            "whoever it is comes into the roster first: `hangar pool request --adopt`; one that left long ago is taken out of the Secret by hand",
+        )
+    }
+
+    fn allow_or(self, hint: &str) -> Result<(), StepError> {
+        let Some(first) = self.lacks.into_iter().next() else { return Ok(()) };
+        Err(StepError::person(first).with_hint(hint))
     }
 }
 

@@ -74,6 +74,8 @@ fn pool() -> Pool {
         locality: format!("zone={id}"),
         nodes: vec![node()],
         deployed_by: Vec::new(),
+        maintenance: None,
+        shares_subject_with: None,
     };
     let endpoints = [["uss1", "https://dss.uss1.example.com"], ["uss2", "https://dss.uss2.example.com"]];
     let seen = Seen {

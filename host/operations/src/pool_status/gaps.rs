@@ -15,6 +15,8 @@ impl PoolStatus {
         if is_member {
             gaps.extend(self.node_gaps(&active));
             gaps.extend(self.range_gaps(&active));
+            gaps.extend(active.iter().filter_map(|member| maintenance_gap(member)));
+            gaps.extend(active.iter().filter_map(|member| subject_gap(member)));
             if active.len() < 3 {
                 let message = format!("{} organisations: the loss of one stops the pool", active.len());
                 let command = "hangar pool invite --to FINGERPRINT";
@@ -80,6 +82,21 @@ fn node_gap(member: &MemberStatus, node: &NodeStatus) -> Option<Finding> {
     Some(gap(Severity::Error, format!("node:{address}"), message, "hangar up", &member.id))
 }
 
+/// Its nodes are being restarted, or a run that did so ended early: nobody else's are touched until it is through.
+fn maintenance_gap(member: &MemberStatus) -> Option<Finding> {
+    let what = member.maintenance.as_ref()?;
+    let message =
+        format!("`{}` says that its nodes are being restarted ({what}): nobody else's are meanwhile", member.id);
+    Some(gap(Severity::Note, format!("member:{}", member.id), message, "hangar up", &member.id))
+}
+
+fn subject_gap(member: &MemberStatus) -> Option<Finding> {
+    let other = member.shares_subject_with.as_ref()?;
+    let message =
+        format!("the authorities of `{other}` and `{}` have one subject: only their keys tell them apart", member.id);
+    Some(gap(Severity::Note, format!("member:{}", member.id), message, "hangar pool rotate-ca", &member.id))
+}
+
 fn gap(severity: Severity, subject: String, message: String, command: &str, whose: &str) -> Finding {
     Finding { severity, subject, message, cure: Some(format!("`{command}`")), whose: Some(whose.to_owned()) }
 }
@@ -103,6 +120,8 @@ mod tests {
             locality: format!("zone={id}"),
             nodes: vec![NodeStatus { accepts_us: (id != "uss1").then_some(true), ..node(id) }],
             deployed_by: ids.map(ToOwned::to_owned).to_vec(),
+            maintenance: None,
+            shares_subject_with: None,
         };
         PoolStatus {
             pool: "east".into(),
@@ -177,6 +196,21 @@ mod tests {
         let tally = Tally::of(&status);
         assert!(!tally.is_full(), "a change is under way");
         assert!(tally.to_string().ends_with("; join uss4 waits for uss2"), "{tally}");
+    }
+
+    #[test]
+    fn a_member_whose_restarts_are_not_through_goes_on_with_them() {
+        let mut status = whole();
+        status.members[1].maintenance = Some("v24.3.1".into());
+        assert_eq!(told(&status), one("member:uss2", "uss2", "hangar up"));
+        assert!(status.is_whole(), "nothing is amiss while it lasts");
+    }
+
+    #[test]
+    fn authorities_of_one_subject_are_told_with_who_replaces_its_own() {
+        let mut status = whole();
+        status.members[2].shares_subject_with = Some("uss1".into());
+        assert_eq!(told(&status), one("member:uss3", "uss3", "hangar pool rotate-ca"));
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct Presence {
     pub dss_version: String,
     /// Settings that all members must agree on, by name.
     pub flags: BTreeMap<String, String>,
+    /// Whether its nodes were of the database's cluster before the pool had a roster, under an authority that other tools made.
+    /// Those give every authority one subject, so two such members may share it until they go over to another authority.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// Where one database node serves.
@@ -87,7 +91,10 @@ impl Presence {
             return Some("locality");
         }
         let theirs: Vec<_> = other.marks().collect();
-        if self.marks().any(|ours| theirs.iter().any(|mark| mark.subject == ours.subject)) {
+        let is_told_apart = |ours: &AuthorityMark, mark: &AuthorityMark| {
+            mark.subject != ours.subject || (self.adopted && other.adopted && mark.fingerprint != ours.fingerprint)
+        };
+        if self.marks().any(|ours| theirs.iter().any(|mark| !is_told_apart(&ours, mark))) {
             return Some("subject of a certificate authority");
         }
         let serves_at = |node: &Node| other.nodes.iter().any(|o| (&o.host, o.port) == (&node.host, node.port));

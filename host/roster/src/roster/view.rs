@@ -13,6 +13,7 @@ const SEQUENCE: &str = "record-sequence";
 const DIGEST: &str = "record-digest";
 const CLUSTER_ID: &str = "cluster-id";
 const FLAG: &str = "flag:";
+const ADOPTED: &str = "adopted";
 
 impl Roster {
     /// Lifts the roster into what a strategy decides on. `describe` reads a certificate in PEM; one that it cannot read is left
@@ -98,6 +99,9 @@ impl Roster {
         facts.extend(self.signed(&record.member).map(|signed| (DIGEST.to_owned(), signed.digest().to_string())));
         let cluster_id = record.genesis.as_ref().and_then(|genesis| genesis.cluster_id.clone());
         facts.extend(cluster_id.map(|id| (CLUSTER_ID.to_owned(), id)));
+        if record.presence.adopted {
+            facts.push((ADOPTED.to_owned(), "true".to_owned()));
+        }
         facts.extend(record.presence.flags.iter().map(|(name, value)| (format!("{FLAG}{name}"), value.clone())));
         facts
     }

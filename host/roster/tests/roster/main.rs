@@ -1,6 +1,7 @@
 //! The roster as several organisations use it, and as somebody attacks it.
 
 mod abandoned;
+mod adopted;
 mod adversary;
 mod eviction;
 mod gates;

@@ -48,6 +48,7 @@ pub(crate) fn presence(name: &str) -> Presence {
         datastore: Datastore { kind: "cockroachdb".to_owned(), version: "v24.1.3".to_owned() },
         dss_version: "v0.22.0".to_owned(),
         flags: BTreeMap::new(),
+        adopted: false,
     }
 }
 
@@ -67,12 +68,20 @@ impl Clone for Organisation {
 
 impl Organisation {
     pub(crate) fn founder(name: &str, seed: u8) -> Self {
-        let record = next::genesis(beginning(name, seed), "a test".to_owned(), NOW);
+        Self::founder_at(name, seed, presence(name))
+    }
+
+    pub(crate) fn founder_at(name: &str, seed: u8, presence: Presence) -> Self {
+        let record = next::genesis(beginning(name, seed, presence), "a test".to_owned(), NOW);
         Self::start(record.sign(&key(seed)), seed)
     }
 
     pub(crate) fn joiner(name: &str, seed: u8) -> Self {
-        Self::start(next::request(beginning(name, seed), NOW).sign(&key(seed)), seed)
+        Self::joiner_at(name, seed, presence(name))
+    }
+
+    pub(crate) fn joiner_at(name: &str, seed: u8, presence: Presence) -> Self {
+        Self::start(next::request(beginning(name, seed, presence), NOW).sign(&key(seed)), seed)
     }
 
     fn start(first: SignedRecord, seed: u8) -> Self {
@@ -166,13 +175,13 @@ impl Organisation {
     }
 }
 
-fn beginning(name: &str, seed: u8) -> Beginning {
+fn beginning(name: &str, seed: u8, presence: Presence) -> Beginning {
     Beginning {
         pool: "us-east".parse().expect("a name of these tests"),
         member: id(name),
         key: key(seed).public(),
         recovery_key: Some(key(seed + 100).public()),
-        presence: presence(name),
+        presence,
     }
 }
 

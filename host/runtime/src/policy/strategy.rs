@@ -86,7 +86,13 @@ impl StrategyPolicy<'_> {
             Action::ApplyRelease(values) => {
                 check_values(values, &self.grant.values, &place, findings);
             }
-            Action::Restart(workload) | Action::Reload(workload) => self.workload(workload, &place, findings),
+            Action::Restart(workload) | Action::Reload(workload) => {
+                self.workload(workload, &place, findings);
+                if step.verify.is_none() {
+                    let what = "what restarts or reloads nodes verifies something: it must hold between two of them";
+                    findings.add(Rule::Shape, &place, what);
+                }
+            }
             Action::Verb(verb) => {
                 let Some(grant) = self.grant.verbs.iter().find(|granted| granted.name == verb.name) else {
                     findings.add(Rule::Verb, &place, format!("verb `{}` is not granted", verb.name));

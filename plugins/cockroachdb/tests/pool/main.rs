@@ -1,5 +1,6 @@
 //! The strategy against a pool on paper.
 
+mod adopting;
 mod founding;
 mod joining;
 mod matrix;

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use hangar_sdk::pooling_strategy::{Goal, MemberState};
 use hangar_sdk::testing::pool::authority;
 
-use crate::sim::{World, at_rest, builds, founding, nodes_in, process};
+use crate::adopting::{adopted, standing};
+use crate::sim::{World, at_rest, builds, founding, in_maintenance, nodes_in, process};
 use crate::upgrading::{NEXT, wanting};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/testing.md");
@@ -21,7 +22,7 @@ struct Procedure {
     has_ended: fn(&World) -> bool,
 }
 
-const PROCEDURES: [Procedure; 8] = [
+const PROCEDURES: [Procedure; 10] = [
     Procedure {
         name: "`pool create`",
         begin: founding,
@@ -120,6 +121,32 @@ const PROCEDURES: [Procedure; 8] = [
             }
         },
         has_ended: |world| world.play.active == (24, 3) && builds(world, "uss2") == vec!["v24.3.1"; 3],
+    },
+    Procedure {
+        name: "`pool join`, of nodes that other tools made",
+        begin: || {
+            let mut world = standing(2);
+            world.open("join", "uss1");
+            world
+        },
+        rest: |_| {},
+        has_ended: |world| {
+            let is_touched = world.organisations.values().any(|one| one.deployed);
+            world.member("uss1").state == MemberState::Active && !is_touched && world.play.n_inits == 0
+        },
+    },
+    Procedure {
+        name: "`up --adopt`, in three organisations",
+        begin: || {
+            let mut world = adopted(3);
+            for id in ["uss0", "uss1", "uss2"] {
+                world.set_goal(id, Goal::Operate, &[]);
+            }
+            world.n_steps = 0;
+            world
+        },
+        rest: |_| {},
+        has_ended: |world| world.organisations.values().all(|one| one.deployed) && in_maintenance(world).is_empty(),
     },
 ];
 

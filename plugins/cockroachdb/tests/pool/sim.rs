@@ -154,7 +154,9 @@ impl Play for Cockroach {
     const DATASTORE: (&str, &str) = ("cockroachdb", "v24.1.3");
 
     fn decide(intent: &Intent, roster: &Roster, facts: &Facts) -> Decision {
-        plugin_cockroachdb::decide("{}", intent, roster, facts).expect("the block is good")
+        let stands = intent.instance.facts.iter().any(|(name, _)| name == "stands");
+        let config = if stands { r#"{"layout":"tanka"}"# } else { "{}" };
+        plugin_cockroachdb::decide(config, intent, roster, facts).expect("the block is good")
     }
 
     fn started(world: &mut World, id: &str, _: &serde_json::Value) {
@@ -180,8 +182,10 @@ impl Play for Cockroach {
         let build = tag(world, id);
         assert_eq!(in_maintenance(world), [id], "nobody's nodes are restarted beside another's");
         assert!(series(&build) >= world.play.active, "its nodes would be refused");
+        let process = world.organisations[id].mounted.clone();
         for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
             node.build.clone_from(&build);
+            node.process = process.clone();
         }
         world.play.go_on();
     }

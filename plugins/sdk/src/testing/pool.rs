@@ -79,6 +79,8 @@ pub struct Organisation {
     pub mounted: Process,
     /// Whether its release stands.
     pub deployed: bool,
+    /// Whether its nodes are as other tools made them, and so in no release of ours until they are taken over.
+    pub stands: bool,
     /// How many nodes its instance is to have.
     pub n_nodes: usize,
     /// Image that its operator wants, where it is another one than at first.
@@ -137,6 +139,7 @@ impl<P: Play> World<P> {
             secret: Process::default(),
             mounted: Process::default(),
             deployed: false,
+            stands: false,
             n_nodes: 3,
             image: None,
             alive: true,
@@ -306,6 +309,9 @@ impl<P: Play> World<P> {
         intent.pool.cluster_id.clone_from(&self.cluster_id);
         intent.pool.facts.clone_from(&one.facts);
         intent.instance.nodes.truncate(one.n_nodes);
+        if one.stands {
+            intent.instance.facts.push(("stands".into(), "true".into()));
+        }
         if let Some(image) = &one.image {
             intent.instance.image.clone_from(image);
         }

@@ -1,6 +1,6 @@
 //! `hangar up --adopt` on an instance that tanka manifests made, with its database running.
 
-mod theirs;
+pub(crate) mod theirs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::{Api, Client, ResourceExt as _};
 use test_support::{Plugin, Workspace, needed};
 
+use self::theirs::{Instance, Layout};
+use crate::authority::Authority;
 use crate::cluster::{Origins, client, origins_in};
 use crate::pooled::{ALONE, Stage, alone};
 
@@ -72,7 +74,19 @@ async fn an_instance_of_tanka_is_shown_refused_where_it_would_lose_and_adopted_w
     let apart = alone().await?;
     let organisation = apart.stage.organisation(ALONE)?;
     let (client, workspace) = (client(organisation).await?, workspace(&apart.stage)?);
-    let authorities = theirs::make(&client, NAMESPACE).await?;
+    let (own, other) = (Authority::new("Cockroach CA")?, Authority::new("Cockroach CA of a partner")?);
+    let made = Instance {
+        organisation: ALONE,
+        namespace: NAMESPACE,
+        layout: Layout::Tanka,
+        addresses: None,
+        join: None,
+        own: &own,
+        bundle: format!("{}{}", own.pem(), other.pem()),
+    };
+    made.lay_down(&client).await?;
+    made.init(&client).await?;
+    made.ready(&client).await?;
     mark(&client).await?;
     let (before, founded) = (identities(&client).await?, origins_in(organisation, NAMESPACE).await?);
     ensure!(founded == Origins { n_nodes: 3, n_founded: 1, n_joined: 2 }, "{founded:?}");
@@ -96,7 +110,11 @@ async fn an_instance_of_tanka_is_shown_refused_where_it_would_lose_and_adopted_w
     // The Secret of the node's certificate knows one authority, that of the bundle two.
     workspace.edit("services.yaml", "names: { ", "names: { nodes: cockroachdb, ")?;
     let lost = workspace.run(&["up", "--adopt", "--yes"]).await?.exits(4)?;
-    ensure!(lost.stderr.contains(&format!("would no longer trust `{}`", authorities.other)), "{}", lost.stderr);
+    ensure!(
+        lost.stderr.contains(&format!("would no longer trust `{}`", "CN=Cockroach CA of a partner")),
+        "{}",
+        lost.stderr
+    );
     ensure!(identities(&client).await? == before, "something was done");
 
     workspace.edit("services.yaml", "secrets: { ", "secrets: { authorities: cockroachdb.ca.crt, ")?;

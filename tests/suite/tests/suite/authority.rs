@@ -7,18 +7,27 @@ use rcgen::{
 };
 
 /// An authority that is made by hand.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    key: String,
+}
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
-        Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
+        let key = KeyPair::generate()?;
+        Ok(Self { key: key.serialize_pem(), issuer: CertifiedIssuer::self_signed(params, key)? })
     }
 
     pub(crate) fn pem(&self) -> String {
-        self.0.pem()
+        self.issuer.pem()
+    }
+
+    /// Its private key, which some put into a cluster.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Certificate and key of a node, or of a user of the database.
@@ -29,7 +38,7 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        Ok((params.signed_by(&key, &self.0)?.pem(), key.serialize_pem()))
+        Ok((params.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
     }
 }
 

@@ -49,4 +49,5 @@ mod state;
 mod traffic;
 mod up;
 mod upgrade;
+mod upstream;
 mod yugabyte;

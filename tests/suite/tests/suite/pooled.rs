@@ -107,7 +107,7 @@ impl Pooled {
 }
 
 /// A newcomer's first two commands.
-async fn deploy(member: &Workspace) -> Result<()> {
+pub(crate) async fn deploy(member: &Workspace) -> Result<()> {
     member.run(&["init", "--yes"]).await?.done()?;
     member.run(&["up", "--yes"]).await?.done()?;
     Ok(())
@@ -120,7 +120,18 @@ pub(crate) async fn join(
     others: &[Workspace],
     joiner: &Workspace,
 ) -> Result<()> {
-    let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?;
+    join_by(inviter, inviter_key, others, joiner, &["pool", "request", "--json"]).await
+}
+
+/// The same, asked for by this command.
+pub(crate) async fn join_by(
+    inviter: &Workspace,
+    inviter_key: &str,
+    others: &[Workspace],
+    joiner: &Workspace,
+    request: &[&str],
+) -> Result<()> {
+    let asked = joiner.run(request).await?.done()?;
     let key = asked.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
     let invite = async { inviter.run(&["pool", "invite", "--to", &key]).await?.done() };
     let enter = async {
@@ -236,7 +247,7 @@ impl Stage {
     }
 
     /// With the plugins in the world's registry.
-    async fn published(self) -> Result<Self> {
+    pub(crate) async fn published(self) -> Result<Self> {
         let description = self.description(self.world.file().organisations[0].name.as_str())?;
         self.push(&Workspace::lay_down(&self.root.join("publisher"), &description)?).await?;
         Ok(self)

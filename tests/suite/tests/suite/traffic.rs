@@ -41,8 +41,13 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// The first node of `owner`, called by the root client of `caller` from the range of its pods.
     pub(crate) async fn to(owner: &OrganisationFile, caller: &OrganisationFile) -> Result<Self> {
-        let files = secret(caller, CLIENT_SECRET).await?;
-        let file = |name: &str| files.get(name).with_context(|| format!("no `{name}` in `{CLIENT_SECRET}`"));
+        Self::by(owner, caller, CLIENT_SECRET).await
+    }
+
+    /// The same, with the client's certificate in this Secret.
+    async fn by(owner: &OrganisationFile, caller: &OrganisationFile, name: &str) -> Result<Self> {
+        let files = secret(caller, name).await?;
+        let file = |file: &str| files.get(file).with_context(|| format!("no `{file}` in `{name}`"));
         let mut roots = RootCertStore::empty();
         for authority in CertificateDer::pem_slice_iter(file("ca.crt")?) {
             roots.add(authority?)?;
@@ -159,10 +164,15 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Begins to write and to read at a node of each of these organisations in turn.
     pub(crate) async fn begin(stage: &Stage, organisations: &[&str]) -> Result<Self> {
+        Self::begin_by(stage, organisations, CLIENT_SECRET).await
+    }
+
+    /// The same, with the client's certificate in this Secret.
+    pub(crate) async fn begin_by(stage: &Stage, organisations: &[&str], secret: &str) -> Result<Self> {
         let mut gateways = Vec::new();
         for name in organisations {
             let organisation = stage.organisation(name)?;
-            gateways.push(Gateway::to(organisation, organisation).await?);
+            gateways.push(Gateway::by(organisation, organisation, secret).await?);
         }
         let first = gateways.first().context("nobody to write at")?;
         first.ask("CREATE TABLE IF NOT EXISTS traffic (n INT PRIMARY KEY, written STRING)").await?;
@@ -177,6 +187,11 @@ impl Traffic {
     /// Queries that have failed so far. What is lost with a node it was sent to is one, and is sent again.
     pub(crate) fn n_failed(&self) -> usize {
         self.log.failures.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Ends as below, whatever queries failed: nodes were restarted, each of which its clients have to find anew.
+    pub(crate) async fn ends_lossless(self) -> Result<()> {
+        self.ends_well(usize::MAX).await
     }
 
     /// Ends, counts once more at every gateway, and says that no query failed but the first `n_forgiven`, and no write is lost.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use hangar_operations::Adoption;
 
 use crate::commands::session::Consent;
 use crate::commands::up::consent;
@@ -17,8 +18,8 @@ pub(crate) enum PoolCommand {
     /// Ask to join a pool
     ///
     /// Publishes our record: public data and nothing else. Prints our fingerprint; read it, or its words, to the member who
-    /// invites us.
-    Request(RecoveryArgs),
+    /// invites us. With --adopt our nodes are of the pool's cluster already: `pool join` then proves so, and touches none of them.
+    Request(RequestArgs),
     Invite(InviteArgs),
     Accept(AcceptArgs),
     Reject(RejectArgs),
@@ -66,7 +67,9 @@ pub(crate) struct StatusArgs {
 
 /// Found a pool
 ///
-/// The only command that ever initialises a database, once in the pool's life. Everybody else joins.
+/// The only command that ever initialises a database, once in the pool's life. Everybody else joins. With --adopt the database runs
+/// already, in one organisation or in many: it gets a roster, which the others then ask to be in by `pool request --adopt`. No node is
+/// touched; `hangar up --adopt` takes those of each organisation over, when it wants to.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     /// Do it without asking
@@ -79,6 +82,39 @@ pub(crate) struct CreateArgs {
     pub(super) silence: Option<Duration>,
     #[command(flatten)]
     pub(super) recovery: RecoveryArgs,
+    #[command(flatten)]
+    pub(super) adopt: AdoptArgs,
+}
+
+/// What an organisation asks with.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    #[command(flatten)]
+    pub(super) recovery: RecoveryArgs,
+    #[command(flatten)]
+    pub(super) adopt: AdoptArgs,
+}
+
+/// Nodes that other tools made.
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// Our nodes run, in the pool's cluster, as the DSS's own scripts made them (say by which: `layout` of the pool's block)
+    #[arg(long)]
+    adopt: bool,
+    /// File with the authorities that our nodes trust, instead of Secret `cockroachdb.ca.crt`
+    #[arg(long, value_name = "FILE", requires = "adopt")]
+    authority: Option<PathBuf>,
+    /// File with the key of our authority, instead of Secret `cockroachdb.ca.key`
+    #[arg(long, value_name = "FILE", requires = "adopt")]
+    authority_key: Option<PathBuf>,
+}
+
+impl AdoptArgs {
+    /// Where our authority is, if our nodes stand.
+    pub(crate) fn adoption(&self) -> Option<Adoption<'_>> {
+        let Self { adopt, authority, authority_key } = self;
+        adopt.then_some(Adoption { authority: authority.as_deref(), key: authority_key.as_deref() })
+    }
 }
 
 /// Where a recovery key goes.

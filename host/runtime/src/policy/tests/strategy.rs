@@ -78,7 +78,10 @@ fn step(action: Action) -> Step {
         requires: Vec::new(),
         already_done: None,
         action,
-        verify: None,
+        verify: Some(Check {
+            probe: probe(Vantage::Host, Question::Workload("dss-db".into())),
+            expectation: Expectation::AllReady,
+        }),
         deadline_ms: 1000,
         phase: "p".into(),
     }
@@ -127,6 +130,14 @@ fn a_foreign_workload_is_refused() {
     assert_eq!(acted(Action::Reload("{release}-db".into())), [Rule::Workload]);
     assert_eq!(asked(Question::Workload("other-db".into())), [Rule::Workload]);
     assert_eq!(asked(Question::Mounted("other-db".into())), [Rule::Workload]);
+}
+
+#[test]
+fn nodes_are_not_restarted_without_anything_to_hold_between_them() {
+    let blind = |action| Decision::Steps(vec![Step { verify: None, ..step(action) }]);
+    assert_eq!(decided(&blind(Action::Restart("dss-db".into()))), [Rule::Shape]);
+    assert_eq!(decided(&blind(Action::Reload("dss-db".into()))), [Rule::Shape]);
+    assert_eq!(decided(&blind(Action::SetState(MemberState::Active))), []);
 }
 
 #[test]

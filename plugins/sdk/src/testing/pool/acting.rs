@@ -2,7 +2,7 @@
 
 use super::{Play, World, authority};
 use crate::pooling_strategy::{
-    Acknowledgement, AcknowledgementKind, Action, Member, MemberState, PutSecret, SecretSource, Step,
+    Acknowledgement, AcknowledgementKind, Action, Goal, Member, MemberState, PutSecret, SecretSource, Step,
 };
 
 impl<P: Play> World<P> {
@@ -30,7 +30,10 @@ impl<P: Play> World<P> {
 
     /// Says `done` where the change is carried out and nothing of who is out is deployed; the last one closes it.
     pub(super) fn close(&mut self, id: &str) {
-        self.organisation(id).ended = true;
+        let one = self.organisation(id);
+        one.ended = true;
+        // The host keeps that they are taken over.
+        one.stands &= one.goal != Goal::Operate;
         // The host takes up what runs now.
         if let Some((_, tag)) = self.organisations[id].image.clone().as_deref().and_then(|image| image.rsplit_once(':'))
         {
@@ -92,8 +95,8 @@ impl<P: Play> World<P> {
                 let values = serde_json::from_str(values).expect("values are JSON");
                 P::applied(self, id, &values);
                 let one = self.organisation(id);
-                if !one.deployed {
-                    one.deployed = true;
+                let is_first = !std::mem::replace(&mut one.deployed, true);
+                if is_first && !one.stands {
                     one.mounted = one.secret.clone();
                     P::started(self, id, &values);
                 }
@@ -103,10 +106,18 @@ impl<P: Play> World<P> {
                 one.mounted = one.secret.clone();
                 P::reloaded(self, id);
             }
-            Action::Restart(_) => P::restarted(self, id),
+            Action::Restart(_) => {
+                let one = self.organisation(id);
+                one.mounted = one.secret.clone();
+                P::restarted(self, id);
+            }
             Action::Verb(verb) => P::verb(self, id, &verb.name, &verb.arguments),
             Action::Acknowledge(kind) => {
-                let newer = kind.clone();
+                let mut newer = kind.clone();
+                // A record keeps them in an order of its own.
+                if let AcknowledgementKind::Deployed(all) = &mut newer {
+                    all.sort_unstable_by(|a, b| b.cmp(a));
+                }
                 let member = self.member_mut(id);
                 member.acknowledgements.retain(|said| !replaces(&newer, &said.kind));
                 member.acknowledgements.insert(0, Acknowledgement { kind: newer, at_ms: 0 });

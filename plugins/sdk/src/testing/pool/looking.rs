@@ -31,6 +31,9 @@ impl<P: Play> World<P> {
             (Expectation::Other((name, values)), Observation::Rows(rows)) if name == "none-of" => {
                 !rows.rows.iter().any(|row| row[0].as_ref().is_some_and(|cell| values.contains(cell)))
             }
+            (Expectation::Other((name, _)), Observation::Rows(rows)) if name == "all-zero" => {
+                rows.rows[0].iter().all(|cell| cell.as_deref() == Some("0"))
+            }
             (Expectation::Value(wanted), Observation::Rows(rows)) => rows.rows[0][0].as_ref() == Some(wanted),
             (Expectation::AllRunning, _) => self.organisations[id].deployed,
             (_, Observation::Absent | Observation::Failed(_)) => false,
