@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hangar_engine::Engine;
+use hangar_engine::{Engine, Journal};
 use hangar_kube::{Cluster, secrets};
 use hangar_pki::{Authority, Bundle, Key, KeyPem};
 use hangar_runtime::Runtime;
@@ -33,8 +33,8 @@ pub struct Adoption<'a> {
 }
 
 /// Whether the nodes are as other tools made them: nobody of ours has touched them yet.
-pub(crate) async fn stands(engine: &Engine) -> Result<bool, Failure> {
-    Ok(engine.journal().fact(SCOPE, STANDS).await.map_err(unkept)?.is_some())
+pub(crate) async fn stands(journal: &Journal) -> Result<bool, Failure> {
+    Ok(journal.fact(SCOPE, STANDS).await.map_err(unkept)?.is_some())
 }
 
 /// Keeps whether the nodes are as other tools made them.
@@ -52,7 +52,7 @@ pub(crate) async fn keep(engine: &Engine, vault: &Vault, authority: &Authority) 
 
 /// What only nodes of our own release can go through.
 pub(crate) async fn refuse_untaken(engine: &Engine) -> Result<(), Failure> {
-    if !stands(engine).await? {
+    if !stands(engine.journal()).await? {
         return Ok(());
     }
     Err(Failure::person("our nodes are as other tools made them, and nothing of ours tells them to load anything")
@@ -67,7 +67,7 @@ impl Session {
         runtime: &Runtime,
         adoption: &Adoption<'_>,
     ) -> Result<Authority, Failure> {
-        let infrastructure = self.standing(engine).await?;
+        let infrastructure = self.standing(engine.journal()).await?;
         let provider = self.site.provider(runtime).await?;
         let (_, cluster) = self.connection(&provider, &infrastructure).await?;
         let authorities = self.text(&cluster, adoption.authority, BUNDLE, "--authority").await?;

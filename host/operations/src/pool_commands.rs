@@ -122,7 +122,7 @@ impl Session {
                 return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
             }
             Some(membership) => {
-                let stands = pool_adopt::stands(&engine).await?;
+                let stands = pool_adopt::stands(engine.journal()).await?;
                 if adoption.is_some() && !stands {
                     return Err(Failure::person("this instance has asked to join with nodes that are to be made")
                         .hint_is("`hangar down` takes back what it has, if nothing runs there yet"));

@@ -195,12 +195,13 @@ impl Session {
         let provider = self.site.provider(runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
         let services = self.services(journal, &stands, &cluster, &access).await?;
-        self.connected_by(vault, runtime, stands, services).await
+        self.connected_by(journal, vault, runtime, stands, services).await
     }
 
     /// The same over a release that was looked at already.
     pub(crate) async fn connected_by(
         &self,
+        journal: &Journal,
         vault: &Vault,
         runtime: &Runtime,
         stands: Infrastructure,
@@ -211,7 +212,7 @@ impl Session {
             let former = pool_presence::former_hosts(&stands, &membership.own);
             pooling.intent.instance.facts.extend(former.into_iter().map(|host| ("former-host".to_owned(), host)));
         }
-        let is_adopted = pool_adopt::stands(engine).await?;
+        let is_adopted = pool_adopt::stands(journal).await?;
         if is_adopted {
             pooling.intent.instance.facts.push(("stands".to_owned(), "true".to_owned()));
         }
@@ -302,7 +303,8 @@ impl Session {
         goal: Goal,
         attend: &(dyn Fn(&OwnRecord) + Send + Sync),
     ) -> Result<(), Failure> {
-        let Connected { mut hands, pooling, stands, is_adopted } = self.connected(engine.journal(), vault, runtime).await?;
+        let Connected { mut hands, pooling, stands, is_adopted } =
+            self.connected(engine.journal(), vault, runtime).await?;
         if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
             hands.renew_before = *before_ms;
         }

@@ -107,9 +107,10 @@ impl Session {
         }
         let (named, namespace) = (services.named(), services.namespace.clone());
         let pool = match self.membership(&vault).await?.filter(Membership::is_active) {
-            Some(membership) => {
-                Some(Arc::new((membership, self.connected_by(&vault, &runtime, stands, services).await?)))
-            }
+            Some(membership) => Some(Arc::new((
+                membership,
+                self.connected_by(engine.journal(), &vault, &runtime, stands, services).await?,
+            ))),
             None => None,
         };
         let mut plan = Plan::new(self.site.workspace.instance.name.to_string());

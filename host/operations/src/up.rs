@@ -344,7 +344,7 @@ impl Session {
         if !membership.is_active() {
             return Ok(());
         }
-        if !self.adopt && pool_adopt::stands(engine).await? {
+        if !self.adopt && pool_adopt::stands(engine.journal()).await? {
             (self.waiting)("our nodes are as other tools made them and stay so: `hangar up --adopt` takes them over");
         }
         self.drive(engine, vault, runtime, membership, crate::goal::Goal::Operate).await

@@ -34,6 +34,7 @@ fn presence(name: &str) -> Presence {
         datastore: Datastore { kind: "cockroachdb".to_owned(), version: "v24.1.3".to_owned() },
         dss_version: "v0.22.0".to_owned(),
         flags: Default::default(),
+        adopted: false,
     }
 }
 

@@ -60,7 +60,7 @@ impl Hands for Empty {
         Err(StepError::bug("nothing is done"))
     }
 
-    async fn act(&self, _: &StepContext, _: &Action) -> Result<(), StepError> {
+    async fn act(&self, _: &StepContext, _: &Step) -> Result<(), StepError> {
         Err(StepError::bug("nothing is done"))
     }
 
