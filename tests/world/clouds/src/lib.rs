@@ -50,14 +50,17 @@ impl Clouds {
         let clouds = Self { root: root.to_owned() };
         let platform = format!("{}_{}", std::env::consts::OS, go_arch());
         for Provider { name, version } in providers {
-            let package =
-                clouds.mirror().join("registry.terraform.io/hashicorp").join(name).join(version).join(&platform);
-            let path = package.join(format!("terraform-provider-{name}_v{version}_x5"));
-            make(&package)?;
-            // The stand-in tells by its own path where its cloud is: a link to the cache would lead there. A link to the
-            // same file is as good as a copy, where there can be one.
-            if fs::hard_link(&program, &path).is_err() {
-                fs::copy(&program, &path).with_context(|| format!("cannot write `{}`", path.display()))?;
+            // OpenTofu takes `hashicorp/NAME` for that of its own registry.
+            for registry in ["registry.terraform.io", "registry.opentofu.org"] {
+                let of_all = clouds.mirror().join(registry).join("hashicorp").join(name);
+                let package = of_all.join(version).join(&platform);
+                let path = package.join(format!("terraform-provider-{name}_v{version}_x5"));
+                make(&package)?;
+                // The stand-in tells by its own path where its cloud is: a link to the cache would lead there. A link to the
+                // same file is as good as a copy, where there can be one.
+                if fs::hard_link(&program, &path).is_err() {
+                    fs::copy(&program, &path).with_context(|| format!("cannot write `{}`", path.display()))?;
+                }
             }
             make(&clouds.cloud(name).folder)?;
         }
