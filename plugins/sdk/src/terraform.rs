@@ -2,7 +2,7 @@
 
 mod root_module;
 
-pub use root_module::{RootModule, with_given};
+pub use root_module::{Files, RootModule, with_given};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -20,15 +20,18 @@ macro_rules! embedded {
     };
 }
 
+/// Names and contents, as of [`embedded!`](crate::embedded).
+pub type Files<'a> = &'a [(&'a str, &'a [u8])];
+
 /// One embedded module, the one provider that it needs, and its outputs handed on.
 #[derive(Debug, Clone)]
 pub struct RootModule<'a> {
     /// Name of the module, and of its folder below `modules/`.
     pub module: &'a str,
-    /// Its files, as of [`embedded!`](crate::embedded).
-    pub files: &'a [(&'a str, &'a [u8])],
+    /// Its files.
+    pub files: Files<'a>,
     /// Further modules, which it calls as `../NAME`: their names and their files.
-    pub beside: &'a [(&'a str, &'a [(&'a str, &'a [u8])])],
+    pub beside: &'a [(&'a str, Files<'a>)],
     /// Those of its outputs that are handed on, under their names.
     pub outputs: &'a [&'a str],
     /// The provider, by its name among those that HashiCorp publishes, such as `google`.
