@@ -5,6 +5,7 @@ pub(crate) mod account;
 mod killed;
 pub(crate) mod left;
 mod refused;
+mod roles;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::signature::{Scope, Signable, encode};
@@ -32,9 +33,13 @@ impl Call {
         Self::new(service, region, "POST", "/", &headers, body.to_string())
     }
 
-    /// A call by method and path (EKS, Route 53).
+    /// A call by method and path (EKS, Route 53, S3).
     pub fn rest(service: &'static str, region: &str, method: &'static str, path: &str, body: &str) -> Self {
-        Self::new(service, region, method, path, &[], body.to_owned())
+        // S3 alone wants to be told what was signed.
+        let digest = hex::encode(Sha256::digest(body));
+        let headers = [("x-amz-content-sha256", digest.as_str())];
+        let headers: &[_] = if service == "s3" { &headers } else { &[] };
+        Self::new(service, region, method, path, headers, body.to_owned())
     }
 
     fn new(

@@ -2,24 +2,34 @@
 
 import os
 import uuid
+from urllib.parse import parse_qsl, quote
 
 import moto.acm.models as acm
 import moto.eks.exceptions as refusals
 import moto.eks.responses as eks
 import moto.eks.urls as eks_urls
 import moto.iam.access_control as access_control
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, BaseResponse
 
 
 def signs_no_body():
-    """Where a call has no body, moto signs its parameters or its headers in place of the empty body: no GET would ever pass."""
+    """Where a call has no body, moto signs its parameters or its headers in place of the empty body: no GET would ever pass. And it
+    signs a query as it reads it, not as it is sent."""
     base = access_control.IAMRequestBase
     create = base._create_aws_request
 
     def create_aws_request(self):
         if self._method in ("GET", "HEAD", "DELETE") and not self._body:
             self._data = b""
-        return create(self)
+        request = create(self)
+        path, _, query = request.url.partition("?")
+        if query:
+            pairs = parse_qsl(query, keep_blank_values=True)
+            request.url = path + "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in pairs)
+        return request
+
+    def encoded(text):
+        return quote(text, safe="-_.~")
 
     base._create_aws_request = create_aws_request
 
@@ -102,7 +112,19 @@ def holds_certificates():
     acm.CertBundle.check = held
 
 
+def lets_tokens_in():
+    """A web identity proves itself by its token alone: nobody signs that call."""
+    check = BaseResponse._authenticate_and_authorize_normal_action
+
+    def authenticate(self, *arguments, **named):
+        if self._get_action() != "AssumeRoleWithWebIdentity":
+            check(self, *arguments, **named)
+
+    BaseResponse._authenticate_and_authorize_normal_action = authenticate
+
+
 signs_no_body()
+lets_tokens_in()
 keeps_access_config()
 changes_versions()
 holds_certificates()

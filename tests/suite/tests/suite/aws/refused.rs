@@ -14,7 +14,8 @@ use super::{DEADLINE, NAME};
 async fn keys_permissions_and_regions_that_are_wrong_are_told_with_their_cure() -> Result<()> {
     let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "aws-refused")?;
     let account = Account::open(&root, NAME).await?;
-    let workspace = workspace(&account, &root)?;
+    let entry = account.entry("cluster {\n  endpoint = \"https://127.0.0.1:9\"\n}\n")?;
+    let workspace = workspace(&account, &root, entry)?;
     workspace.run(&["init", "--yes"]).await?.done()?;
     let file = root.join("aws-credentials");
     let good = fs::read_to_string(&file)?;
@@ -41,8 +42,8 @@ async fn keys_permissions_and_regions_that_are_wrong_are_told_with_their_cure() 
     Ok(())
 }
 
-/// An operator of AWS without a cluster to reach.
-fn workspace(account: &Account, root: &Path) -> Result<Workspace> {
+/// An operator of AWS, whose cluster and credential are those of `entry`.
+pub(super) fn workspace(account: &Account, root: &Path, entry: String) -> Result<Workspace> {
     let folder = needed("HANGAR_PLUGINS_DIR")?;
     let plugin = |name: &str| Plugin::of_file(name, &folder.join(format!("{name}.wasm")));
     let mut description = Description::without_world(NAME, plugin("aws"));
@@ -51,6 +52,6 @@ fn workspace(account: &Account, root: &Path) -> Result<Workspace> {
     description.plugins.push(plugin("local"));
     description.secrets = Some("local".into());
     description.block = Some(account.block(NAME, super::MORE));
-    description.entry = Some(account.entry("cluster {\n  endpoint = \"https://127.0.0.1:9\"\n}\n")?);
+    description.entry = Some(entry);
     Ok(Workspace::lay_down(root, &description)?.with_deadline(DEADLINE))
 }
