@@ -155,8 +155,11 @@ async fn dispatch(cli: Cli, output: Output, environment: Arc<Environment>) -> Re
     }
 }
 
+/// What AWS's library fails at is an error of ours, with its cure.
+const FILTER: &str = "warn,aws_config=error";
+
 fn log(filter: Option<&str>) {
-    let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or("warn"));
+    let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or(FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 

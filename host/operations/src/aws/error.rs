@@ -97,7 +97,14 @@ pub(super) fn causes(err: &(dyn Error + 'static)) -> String {
 /// The library shows what AWS says as the parts of a structure.
 fn plain(text: String) -> String {
     let parts = text.strip_prefix("Error { code: \"").and_then(|rest| rest.strip_suffix("\" }"));
-    parts.map_or(text.clone(), |parts| parts.replacen("\", message: \"", ": ", 1))
+    let Some(parts) = parts else {
+        return if text.starts_with("Error {") { "it refuses and says no reason".to_owned() } else { text };
+    };
+    let said = parts.replacen("\", message: \"", ": ", 1);
+    match said.split_once("\", aws_request_id: \"") {
+        Some((said, request)) => format!("{said} (request {request})"),
+        None => said,
+    }
 }
 
 /// What a process or a server says may be long.
@@ -168,4 +175,19 @@ fn cure(said: &str, sign_in: Option<&str>) -> String {
     found
         .map_or("check it, or name another `source` or a `profile` in the `credential` block", |(_, cure)| cure)
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_says_is_said_plainly() {
+        let of = |text: &str| plain(text.to_owned());
+        let whole = of(r#"Error { code: "AccessDenied", message: "not you", aws_request_id: "r1" }"#);
+        assert_eq!(whole, "AccessDenied: not you (request r1)");
+        assert_eq!(of(r#"Error { code: "AccessDenied", message: "not you" }"#), "AccessDenied: not you");
+        assert_eq!(of(r#"Error { aws_request_id: "r1" }"#), "it refuses and says no reason");
+        assert_eq!(of("connection refused"), "connection refused");
+    }
 }
