@@ -47,6 +47,8 @@ pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Res
         database["clusterName"] = json!(name);
     }
     if let Some(external) = names.external_services() {
+        // The bundle is in the Secrets of ours from now on, whatever a values file said before there was a roster.
+        database["secrets"]["authorities"] = json!("");
         database["names"] = json!({"nodes": names.workload(), "clients": names.public_service(), "external": external});
     }
     Ok(json!({"cockroachdb": database}))

@@ -229,3 +229,27 @@ fn other(probe: &Probe, change: &str) -> Observation {
     };
     Observation::Rows(Rows { columns: Vec::new(), rows: (0..3).map(row).collect() })
 }
+
+/// Volumes are found by the name of the set, partners know the Services: what stands keeps its names.
+#[test]
+fn nodes_that_are_taken_over_keep_their_names_and_trust_the_roster_alone() {
+    let site = Site::new("uss0", Goal::Operate, vec![founder()]);
+    let values = |layout: &str| -> serde_json::Value {
+        let config = format!(r#"{{"layout":"{layout}"}}"#);
+        let text = plugin_cockroachdb::values(&config, &site.intent, &site.roster).expect("the block is good");
+        serde_json::from_str(&text).expect("values are JSON")
+    };
+    let names = |nodes: &str, clients: &str| serde_json::json!({"nodes": nodes, "clients": clients, "external": "cockroach-db-external-node"});
+    let (tanka, helm, ours) = (values("tanka"), values("helm"), values("hangar"));
+    assert_eq!(tanka["cockroachdb"]["names"], names("cockroachdb", "cockroachdb-balanced"));
+    assert_eq!(helm["cockroachdb"]["names"], names("dss-cockroachdb", "dss-cockroachdb-public"));
+    assert!(ours["cockroachdb"].get("names").is_none());
+    assert!(
+        tanka["cockroachdb"]["join"][0].as_str().is_some_and(|host| host.starts_with("cockroachdb-0.cockroachdb.dss."))
+    );
+    for taken in [&tanka, &helm] {
+        let secrets = serde_json::json!({
+            "node": "dss-cockroachdb-node", "clientRoot": "dss-cockroachdb-client-root", "authorities": ""});
+        assert_eq!(taken["cockroachdb"]["secrets"], secrets);
+    }
+}
