@@ -11,3 +11,4 @@ mod organisation;
 mod pooling;
 mod protocol;
 mod races;
+mod threat_model;
