@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use test_support::wait_for;
 
+use crate::killed::dying_at;
 use crate::pool::live_nodes;
 use crate::pooled::{accept, pooled};
 use crate::traffic::Traffic;
@@ -21,7 +22,9 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
     let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
     let before = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
-    let rotate = async { second.run(&["pool", "rotate-ca", "--yes"]).await?.done() };
+    // Before the others see its new authority, while they wait for what it proves, and with its new leaves in the cluster.
+    let points = ["pool.record.kept:2", "engine.act.after", "kube.secret.after:3"];
+    let rotate = dying_at(&points, second, &["pool", "rotate-ca", "--yes"]);
     tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
     traffic.ends_well(0).await?;
     let after = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
@@ -53,7 +56,7 @@ async fn leaves_are_renewed_and_every_node_stays() -> Result<()> {
         assert!(shown["days-left"].as_u64().is_some_and(|days| days > 100), "{shown:#}");
     }
     let before = leaf(list)?;
-    member.run(&["cert", "renew", "--yes"]).await?.done()?;
+    dying_at(&["kube.secret.after"], member, &["cert", "renew", "--yes"]).await?;
     let after = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
     assert_ne!(before, after);
     let status = pooled.members[1].run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;

@@ -27,6 +27,19 @@ async fn a_host_killed_at_every_point_with_its_tools_ends_with_one_database() ->
     lives_through(Victims::HostAndTools, "killed-both").await
 }
 
+/// Runs a command to its end, killed on the way once at each of these points. With `HANGAR_SUITE_ALL_POINTS=1` at every point that it
+/// passes, in every step.
+pub(crate) async fn dying_at(points: &[&str], workspace: &Workspace, arguments: &[&str]) -> Result<Run> {
+    if is_set("HANGAR_SUITE_ALL_POINTS") {
+        let folder = workspace.folder.parent().context("a folder of workspaces")?.to_owned();
+        return Reaper { victims: Victims::Host, folder }.haunt(workspace, arguments).await;
+    }
+    for point in points {
+        workspace.run_killed_at(point, arguments).await?;
+    }
+    workspace.run(arguments).await?.done()
+}
+
 /// An instance whose every command is killed at every point ends as one that never was.
 async fn lives_through(victims: Victims, name: &str) -> Result<()> {
     let _turn = turn().await;

@@ -11,6 +11,7 @@ use test_world::OrganisationFile;
 use tokio::task::JoinHandle;
 
 use crate::cluster::{CLIENT_SECRET, secret};
+use crate::killed::dying_at;
 use crate::pool::live_nodes;
 use crate::pooled::{Pooled, Setting, accept, turn};
 use crate::traffic::{Gateway, Traffic};
@@ -26,7 +27,9 @@ async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> 
     let [one, three] = [pooled.stage.organisation("uss1")?, pooled.stage.organisation("uss3")?];
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss2"]).await?;
     let watch = Watch::begin(one).await?;
-    let leave = async { third.run(&["pool", "leave", "--lose-tolerance", "--yes"]).await?.done() };
+    // Its nodes on their way out, and out for the database alone.
+    let points = ["kube.job.started", "kube.job.after:2"];
+    let leave = dying_at(&points, third, &["pool", "leave", "--lose-tolerance", "--yes"]);
     tokio::try_join!(leave, accept(first, "uss3"), accept(second, "uss3"))?;
     watch.ends_well().await?;
     traffic.ends_well(0).await?;

@@ -1,10 +1,13 @@
 //! Another release of the database comes in, member after member, under a writer and a reader; and a member calls from elsewhere.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
+use futures::try_join;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::ListParams;
+use serde_json::Value;
+use test_support::{Workspace, wait_for};
 
 use crate::cluster::client;
 use crate::pooled::{Pooled, pooled};
@@ -24,8 +27,15 @@ async fn another_release_comes_in_under_load_and_the_last_member_opens_the_way()
     first.edit("hangar.hcl", "egress    = [", &format!("egress    = [\"{ELSEWHERE}\", "))?;
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
     // All at once, as operators would after they have agreed: each waits for those before it.
-    let up = async |member: &test_support::Workspace| member.run(&["up", "--yes"]).await?.done();
-    try_join_all(pooled.members.iter().map(up)).await?;
+    let up = async |member: &Workspace| member.run(&["up", "--yes"]).await?.done();
+    let [.., third] = &pooled.members[..] else { anyhow::bail!("three members") };
+    // The last one's host dies with one of its nodes restarted: the pool says who goes on, and how.
+    let killed = async {
+        third.run_killed_at("kube.restart.pod", &["up", "--yes"]).await?;
+        says_who_goes_on(first).await?;
+        up(third).await
+    };
+    try_join!(try_join_all(pooled.members[..2].iter().map(up)), killed)?;
     // A query that meets a node on its way down is lost with it; no write is.
     let n_met_a_restart = traffic.n_failed();
     traffic.ends_well(n_met_a_restart).await?;
@@ -43,6 +53,23 @@ async fn another_release_comes_in_under_load_and_the_last_member_opens_the_way()
     ensure!(refused.stderr.contains("v24.1.3 is older than the cluster, which is at 24.3"), "{}", refused.stderr);
     second.edit("hangar.hcl", older, NEXT)?;
     Ok(())
+}
+
+/// A member's mark that its nodes are being restarted outlives its host.
+async fn says_who_goes_on(member: &Workspace) -> Result<()> {
+    wait_for("the workspace to be free", async || {
+        let run = member.run(&["pool", "status", "--json"]).await?;
+        if run.code == Some(3) {
+            return Ok(None);
+        }
+        let status = run.done()?.value("pool-status")?;
+        let is_it = |one: &&Value| one["message"].as_str().is_some_and(|text| text.contains("are being restarted"));
+        let told = status["findings"].as_array().into_iter().flatten().find(is_it);
+        let told = told.with_context(|| format!("nobody is told to go on: {status:#}"))?;
+        ensure!(told["whose"] == "uss3" && told["cure"] == "`hangar up`", "{told:#}");
+        Ok(Some(()))
+    })
+    .await
 }
 
 async fn version(pooled: &Pooled) -> Result<Vec<String>> {
