@@ -197,7 +197,8 @@ async fn what_is_decided_is_held_to_the_grant() {
         rules(strategy.decide(&config, &intent(), &roster(), &facts(&[])).await.expect_err("a refusal"))
     };
     assert_eq!(decided(json!({"verb": {"name": "debug", "arguments": []}})).await, [Rule::Verb]);
-    assert_eq!(decided(json!({"restart": "kube-proxy"})).await, [Rule::Workload]);
+    // A restart says what must hold between two nodes, too.
+    assert_eq!(decided(json!({"restart": "kube-proxy"})).await, [Rule::Workload, Rule::Shape]);
     assert_eq!(decided(json!({"put-secret": {"name": "x", "files": []}})).await, [Rule::Secret]);
     assert_eq!(decided(json!({"apply-release": "{\"coreService\": {}}"})).await, [Rule::Value]);
     let on = json!({"host": "a.b.dss.svc.cluster.local", "port": 1, "database": "d", "statement": "DROP TABLE x"});
