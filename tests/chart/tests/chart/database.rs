@@ -1,6 +1,6 @@
 //! The database nodes.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use test_chart::{Renderer, containers, lines, set, values, with};
 
@@ -94,6 +94,19 @@ fn every_node_has_one_address_that_only_members_may_call() -> Result<()> {
     let closed = renderer.render(&with("/cockroachdb/sourceRanges", json!([])))?;
     let first = closed.object("Service", "dss-cockroachdb-node-0")?;
     assert_eq!(first["spec"]["loadBalancerSourceRanges"], json!(["255.255.255.255/32"]));
+    Ok(())
+}
+
+/// Until they are restarted, nodes that are taken over from other tools are pods with other names for the same ports.
+#[test]
+fn services_of_the_nodes_lead_to_ports_whatever_these_are_called() -> Result<()> {
+    let rendered = Renderer::new()?.render(&values())?;
+    for name in ["dss-cockroachdb", "dss-cockroachdb-public", "dss-cockroachdb-node-0"] {
+        let service = rendered.object("Service", name)?;
+        let ports = service["spec"]["ports"].as_array().context("ports")?;
+        let targets: Vec<_> = ports.iter().map(|port| port["targetPort"].as_u64()).collect();
+        assert!(targets.first() == Some(&Some(26257)) && targets.iter().all(Option::is_some), "{name}: {targets:?}");
+    }
     Ok(())
 }
 

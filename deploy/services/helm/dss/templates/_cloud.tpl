@@ -93,7 +93,7 @@ spec:
     {{- range $.ports }}
     - name: {{ .name }}
       port: {{ int .port }}
-      targetPort: {{ .name }}
+      targetPort: {{ .target | default .name }}
     {{- end }}
 {{- end }}
 {{- end -}}
