@@ -64,7 +64,8 @@ pub fn scratch(folder: &Path, name: &str) -> Result<PathBuf> {
     let prefix = format!("{name}-");
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let found = entry.file_name().to_string_lossy().into_owned();
-        let is_dead = |pid: &str| !Path::new("/proc").join(pid).exists();
+        // The folder `a-b-7` is none of `a`, though it begins like one.
+        let is_dead = |pid: &str| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists();
         if found.strip_prefix(&prefix).is_some_and(is_dead) {
             drop(fs::remove_dir_all(entry.path()));
         }
@@ -101,5 +102,22 @@ mod tests {
     fn what_is_missing_is_named_with_its_cure() {
         let err = needed("HANGAR_NEVER_SET").expect_err("nothing sets it");
         assert_eq!(err.to_string(), "`HANGAR_NEVER_SET` is not set: run the tests with `cargo xtask test`");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_dead_go_and_those_of_other_names_stay() -> Result<()> {
+        let site = scratch(&std::env::temp_dir(), "scratch-of-scratch")?;
+        // No process has so high a number.
+        let (dead, other) = (site.join("a-4294967295"), site.join("a-b-4294967295"));
+        fs::create_dir(&dead)?;
+        fs::create_dir(&other)?;
+        let own = scratch(&site, "a")?;
+        assert!(!dead.exists() && other.exists() && own.exists());
+        Ok(fs::remove_dir_all(site)?)
     }
 }
