@@ -103,11 +103,6 @@ mod tests {
         let err = needed("HANGAR_NEVER_SET").expect_err("nothing sets it");
         assert_eq!(err.to_string(), "`HANGAR_NEVER_SET` is not set: run the tests with `cargo xtask test`");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn folders_of_the_dead_go_and_those_of_other_names_stay() -> Result<()> {
