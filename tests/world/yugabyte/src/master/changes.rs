@@ -18,6 +18,8 @@ use crate::rpc::{Answer, Ask, ask};
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(20);
+/// Until a lead that was given away is taken, or given away once more.
+const HANDED_OVER: Duration = Duration::from_secs(3);
 
 /// Runs one command and gives what it prints.
 ///
@@ -104,13 +106,21 @@ async fn step(master: &Master, node: NodeId, to: Membership) -> Result<(), Strin
     }
 }
 
-/// Gives the lead away.
+/// Gives the lead away. Again where nobody was ready to take it, or where the election brought the same one back.
 async fn step_down(master: &Arc<Master>) -> Result<String, String> {
-    if let Some(raft) = master.node.raft() {
-        raft.hand_over().await;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(raft) = master.node.raft() {
+            raft.hand_over().await;
+        }
+        let another = until("another leader", || master.leader().filter(|leader| *leader != master.own));
+        match tokio::time::timeout(HANDED_OVER, another).await {
+            Ok(Ok(_)) => return Ok(String::new()),
+            Ok(Err(why)) => return Err(why),
+            Err(_) if Instant::now() >= end => return Err("Timed out: waiting for another leader".to_owned()),
+            Err(_) => {}
+        }
     }
-    until("another leader", || master.leader().filter(|leader| *leader != master.own)).await?;
-    Ok(String::new())
 }
 
 /// Keeps where copies have to lie.
