@@ -76,46 +76,15 @@ impl Voted {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use hangar_pki::{Authority, AuthorityRequest};
-    use hangar_plan::strategy::certificate::KeyAlgorithm;
-    use hangar_roster::next::{self, Beginning};
-    use hangar_roster::{Datastore, OrganisationKey, Presence};
+    use hangar_roster::{OrganisationKey, next};
 
     use super::*;
-
-    const NOW: u64 = 1_800_000_000_000;
+    use crate::testing::{NOW, beginning, key};
 
     /// A founder that is alone in its pool.
     fn founder() -> (Roster, OrganisationKey) {
-        let key = OrganisationKey::from_seed(&zeroize::Zeroizing::new([7; 32]));
-        let request = AuthorityRequest {
-            organisation: "uss1",
-            pool: "east",
-            algorithm: KeyAlgorithm::EcdsaP256,
-            lifetime_hours: 87_600,
-        };
-        let authority = Authority::found(request, NOW).expect("a fresh authority");
-        let beginning = Beginning {
-            pool: "east".parse().expect("a name"),
-            member: "uss1".parse().expect("a name"),
-            key: key.public(),
-            recovery_key: None,
-            presence: Presence {
-                endpoint: "https://dss.uss1.example.com".into(),
-                authorities: vec![authority.certificate().to_pem()],
-                nodes: Vec::new(),
-                egress: Vec::new(),
-                locality: Vec::new(),
-                datastore: Datastore { kind: "cockroachdb".into(), version: "v24.1.3".into() },
-                dss_version: "v0.22.0".into(),
-                flags: BTreeMap::new(),
-                adopted: false,
-            },
-        };
-        let record = next::genesis(beginning, "a test".into(), NOW);
-        (Roster::start(record.sign(&key)), key)
+        let record = next::genesis(beginning("uss1", 7), "a test".into(), NOW);
+        (Roster::start(record.sign(&key(7))), key(7))
     }
 
     #[test]
