@@ -91,8 +91,7 @@ impl Drive<'_> {
         let (mut carrier, mut world) = (Outage::default(), Outage::default());
         let mut idle = Idle::default();
         loop {
-            if let Err(failure) = carrier.weigh(self.take_in())? {
-                self.stand_by(&failure).await?;
+            if !self.bear(&mut carrier, self.take_in()).await? {
                 continue;
             }
             if let Some(err) = stake.taken_back(&self.own.roster()) {
@@ -114,9 +113,8 @@ impl Drive<'_> {
                     if looks > LOOKS {
                         return Err(PoolError::Undecided(looks));
                     }
-                    if let Err(failure) = world.weigh(self.look(&mut memory, &probes).await)? {
+                    if !self.bear(&mut world, self.look(&mut memory, &probes).await).await? {
                         looks -= 1;
-                        self.stand_by(&failure).await?;
                     }
                 }
                 Decision::Steps(steps) => {
@@ -137,16 +135,12 @@ impl Drive<'_> {
                     self.check_patience(&waiting, since.1)?;
                     self.tell.waiting(&waiting.message);
                     self.pause(Duration::from_millis(u64::from(waiting.after_ms))).await?;
-                    if let Err(failure) = world.weigh(self.look(&mut memory, &waiting.probes).await)? {
-                        self.stand_by(&failure).await?;
-                    }
+                    self.bear(&mut world, self.look(&mut memory, &waiting.probes).await).await?;
                 }
                 Decision::Awaiting(awaiting) => {
                     self.tell.waiting(&format!("{} to {}", awaiting.members.join(", "), awaiting.what));
                     self.until_news(&mut idle, &mut carrier).await?;
-                    if let Err(failure) = world.weigh(self.look(&mut memory, &awaiting.probes).await)? {
-                        self.stand_by(&failure).await?;
-                    }
+                    self.bear(&mut world, self.look(&mut memory, &awaiting.probes).await).await?;
                 }
                 Decision::Blocked(findings) => return Err(PoolError::Blocked(findings)),
                 Decision::Done(findings) => {
@@ -285,9 +279,7 @@ impl Drive<'_> {
         let since = Instant::now();
         while since.elapsed() < idle.pause {
             self.pause(PAUSE).await?;
-            if let Err(failure) = carrier.weigh(self.take_in())? {
-                self.stand_by(&failure).await?;
-            }
+            self.bear(carrier, self.take_in()).await?;
             if *self.own.roster() != before {
                 break;
             }
@@ -297,10 +289,12 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Tells what fails, and lets some time pass.
-    async fn stand_by(&self, failure: &str) -> Result<(), PoolError> {
+    /// Whether what was asked was answered. A failure that is borne is told, and some time passes.
+    async fn bear(&self, outage: &mut Outage, asked: Result<(), PoolError>) -> Result<bool, PoolError> {
+        let Err(failure) = outage.weigh(asked)? else { return Ok(true) };
         self.tell.waiting(&format!("an answer; nothing is done until then ({failure})"));
-        self.pause(AGAIN).await
+        self.pause(AGAIN).await?;
+        Ok(false)
     }
 
     async fn pause(&self, pause: Duration) -> Result<(), PoolError> {
