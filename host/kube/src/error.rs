@@ -155,15 +155,6 @@ pub enum KubeError {
         /// Why.
         reason: String,
     },
-    /// A file could not be written.
-    #[error("cannot write `{}`", path.display())]
-    Write {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the system said.
-        #[source]
-        err: hangar_durable::WriteError,
-    },
     /// Anything else.
     #[error("cannot {action}")]
     Other {
@@ -208,7 +199,6 @@ impl Hint for KubeError {
             Self::JobFailed { .. } | Self::Answer { .. } => {
                 "look at the job's output above, then run the same command again"
             }
-            Self::Write { .. } => "make room and check the folder's permissions",
             Self::Other { .. } => return None,
         };
         Some(hint.to_owned())

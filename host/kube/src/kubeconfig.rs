@@ -1,7 +1,7 @@
 //! Kubeconfigs for tools that are run by the host or by hand. None of them holds a token.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,12 +11,10 @@ use serde_json::{Value, json};
 
 use crate::access::{Access, Credential};
 use crate::error::KubeError;
-use crate::tokens::Tokens;
+use crate::tokens::{RENEW_AFTER, Tokens};
 
 /// Version of the protocol by which a client runs a program for its credential.
 const EXEC_VERSION: &str = "client.authentication.k8s.io/v1";
-/// How long a client may use what the program gave before it runs it again. Tokens of EKS are good for 15 minutes.
-const GIVEN_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// Makes a kubeconfig with one context that runs a program for each token: nothing secret stands in it.
 ///
@@ -43,7 +41,7 @@ pub async fn given(access: &Access) -> Result<SecretString, KubeError> {
         Credential::Token(tokens) => {
             let none = |err| KubeError::NoToken { endpoint: access.endpoint.clone(), err };
             let token = tokens.current().await.map_err(none)?;
-            let until = Timestamp::try_from(SystemTime::now() + GIVEN_FOR).expect("years before the last timestamp");
+            let until = Timestamp::try_from(SystemTime::now() + RENEW_AFTER).expect("years before the last timestamp");
             json!({"token": token.expose_secret(), "expirationTimestamp": format!("{until:.0}")})
         }
         Credential::ClientTls { certificate_pem, key_pem } => {

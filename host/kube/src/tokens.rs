@@ -22,7 +22,7 @@ pub type MakeToken = Arc<dyn Fn() -> BoxFuture<'static, Result<SecretString, Tok
 
 /// A token of this age is not sent any more if another can be made. Those of EKS are good for 15 minutes, those of other clouds for
 /// longer, but a cloud may hand out one that it made a while ago.
-const RENEW_AFTER: Duration = Duration::from_secs(5 * 60);
+pub(crate) const RENEW_AFTER: Duration = Duration::from_secs(5 * 60);
 /// One of this age is sent while no other can be made.
 const BEAR_FOR: Duration = Duration::from_secs(10 * 60);
 

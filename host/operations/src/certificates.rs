@@ -132,9 +132,7 @@ impl Session {
         status.findings.extend(dss::findings(&status, &roster, &seen));
         Ok(status)
     }
-}
 
-impl Session {
     async fn look_as_member(&self) -> Result<Look, Failure> {
         let look = self.look().await?;
         if look.membership.is_active() { Ok(look) } else { Err(only_members()) }

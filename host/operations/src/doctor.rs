@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use hangar_engine::{Engine, Journal, Level, NoSecrets};
+use hangar_engine::Level;
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::infrastructure::{Finding, Progress};
 use hangar_runtime::Runtime;
@@ -186,11 +186,7 @@ impl Session {
 
     /// The cluster of the last `up`, if there was one.
     async fn cluster_health(&self, provider: &Provider) -> Option<Diagnosis> {
-        let path = Engine::journal_path(&self.site.paths.state());
-        if !path.exists() {
-            return None;
-        }
-        let journal = Journal::open_to_read(&path, std::sync::Arc::new(NoSecrets)).ok()?;
+        let journal = self.site.journal().ok()?;
         let stands = match infrastructure::stands(&journal).await {
             Ok(stands) => stands?,
             Err(failure) => return Some(Diagnosis::bad("cluster", &failure)),

@@ -104,18 +104,16 @@ impl Session {
 fn own_authority(authorities: &str, key: &str) -> Result<Authority, Failure> {
     let failed = |what: &str, err| Failure::of(Cause::Refused, format!("the {what} cannot be read"), err);
     let bundle = Bundle::parse(authorities).map_err(|err| failed("authorities", err))?;
-    let pem = KeyPem::from(key.to_owned());
-    for certificate in bundle.certificates() {
-        let key = Key::from_pem(&pem).map_err(|err| failed("authority's key", err))?;
-        if key.matches(certificate) {
-            let refused = |err| Failure::of(Cause::Refused, "the authority that the nodes have cannot be used", err);
-            return Authority::load(certificate.clone(), key).map_err(refused);
-        }
-    }
-    let n_read = bundle.certificates().len();
-    Err(Failure::refused(format!("the key is of none of the {n_read} authorities that were read")).hint_is(
-        "`--authority` and `--authority-key` name the `ca.crt` and the `ca.key` that made the nodes' certificates",
-    ))
+    let key = Key::from_pem(&KeyPem::from(key.to_owned())).map_err(|err| failed("authority's key", err))?;
+    let all = bundle.certificates();
+    let Some(own) = all.iter().find(|certificate| key.matches(certificate)) else {
+        let n_read = all.len();
+        return Err(Failure::refused(format!("the key is of none of the {n_read} authorities that were read")).hint_is(
+            "`--authority` and `--authority-key` name the `ca.crt` and the `ca.key` that made the nodes' certificates",
+        ));
+    };
+    let refused = |err| Failure::of(Cause::Refused, "the authority that the nodes have cannot be used", err);
+    Authority::load(own.clone(), key).map_err(refused)
 }
 
 #[cfg(test)]
