@@ -1,5 +1,6 @@
 //! An instance in its pool: the strategy, our record, and the loop that ties them to the drivers.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use hangar_engine::{Engine, Journal};
@@ -45,9 +46,7 @@ pub(crate) struct Membership {
 impl Membership {
     /// Takes it up; none without a pool block, and before the first record.
     pub(crate) async fn open(site: &Site, vault: &Vault) -> Result<Option<Self>, Failure> {
-        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
-        let path = site.roster_path(pool.name.as_str());
-        if !path.exists() {
+        if kept_at(site).is_none() {
             return Ok(None);
         }
         let key = organisation::read_key(vault).await?.ok_or_else(unsigned)?;
@@ -65,8 +64,7 @@ impl Membership {
 
     /// The same to look only, also while another command is at work.
     pub(crate) async fn look(site: &Site, vault: &Vault) -> Result<Option<Self>, Failure> {
-        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
-        let path = site.roster_path(pool.name.as_str());
+        let Some(path) = kept_at(site) else { return Ok(None) };
         for key in [organisation::read_key(vault).await?, organisation::read_next_key(vault).await?] {
             let Some(key) = key else { continue };
             let held = key.public();
@@ -82,8 +80,7 @@ impl Membership {
 
     /// As above, with this key.
     pub(crate) fn open_with(site: &Site, key: hangar_roster::OrganisationKey) -> Result<Option<Self>, Failure> {
-        let Some((pool, _)) = &site.workspace.pool else { return Ok(None) };
-        let path = site.roster_path(pool.name.as_str());
+        let Some(path) = kept_at(site) else { return Ok(None) };
         let own = OwnRecord::open(&path, key, carrier(site)?).map_err(record)?;
         Ok(own.map(|own| Self { own: Arc::new(own) }))
     }
@@ -410,6 +407,12 @@ pub(crate) fn bundle(own: &OwnRecord) -> Bundle {
     let pems = roster.records().flat_map(|signed| signed.record().presence.authorities.clone());
     // Records whose authorities cannot be read were never taken in.
     pems.filter_map(|pem| Certificate::from_pem(&pem).ok()).collect()
+}
+
+/// The roster at home; none without a pool block, and before the first record.
+fn kept_at(site: &Site) -> Option<PathBuf> {
+    let (pool, _) = site.workspace.pool.as_ref()?;
+    Some(site.roster_path(pool.name.as_str())).filter(|path| path.exists())
 }
 
 fn unsigned() -> Failure {

@@ -1,13 +1,32 @@
 //! `hangar pool …`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use test_support::wait_for;
+use test_support::{Description, Plugin, Workspace, needed, scratch};
 
 use crate::cluster::{Origins, origins};
 use crate::pooled::{MEMBERS, pooled};
+
+/// Before there is a key there is no roster that it would sign.
+#[tokio::test]
+async fn who_has_made_nothing_yet_is_in_no_pool() -> Result<()> {
+    let file = |name: &str| Ok::<_, anyhow::Error>(needed("HANGAR_PLUGINS_DIR")?.join(format!("{name}.wasm")));
+    let mut description = Description::without_world("uss1", Plugin::of_file("local", &file("local")?));
+    description.plugins.push(Plugin::of_file("cockroachdb", &file("cockroachdb")?));
+    description.pool = Some("east".into());
+    let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "in-no-pool")?;
+    let workspace = Workspace::lay_down(&root, &description)?;
+    workspace.run(&["init", "--yes"]).await?.done()?;
+    for command in ["status", "history"] {
+        let run = workspace.run(&["pool", command]).await?.exits(1)?;
+        assert!(run.stderr.contains("this instance is in no pool"), "{}", run.stderr);
+    }
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_organisations_see_nine_live_nodes_of_one_cluster() -> Result<()> {
