@@ -18,7 +18,7 @@ use crate::failure::{Cause, Failure};
 use crate::hands::outside;
 use crate::infrastructure::Provider;
 use crate::services::Services;
-use crate::up::{Session, key};
+use crate::session::{Session, key};
 
 /// An add-on's values are its own: nothing lies over them.
 const NOTHING_OVER: &str = "{}";

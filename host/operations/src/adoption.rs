@@ -14,8 +14,10 @@ pub(crate) use trust::Trust;
 
 use crate::failure::Failure;
 use crate::infrastructure::unkept;
+use crate::prepared::Prepared;
 use crate::services::Services;
-use crate::up::{Prepared, Session, key, work};
+use crate::session::{Session, key};
+use crate::up::work;
 use crate::vault::Vault;
 
 /// Values of nobody above the operator's: what a pool would add comes with its membership.

@@ -18,7 +18,7 @@ use crate::pool_look::{Look, facts_of};
 use crate::pool_records::verified;
 use crate::pool_status::PoolStatus;
 use crate::pooling::{Connected, Membership, record, strategy};
-use crate::up::Session;
+use crate::session::Session;
 
 /// Days before its end from which a certificate is told about, and how much it matters then.
 const DAYS: [(u64, Severity); 3] = [(7, Severity::Error), (30, Severity::Warning), (60, Severity::Note)];

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::failure::{Cause, Failure};
 use crate::infrastructure::{self, Provider};
-use crate::up::{Session, kube};
+use crate::session::{Session, kube};
 
 /// No look at a cloud takes longer.
 const PREFLIGHT: Duration = Duration::from_secs(5 * 60);

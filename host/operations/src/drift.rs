@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::infrastructure::explained;
-use crate::up::{OpenStack, Session};
+use crate::prepared::OpenStack;
+use crate::session::Session;
 use crate::watch::Watch;
 
 /// What was changed outside.

@@ -6,7 +6,7 @@ use hangar_kube::{Access, kubeconfig};
 use secrecy::SecretString;
 
 use crate::failure::{Cause, Failure};
-use crate::up::{Session, kube};
+use crate::session::{Session, kube};
 
 /// Prints the credential of the cluster, for the program that a kubeconfig runs.
 pub const TOKEN_COMMAND: &str = "cluster-token";

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::failure::{Cause, Failure};
 use crate::infrastructure::unkept;
 use crate::organisation;
-use crate::up::{Session, kube};
+use crate::session::{Session, kube};
 use crate::vault::Vault;
 
 /// Secret and file of the authorities of all members, as the DSS's own scripts make them (`build/apply-certs.sh`), whichever way

@@ -19,7 +19,7 @@ use crate::organisation;
 use crate::pool_adopt::refuse_untaken;
 use crate::pool_commands::only_members;
 use crate::pooling::{Connected, Membership, pool, record, strategy};
-use crate::up::{Outcome, Session};
+use crate::session::{Outcome, Session};
 use crate::vault::Vault;
 
 /// How long others have to accept a change of ours.

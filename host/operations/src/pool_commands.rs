@@ -26,7 +26,7 @@ use crate::organisation;
 use crate::pool_adopt::{self, Adoption};
 use crate::pool_records::make_recovery_key;
 use crate::pooling::{Connected, Membership, no_pool, record, strategy};
-use crate::up::{Outcome, Session};
+use crate::session::{Outcome, Session};
 use crate::vault::Vault;
 
 /// How long an invitation is good for.

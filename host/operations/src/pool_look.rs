@@ -13,7 +13,7 @@ use crate::failure::{Cause, Failure};
 use crate::pool_commands::{in_none, only_members};
 use crate::pool_status::{PoolStatus, Proposal, Tally};
 use crate::pooling::{Connected, Membership, findings, record, strategy};
-use crate::up::Session;
+use crate::session::Session;
 use crate::vault::Vault;
 
 /// Pause between two looks at a pool that is not whole.

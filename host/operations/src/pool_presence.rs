@@ -8,7 +8,7 @@ use crate::clock::now_ms;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::pooling::record;
-use crate::up::Session;
+use crate::session::Session;
 
 /// When our record is brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

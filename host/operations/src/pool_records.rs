@@ -13,7 +13,7 @@ use crate::organisation;
 use crate::pool_changes::member_id;
 use crate::pool_commands::{Identity, fingerprint};
 use crate::pooling::{Membership, findings, record};
-use crate::up::{Outcome, Session};
+use crate::session::{Outcome, Session};
 
 /// What a new organisation key is signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

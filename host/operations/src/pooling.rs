@@ -30,8 +30,9 @@ use crate::organisation;
 use crate::pool_adopt;
 use crate::pool_presence::{self, When};
 use crate::services::Images;
+use crate::session::Session;
 use crate::site::{Site, no_infrastructure};
-use crate::up::{Session, work};
+use crate::up::work;
 use crate::values::base_values;
 use crate::vault::Vault;
 

@@ -17,7 +17,8 @@ use crate::hands::outside;
 use crate::pool_look::status_of;
 use crate::pooling::{Connected, Membership};
 use crate::services::{Services, failed};
-use crate::up::{Outcome, Session, key, kube, work};
+use crate::session::{Outcome, Session, key, kube};
+use crate::up::work;
 
 /// A node hands its leases over, comes back, and copies what it has missed.
 const EACH: Duration = Duration::from_secs(15 * 60);

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub(crate) use self::images::Images;
 use crate::failure::{Cause, Failure};
 use crate::hands::outside;
-use crate::up::{Session, kube};
+use crate::session::{Session, kube};
 
 /// For Helm itself; readiness has its own.
 pub(crate) const HELM_DEADLINE: Duration = Duration::from_secs(300);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::infrastructure::{self, explained, tool, unkept};
-use crate::up::{OpenStack, Session};
+use crate::prepared::OpenStack;
+use crate::session::Session;
 use crate::watch::Watch;
 
 /// What became of a lock.

@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{DEADLINE, MADE_FOR};
+use crate::down::CLOUD_REMOVES;
 use crate::failure::{Cause, Failure};
 use crate::hands::outside;
 use crate::infrastructure::{Provider, unkept};
 use crate::services::{HELM_DEADLINE, failed};
-use crate::up::{CLOUD_REMOVES, Session, key};
+use crate::session::{Session, key};
 
 /// Where the journal keeps what we have installed, or were about to.
 const SCOPE: &str = "add-ons";
