@@ -68,7 +68,7 @@ async fn a_program_runs_as_the_user_the_pod_names() -> Result<()> {
     lab.script("p", "id -u; id -g; id -G", spec).await?;
     lab.until_ended("p").await?;
     assert_eq!(lab.log("p").await?, "1234\n99\n99 55\n");
-    let named = json!({ "image": "docker.io/lab/unprivileged:1", "command": ["/bin/sh", "-c", "id -u; id -g; touch /usr/x /x"] });
+    let named = json!({ "image": "docker.io/lab/unprivileged:1", "command": ["/bin/sh", "-c", "exec 2>&1; id -u; id -g; touch /usr/x /x"] });
     lab.pod("named", named, json!({ "restartPolicy": "Never" })).await?;
     lab.until_ended("named").await?;
     let log = lab.log("named").await?;
