@@ -33,7 +33,10 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = crate::upgrade::decide(situation, own)? {
         return Ok(decision);
     }
-    membership::daily(situation, own)
+    match membership::daily(situation, own)? {
+        Decision::Done(findings) => Ok(crate::upgrade::unfinished(situation, own).unwrap_or(Decision::Done(findings))),
+        duty => Ok(duty),
+    }
 }
 
 /// Nodes that our record has and the instance has no more go out of the cluster before the release lets go of their pods.

@@ -160,20 +160,14 @@ fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<St
 
 /// Once every record shows the new series and every node runs it, the first member lets the cluster go over to it.
 fn finished<'a>(situation: &Situation<'a>, own: &'a Member, series: Series) -> Option<Decision> {
-    let said_before = situation.said(own, UPGRADE)?;
-    let [from, to] = said_before else { return None };
-    let is_first = in_order(situation).next().is_some_and(|first| first.id == own.id);
-    let all_show = situation.peers().all(|peer| of_record(peer).is_some_and(|release| release.series == series));
-    if from == to || *to != series.to_string() || !is_first || !all_show {
+    if !is_to_finish(situation, own, series) {
         return None;
     }
     let cluster = match Cluster::seen(situation) {
         Ok(cluster) => cluster,
         Err(look) => return Some(look),
     };
-    let runs_it =
-        |node: &cluster::Known| node.is_live && node.release().is_some_and(|release| release.series == series);
-    if !cluster.nodes.iter().filter(|node| node.is_in()).all(runs_it) {
+    if lacking(&cluster, series).is_some() {
         return None;
     }
     let over = Check { probe: version(situation), expectation: Expectation::Value(series.to_string()) };
@@ -182,6 +176,42 @@ fn finished<'a>(situation: &Situation<'a>, own: &'a Member, series: Series) -> O
     let mut over = said("upgrade/over", "is over", UPGRADE, vec![series.to_string(), series.to_string()]);
     over.requires.push(finish.key.clone());
     Some(Decision::Steps(vec![finish, over]))
+}
+
+/// What a first member with nothing else to do waits for before the cluster can go over; nothing where it has gone, or is held
+/// back by a member whose record does not show the series yet.
+pub(crate) fn unfinished<'a>(situation: &Situation<'a>, own: &'a Member) -> Option<Decision> {
+    let series = of_record(own)?.series;
+    if !is_to_finish(situation, own, series) {
+        return None;
+    }
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Some(look),
+    };
+    let trouble = lacking(&cluster, series)?;
+    Some(
+        situation
+            .wait(cluster::questions(situation), format!("{trouble}, and the cluster goes over to {series} with it")),
+    )
+}
+
+/// Whether we are the first member, and every member's record shows the series that the cluster has yet to go over to.
+fn is_to_finish<'a>(situation: &Situation<'a>, own: &'a Member, series: Series) -> bool {
+    let Some([from, to]) = situation.said(own, UPGRADE) else { return false };
+    let is_first = in_order(situation).next().is_some_and(|first| first.id == own.id);
+    let all_show = situation.peers().all(|peer| of_record(peer).is_some_and(|release| release.series == series));
+    from != to && *to == series.to_string() && is_first && all_show
+}
+
+/// A node that keeps the cluster from going over to a series.
+fn lacking(cluster: &Cluster, series: Series) -> Option<String> {
+    let mut nodes = cluster.nodes.iter().filter(|node| node.is_in());
+    nodes.find_map(|node| match (node.is_live, node.release()) {
+        (false, _) => Some(format!("node {} is not live", node.id)),
+        (true, Some(release)) if release.series == series => None,
+        (true, _) => Some(format!("node {} does not run {series}", node.id)),
+    })
 }
 
 /// Why a joiner's release is none for this pool; nothing if it is.

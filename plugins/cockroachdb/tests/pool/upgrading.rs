@@ -40,6 +40,27 @@ fn members_go_one_after_the_other_and_the_last_one_opens_the_end() {
     assert_eq!(world.play.active, (24, 3));
 }
 
+/// A node that is not live for a moment holds the end up, and is waited for: otherwise the operator would be told that all is done.
+#[test]
+fn the_first_member_waits_for_the_node_that_keeps_the_cluster_from_going_over() {
+    let mut world = at_rest(3);
+    wanting(&mut world, NEXT);
+    for id in ["uss0", "uss1", "uss2"] {
+        for _ in 0..4 {
+            world.round(id, usize::MAX);
+        }
+    }
+    world.organisation("uss2").alive = false;
+    world.organisation("uss0").ended = false;
+    for _ in 0..4 {
+        world.round("uss0", usize::MAX);
+    }
+    assert!(!world.organisation("uss0").ended, "done, with the cluster at {:?}", world.play.active);
+    world.organisation("uss2").alive = true;
+    world.calm("once the node is back");
+    assert_eq!(world.play.active, (24, 3));
+}
+
 #[test]
 fn a_release_that_is_too_new_or_too_old_is_refused() {
     let mut world = at_rest(1);
