@@ -111,7 +111,11 @@ fn row_35_one_organisation_of_three_may_go_when_each_holds_one_replica() {
         let missing = under_replicated(&left);
         if missing > 0.0 { Ok(()) } else { Err(format!("{missing}")) }
     });
-    assert_eq!(unavailable(&left), 0.0);
+    // The two may have missed each other for a moment on a busy machine.
+    until("every range to have its majority", || match unavailable(&left) {
+        0.0 => Ok(()),
+        lost => Err(format!("{lost}")),
+    });
     answers(left[1], "SELECT count(*) FROM t", "2");
 }
 
