@@ -11,6 +11,7 @@ mod kubectl;
 mod kubeone;
 mod moto;
 mod oras;
+mod promql;
 mod providers;
 mod registry;
 mod search;
@@ -89,7 +90,7 @@ struct Tool {
     find: fn(&Search<'_>) -> Result<PathBuf>,
 }
 
-const TOOLS: [Tool; 18] = [
+const TOOLS: [Tool; 19] = [
     Tool { name: "helm", variable: "HANGAR_HELM", purpose: Purpose::Demo, find: helm::find },
     Tool { name: "terraform", variable: "HANGAR_TERRAFORM", purpose: Purpose::Demo, find: terraform::find },
     Tool { name: "OpenTofu", variable: "HANGAR_TOFU", purpose: Purpose::Test, find: terraform::find_tofu },
@@ -141,6 +142,7 @@ const TOOLS: [Tool; 18] = [
         purpose: Purpose::Test,
         find: definitions::find,
     },
+    Tool { name: "engine of Prometheus", variable: "HANGAR_PROMQL_EVAL", purpose: Purpose::Test, find: promql::find },
     Tool { name: "psql", variable: "HANGAR_PSQL", purpose: Purpose::Test, find: debian::psql },
     Tool { name: "openssl", variable: "HANGAR_OPENSSL", purpose: Purpose::Test, find: debian::openssl },
 ];

@@ -1,6 +1,7 @@
 //! The chart, rendered by the real Helm.
 
 mod example;
+pub mod prometheus;
 mod rendered;
 mod renderer;
 mod settings;

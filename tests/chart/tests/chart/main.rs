@@ -1,5 +1,6 @@
 //! The chart: what it renders, and that the real API server takes it.
 
+mod alerts;
 mod api;
 #[path = "../../../../host/kube/tests/real_cluster/control_plane.rs"]
 mod control_plane;

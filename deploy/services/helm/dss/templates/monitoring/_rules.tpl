@@ -18,11 +18,12 @@
 {{- define "dss.rules.cockroachdb" -}}
 {{- $rules := .Values.monitoring.rules -}}
 {{- $job := printf "job=%q" (include "dss.monitoring.job" (list . "cockroachdb")) -}}
-{{- $text := "The database has no quorum: no node of ours is live. Reads and writes stall in every organisation that lost it too." }}
-{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "max(liveness_livenodes{%s}) == 0" $job) "for" "1m" "severity" "critical" "text" $text) }}
+{{- $text := "No node of ours is live, or none is read: the database has no quorum, or is gone here. Reads and writes stall in every organisation that lost it too." }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "max(liveness_livenodes{%s}) == 0 or absent(liveness_livenodes{%s})" $job $job) "for" "2m" "severity" "critical" "text" $text) }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseRangesUnavailable" "expr" (printf "sum(ranges_unavailable{%s}) > 0" $job) "for" "2m" "severity" "critical" "text" "Some data has lost its majority of replicas and cannot be used.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseUnderReplicated" "expr" (printf "sum(ranges_underreplicated{%s}) > 0" $job) "for" (printf "%dm" (int $rules.underReplicatedMinutes)) "severity" "warning" "text" "Some data has fewer replicas than it should: no member may take a node away now.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNodeDown" "expr" (printf "up{%s} == 0" $job) "for" "5m" "severity" "warning" "text" "A database node of ours does not answer.") }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNodesMissing" "expr" (printf "count(up{%s}) < %d" $job (int .Values.cockroachdb.nodes)) "for" "10m" "severity" "warning" "text" "Fewer database nodes are read than there should be: pods of ours do not run.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseClockOffset" "expr" (printf "abs(clock_offset_meannanos{%s}) > %d" $job (mul 1000000 (int $rules.clockOffsetMilliseconds))) "for" "5m" "severity" "critical" "text" "A node's clock is off. At 400 ms the database ends the node.") }}
 {{- end -}}
 
@@ -61,9 +62,10 @@
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "absent(%s)" $lacking) "for" "3m" "severity" "critical" "text" "No master of ours hears from one that leads: the pool's masters have no majority, or ours do not reach them.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseUnderReplicated" "expr" (printf "max(%s) > 0" $lacking) "for" (printf "%dm" (int $rules.underReplicatedMinutes)) "severity" "warning" "text" "Some data has fewer copies than it should: no member may take a node away now.") }}
 {{- else }}
-{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "sum(%s) * 2 <= count(%s)" $masters $masters) "for" "1m" "severity" "critical" "text" "Half of our masters or more do not answer.") }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNoQuorum" "expr" (printf "sum(%s) * 2 <= count(%s) or absent(%s)" $masters $masters $masters) "for" "2m" "severity" "critical" "text" "Half of our masters or more do not answer, or none is read.") }}
 {{- end }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseNodeDown" "expr" (printf "%s == 0 or %s == 0" $masters $servers) "for" "5m" "severity" "warning" "text" "A master or tablet server of ours does not answer.") }}
+{{ include "dss.alert" (dict "root" . "name" "DssDatabaseNodesMissing" "expr" (printf "count(%s) < %d or count(%s) < %d" $masters (int .Values.yugabytedb.nodes) $servers (int .Values.yugabytedb.nodes)) "for" "10m" "severity" "warning" "text" "Fewer masters or tablet servers are read than there should be: pods of ours do not run.") }}
 {{ include "dss.alert" (dict "root" . "name" "DssDatabaseClockOffset" "expr" (printf "abs(hybrid_clock_skew{%s}) > %d" $server (mul 1000 (int $rules.clockOffsetMilliseconds))) "for" "5m" "severity" "critical" "text" "A node's clock is off. Beyond 500 ms the database's promises end.") }}
 {{- end -}}
 
