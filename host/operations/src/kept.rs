@@ -11,6 +11,7 @@ use hangar_runtime::Plugin;
 
 use crate::aws::{Endpoint, Keyring};
 use crate::infrastructure::Provider;
+use crate::loopback::Renewable;
 
 /// What one command opens once.
 #[derive(Default)]
@@ -26,6 +27,7 @@ struct Opened {
     provider: Option<Provider>,
     connection: Option<Connection>,
     endpoints: BTreeMap<AwsChain, Arc<Endpoint>>,
+    renewables: BTreeMap<String, Arc<Renewable>>,
 }
 
 struct Connection {
@@ -71,6 +73,15 @@ impl Kept {
 
     pub(crate) fn set_endpoint(&self, from: AwsChain, endpoint: Arc<Endpoint>) {
         self.with(|opened| opened.endpoints.insert(from, endpoint));
+    }
+
+    /// Where terraform gets what it signs in with by a slot.
+    pub(crate) fn renewable(&self, slot: &str) -> Option<Arc<Renewable>> {
+        self.with(|opened| opened.renewables.get(slot).cloned())
+    }
+
+    pub(crate) fn set_renewable(&self, slot: &str, renewable: Arc<Renewable>) {
+        self.with(|opened| opened.renewables.insert(slot.to_owned(), renewable));
     }
 
     fn with<T>(&self, ask: impl FnOnce(&mut Opened) -> T) -> T {

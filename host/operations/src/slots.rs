@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use hangar_config::{AwsValue, Credential, CredentialValue, Environment, SlotName};
-use hangar_runtime::oauth::{Source, Wanted};
+use hangar_runtime::oauth::{OauthError, Source, Wanted};
 use hangar_runtime::{Credential as Held, CredentialError, Credentials, Redactor};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -71,7 +71,26 @@ impl Slots {
         wanted: &Wanted,
     ) -> Result<(SecretString, Option<SystemTime>), CredentialError> {
         let source = token_source(slot, self.read(slot)?)?;
-        let token = source.token_until(wanted).await.map_err(|err| failed(slot, err.to_string()))?;
+        self.made(slot, source.token_until(wanted).await)
+    }
+
+    /// The same, with at least this long left wherever the issuer gives such.
+    pub(crate) async fn token_good_for(
+        &self,
+        slot: &str,
+        wanted: &Wanted,
+        least: Duration,
+    ) -> Result<(SecretString, Option<SystemTime>), CredentialError> {
+        let source = token_source(slot, self.read(slot)?)?;
+        self.made(slot, source.token_good_for(wanted, least).await)
+    }
+
+    fn made(
+        &self,
+        slot: &str,
+        token: Result<(SecretString, Option<SystemTime>), OauthError>,
+    ) -> Result<(SecretString, Option<SystemTime>), CredentialError> {
+        let token = token.map_err(|err| failed(slot, err.to_string()))?;
         self.redactor.register(token.0.expose_secret());
         Ok(token)
     }

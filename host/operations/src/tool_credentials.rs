@@ -1,13 +1,16 @@
 //! What terraform's providers and its backend sign in with: renewable by themselves wherever an apply may outlive it.
 
+use std::io;
 use std::sync::Arc;
 
-use hangar_config::{AwsChain, AwsValue, CredentialValue};
-use hangar_runtime::oauth::{Wanted, google};
+use hangar_config::{AwsChain, AwsValue, CredentialValue, GoogleValue};
 use secrecy::SecretString;
 
 use crate::aws::{AwsKeys, Endpoint};
+use crate::entra;
 use crate::failure::{Cause, Failure};
+use crate::google;
+use crate::loopback::Renewable;
 use crate::oauth;
 use crate::site::Site;
 
@@ -27,14 +30,23 @@ impl Site {
                     _ => Ok(variables_of_keys(keys)),
                 }
             }
-            CredentialValue::Azure(value) => oauth::variables_of_azure(value).map_err(|err| {
-                Failure::of(Cause::Refused, format!("terraform cannot use what slot `{slot}` holds"), err)
-            }),
-            // A token for an hour, and never the key that makes them.
-            CredentialValue::Google(_) => {
-                let scope = google::CLOUD_PLATFORM.to_owned();
-                let token = slots.token(slot, &Wanted { scope, audience: None, parameters: Vec::new() }).await;
-                Ok(vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token.map_err(missing)?)])
+            CredentialValue::Azure(value) => {
+                let unusable =
+                    |err| Failure::of(Cause::Refused, format!("terraform cannot use what slot `{slot}` holds"), err);
+                let mut variables = oauth::variables_of_azure(&value);
+                if oauth::assertion(&value).map_err(unusable)?.is_some() {
+                    variables.extend(self.asked_for(slot, async || entra::start(slot, slots).await).await?);
+                }
+                Ok(variables)
+            }
+            CredentialValue::Google(value) => {
+                let token = slots.token(slot, &google::everything()).await.map_err(missing)?;
+                match value {
+                    GoogleValue::Token(_) => Ok(vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token)]),
+                    GoogleValue::File(_) | GoogleValue::Metadata(_) => {
+                        self.asked_for(slot, async || google::start(slot, slots).await).await
+                    }
+                }
             }
             _ => Err(Failure::refused(format!("slot `{slot}` holds nothing that a terraform provider reads"))),
         }
@@ -55,6 +67,24 @@ impl Site {
         };
         let variables = endpoint.variables().map_err(|err| Failure::of(Cause::Outside, FAILED, err))?;
         Ok(variables.into_iter().map(|(name, value)| (name, value.into())).collect())
+    }
+
+    /// What ends before an apply may end is not handed over, and neither is what makes it: terraform asks for it, too.
+    async fn asked_for(
+        &self,
+        slot: &str,
+        start: impl AsyncFnOnce() -> io::Result<Renewable>,
+    ) -> Result<Variables, Failure> {
+        let renewable = match self.kept.renewable(slot) {
+            Some(renewable) => renewable,
+            None => {
+                let failed = |err| Failure::of(Cause::Outside, "cannot give terraform what it can renew", err);
+                let renewable = Arc::new(start().await.map_err(failed)?);
+                self.kept.set_renewable(slot, Arc::clone(&renewable));
+                renewable
+            }
+        };
+        Ok(renewable.variables.clone())
     }
 }
 

@@ -173,14 +173,33 @@ impl Source {
     ///
     /// As [`Source::token`].
     pub async fn token_until(&self, wanted: &Wanted) -> Result<(SecretString, Option<SystemTime>), OauthError> {
+        self.token_good_for(wanted, cache::MARGIN).await
+    }
+
+    /// As [`Source::token_until`], but one of before only if it has at least this long left, or no other is to be had. The issuer
+    /// may give one with less.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::token`].
+    pub async fn token_good_for(
+        &self,
+        wanted: &Wanted,
+        least: Duration,
+    ) -> Result<(SecretString, Option<SystemTime>), OauthError> {
         if let Some((name, _)) = wanted.parameters.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
             return Err(OauthError::Parameter(name.clone()));
         }
         let key = cache::key(self, wanted);
-        if let Some((token, expires)) = cache::get(&key) {
-            return Ok((token, Some(expires)));
+        let known = cache::get(&key).map(|(token, expires)| (token, Some(expires)));
+        if let Some(fresh) = known.clone().filter(|(_, until)| *until > Some(SystemTime::now() + least)) {
+            return Ok(fresh);
         }
-        let token = self.fetch(wanted).await?;
+        let token = match (self.fetch(wanted).await, known) {
+            (Ok(token), _) => token,
+            (Err(_), Some(known)) => return Ok(known),
+            (Err(err), None) => return Err(err),
+        };
         let lifetime = Duration::from_secs(token.expires_s.min(24 * 3600));
         let expires = (!lifetime.is_zero()).then(|| SystemTime::now() + lifetime);
         if let Some(expires) = expires {

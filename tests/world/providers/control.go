@@ -20,6 +20,8 @@ type control struct {
 	Networks []string `json:"networks"`
 	// Tokens that are accepted; empty accepts any.
 	Tokens []string `json:"tokens"`
+	// Where each call shows its token, which is let pass if that answers 200; empty asks nobody.
+	Issuer string `json:"issuer"`
 }
 
 // A fault of the cloud. It meets the calls that all of its conditions name.

@@ -2,9 +2,13 @@ module providers
 
 go 1.26.0
 
-require github.com/hashicorp/terraform-plugin-go v0.31.0
+require (
+	github.com/hashicorp/terraform-plugin-go v0.31.0
+	golang.org/x/oauth2 v0.34.0
+)
 
 require (
+	cloud.google.com/go/compute/metadata v0.9.0 // indirect
 	github.com/fatih/color v1.15.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/hashicorp/go-hclog v1.6.3 // indirect

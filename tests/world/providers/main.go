@@ -31,7 +31,7 @@
 //	calls.jsonl              every call with what came of it
 //	starts                   a line for each start of the provider
 //	provider.json            what the provider was configured with last, secrets left out
-//	control.json             faults and values, read at each call (see `control.go`)
+//	control.json             faults, who is let in and values, read at each call (see `control.go`)
 //	schema.json              a schema that replaces the built-in one, as `terraform providers schema -json` prints it
 package main
 

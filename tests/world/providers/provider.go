@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -23,7 +22,8 @@ type provider struct {
 	once    sync.Once
 	stopped chan struct{}
 
-	config map[string]any
+	config   map[string]any
+	identity *identity
 }
 
 func newProvider(known *knowledge, cloud *store) *provider {
@@ -97,14 +97,14 @@ func (p *provider) ConfigureProvider(ctx context.Context, request *tfprotov5.Con
 			return err
 		}
 		if found = met.end(); found == nil {
-			found, err = p.signIn(config)
+			found, err = p.signIn(ctx, config)
 		}
 		return err
 	})
 	return &tfprotov5.ConfigureProviderResponse{Diagnostics: found}, err
 }
 
-func (p *provider) signIn(config map[string]any) ([]*tfprotov5.Diagnostic, error) {
+func (p *provider) signIn(ctx context.Context, config map[string]any) ([]*tfprotov5.Diagnostic, error) {
 	wanted := p.known.overlay.Credentials
 	if wanted == nil {
 		return nil, nil
@@ -131,6 +131,11 @@ func (p *provider) signIn(config map[string]any) ([]*tfprotov5.Diagnostic, error
 			delete(shown, argument)
 		}
 	}
+	if given != "" {
+		p.identity = &identity{given: given}
+	} else if p.identity, source, err = wanted.found(ctx); err != nil {
+		return failure(wanted.Summary, err.Error()), nil
+	}
 	for name, attribute := range p.known.provider.Attributes {
 		if attribute.Sensitive {
 			delete(shown, name)
@@ -140,11 +145,23 @@ func (p *provider) signIn(config map[string]any) ([]*tfprotov5.Diagnostic, error
 	if err := p.cloud.write(filepath.Join(p.cloud.folder, "provider.json"), shown); err != nil {
 		return nil, err
 	}
-	if given == "" {
+	if p.identity == nil {
 		return failure(wanted.Summary, ""), nil
 	}
-	if len(told.Tokens) > 0 && !slices.Contains(told.Tokens, given) {
-		return failure(wanted.Rejected, ""), nil
+	return p.admit(told)
+}
+
+// admit lets a call pass whose token the cloud takes.
+func (p *provider) admit(told *control) ([]*tfprotov5.Diagnostic, error) {
+	if p.identity == nil {
+		return nil, nil
+	}
+	is, err := p.identity.admitted(told)
+	if err != nil {
+		return failure(err.Error(), ""), nil
+	}
+	if !is {
+		return failure(p.known.overlay.Credentials.Rejected, ""), nil
 	}
 	return nil, nil
 }

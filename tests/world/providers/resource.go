@@ -244,7 +244,7 @@ func (p *provider) call(
 		var err error
 		fails := met != nil && (met.Crash || met.Summary != "")
 		if !fails || met.Done != "" {
-			if found, err = work(); err != nil {
+			if found, err = p.admitted(work); err != nil {
 				return err
 			}
 		}
@@ -279,6 +279,18 @@ func (p *provider) call(
 	}
 	err = p.cloud.locked(finish)
 	return found, err
+}
+
+// admitted does a piece of work if the cloud takes the token that is shown with it.
+func (p *provider) admitted(work func() ([]*tfprotov5.Diagnostic, error)) ([]*tfprotov5.Diagnostic, error) {
+	told, err := p.cloud.control()
+	if err != nil {
+		return nil, err
+	}
+	if refused, err := p.admit(told); err != nil || refused != nil {
+		return refused, err
+	}
+	return work()
 }
 
 func (p *provider) ImportResourceState(_ context.Context, request *tfprotov5.ImportResourceStateRequest) (*tfprotov5.ImportResourceStateResponse, error) {

@@ -79,6 +79,8 @@ type credentials struct {
 	Environment []string `json:"environment"`
 	Summary     string   `json:"summary"`
 	Rejected    string   `json:"rejected"`
+	// The variable that names a metadata server.
+	Metadata string `json:"metadata"`
 }
 
 type schemaFile struct {

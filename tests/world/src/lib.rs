@@ -23,6 +23,7 @@ mod control_plane;
 mod dns;
 mod error;
 mod first_objects;
+pub mod google;
 pub mod images;
 mod kubelet;
 mod load_balancer;

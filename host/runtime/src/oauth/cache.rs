@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{ClientProof, ServiceKey, Source, Wanted};
 
 /// A token that is about to expire is of no use to a request that has yet to be sent.
-const MARGIN: Duration = Duration::from_secs(60);
+pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 static TOKENS: LazyLock<Mutex<HashMap<Key, (SecretString, SystemTime)>>> = LazyLock::new(Mutex::default);
 

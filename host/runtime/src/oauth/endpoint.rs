@@ -26,6 +26,8 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| build(CONNECT
 static METADATA_CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| build(METADATA_CONNECT_TIMEOUT));
 
 fn build(connect_timeout: Duration) -> Result<Client, String> {
+    // A token may be asked for before there is a runtime, which would see to it. Somebody else may have; then it is theirs.
+    drop(rustls::crypto::ring::default_provider().install_default());
     // A redirect would carry the secret elsewhere, and metadata servers answer no proxy.
     let builder = Client::builder().no_proxy().redirect(Policy::none()).referer(false).timeout(TIMEOUT);
     builder.connect_timeout(connect_timeout).build().map_err(|err| err.to_string())

@@ -25,6 +25,7 @@ mod existing;
 mod full_disk;
 mod gcp;
 mod gke;
+mod google;
 mod helm_test;
 mod infra;
 mod init;
