@@ -111,7 +111,7 @@ async fn of_profile(named: Option<&AwsProfile>, found: Found) -> Link {
     let config = config(found.region).await;
     let mut provider = ProfileFileCredentialsProvider::builder()
         .configure(&config)
-        .profile_files(profile::files(named))
+        .profile_files(profile::files_for(named, found.process.as_ref()))
         .with_custom_provider("Ec2InstanceMetadata", of_instance(&config));
     if let Some(named) = named {
         provider = provider.profile_name(&named.name);

@@ -137,7 +137,7 @@ impl Hint for AwsError {
 
 /// What to do about an answer of AWS, by its words.
 fn cure(said: &str, sign_in: Option<&str>) -> String {
-    const CURES: [(&[&str], &str); 8] = [
+    const CURES: [(&[&str], &str); 9] = [
         (
             &["InvalidIdentityToken", "ExpiredTokenException", "IDPRejectedClaim"],
             "the federated token is not taken: whoever writes its file must renew it, and the role must trust its issuer",
@@ -149,6 +149,10 @@ fn cure(said: &str, sign_in: Option<&str>) -> String {
         (
             &["InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"],
             "the keys that ask are wrong or have expired: renew them where they come from",
+        ),
+        (
+            &["exit status: 124"],
+            "the profile's `credential_process` gave no keys for so long that it was ended: run it by hand, and see what it waits for",
         ),
         (&["external process"], "run the profile's `credential_process` by hand: it must print keys and end well"),
         (

@@ -85,6 +85,26 @@ async fn a_process_that_fails_is_shown_with_its_words() {
 }
 
 #[tokio::test]
+async fn a_process_that_hangs_is_ended_with_all_that_it_has_started() {
+    let home = Home::new("").await;
+    let at = |name: &str| home.path().join(name);
+    let script =
+        format!("echo it\\'s $$ > {}; sleep 600 & echo $! > {}; wait", at("own").display(), at("child").display());
+    home.write(".aws/config", &format!("[profile hangs]\ncredential_process = {script}\n"));
+    let said = home.says("profile hangs", &[]).await;
+    insta::assert_snapshot!(said, @"profile `hangs` (its `credential_process`) gives no keys: Error retrieving credentials: external process exited with code exit status: 124. Stderr:; the profile's `credential_process` gave no keys for so long that it was ended: run it by hand, and see what it waits for");
+    let own = std::fs::read_to_string(at("own")).expect("it was started");
+    let own = own.trim().strip_prefix("it's ").expect("quotes are kept").to_owned();
+    let child = std::fs::read_to_string(at("child")).expect("it went on");
+    for pid in [own.as_str(), child.trim()] {
+        // One that nobody has waited for yet is ended, too.
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let is_alive = state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']));
+        assert!(!is_alive, "{state}");
+    }
+}
+
+#[tokio::test]
 async fn a_federated_token_that_is_missing_spent_or_not_trusted_is_told_apart() {
     let home = Home::new("").await;
     let spent = home.write("spent", "of-yesterday");
