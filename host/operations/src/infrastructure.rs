@@ -143,11 +143,16 @@ impl Site {
 
 /// Waits until no tool of an earlier run lives.
 pub(crate) async fn outlive(engine: &Engine, waiting: &(dyn Fn(&str) + Send + Sync)) -> Result<(), Failure> {
-    let told = |left: &Leftover| {
-        let step = left.step.as_ref().map_or_else(String::new, |step| format!(", of step `{step}`"));
-        waiting(&format!("process {} of an earlier run is still at work{step}", left.process.pid));
-    };
+    let told = |left: &Leftover| waiting(&still_at_work(left.process.pid, left.step.as_ref()));
     Ok(engine.wait_for_leftovers(told).await?)
+}
+
+/// What is waited for. Whoever gave a terraform that still works its keys and tokens is gone.
+fn still_at_work(pid: i32, step: Option<&StepKey>) -> String {
+    let Some(step) = step else { return format!("process {pid} of an earlier run is still at work") };
+    let of_terraform = step.to_string().starts_with(&format!("{STACK}/"));
+    let spent = if of_terraform { "; keys and tokens that it cannot renew may end before it does" } else { "" };
+    format!("process {pid} of an earlier run is still at work, of step `{step}`{spent}")
 }
 
 /// Plans the stack, after whatever an earlier run left was made good. No tool of an earlier run lives.
@@ -330,4 +335,24 @@ pub(crate) fn tool(err: TerraformError) -> Failure {
 
 pub(crate) fn failed(err: hangar_runtime::PluginError) -> Failure {
     Failure::of(Cause::Refused, format!("plugin `{}` gave no answer", err.plugin), err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terraform_that_has_outlived_its_host_is_told_with_what_it_lacks() {
+        let of = |step: Option<&str>| still_at_work(7, step.map(|step| StepKey::new(step).expect("a name")).as_ref());
+        assert_eq!(of(None), "process 7 of an earlier run is still at work");
+        assert_eq!(
+            of(Some("services/release")),
+            "process 7 of an earlier run is still at work, of step `services/release`"
+        );
+        let told = of(Some(APPLY));
+        assert!(
+            told.ends_with("`infrastructure/apply`; keys and tokens that it cannot renew may end before it does"),
+            "{told}"
+        );
+    }
 }
