@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::failpoint;
 
 /// Ends the names of temporary files; they also start with a dot, so that readers of a shared folder pass them by.
@@ -91,6 +93,19 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
     }
 }
 
+/// Like [`write_private`], but for what nobody wants after a power cut: nothing is synced, which costs a disk milliseconds. A reader,
+/// and who comes after a kill, meets the old file or the new one all the same.
+///
+/// # Errors
+///
+/// As [`write`], but for [`Failure::Sync`].
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let mut temporary = temporary(path, PRIVATE)?;
+    temporary.write_all(bytes).map_err(|err| failed(path, Failure::Write, err))?;
+    temporary.persist(path).map_err(|refused| failed(path, Failure::Rename, refused.error))?;
+    Ok(())
+}
+
 /// Copies a file as [`write_private`] would write it. A missing `from` is an error of [`Failure::Write`].
 ///
 /// # Errors
@@ -172,12 +187,7 @@ enum Existing {
 
 fn put(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> Result<(), WriteError> {
     failpoint::hit("durable.write.before");
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy()))
-        .suffix(TEMPORARY)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))
-        .map_err(|err| failed(path, Failure::Write, err))?;
+    let mut temporary = temporary(path, mode)?;
     temporary
         .write_all(bytes)
         .and_then(|()| temporary.as_file().sync_all())
@@ -192,6 +202,16 @@ fn put(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> Result<(), W
     sync_folder(path)?;
     failpoint::hit("durable.write.after");
     Ok(())
+}
+
+/// A file beside the one that it will be.
+fn temporary(path: &Path, mode: u32) -> Result<NamedTempFile, WriteError> {
+    tempfile::Builder::new()
+        .prefix(&format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy()))
+        .suffix(TEMPORARY)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder_of(path))
+        .map_err(|err| failed(path, Failure::Write, err))
 }
 
 /// A rename or an unlink lasts only once the folder itself has been synced.
@@ -232,6 +252,17 @@ mod tests {
         write(&path, b"x").unwrap();
         write_private(&path, b"y").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_not_synced_is_whole_and_the_owners_alone_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("copy");
+        write(&path, b"a longer first text").unwrap();
+        write_unsynced(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -10,7 +10,9 @@ pub mod failpoint;
 mod file;
 pub mod process;
 
-pub use file::{Failure, WriteError, copy, create_private, private_dir, remove, rename, sweep, write, write_private};
+pub use file::{
+    Failure, WriteError, copy, create_private, private_dir, remove, rename, sweep, write, write_private, write_unsynced,
+};
 pub use process::ProcessId;
 
 /// The fail points of this room, with what a kill there leaves behind.

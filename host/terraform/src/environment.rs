@@ -67,7 +67,8 @@ impl Environment {
             // The tools refuse one that is not there.
             hangar_durable::private_dir(cache)?;
         }
-        hangar_durable::write_private(&config, self.config().as_bytes())?;
+        // Each run writes its own, so that nobody misses it after a power cut.
+        hangar_durable::write_unsynced(&config, self.config().as_bytes())?;
         let mut command = Command::new(binary)
             .env("HOME", home)
             .env("PATH", PATH)

@@ -1,7 +1,7 @@
 //! Why a stack is not as it should be.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{io, iter};
 
 use hangar_durable::WriteError;
@@ -156,12 +156,16 @@ pub enum TerraformError {
         path: PathBuf,
     },
     /// The tool has made resources and then lost them, and they cannot be taken back by their ids.
-    #[error("stack `{stack}` has made resources that its state does not know: {}", forgotten(lost))]
+    #[error("stack `{stack}` has made resources that its state does not know: {}{}", forgotten(lost), refusal(said.as_deref()))]
     Lost {
         /// The stack.
         stack: StackName,
+        /// Its folder.
+        folder: PathBuf,
         /// The resources.
         lost: Vec<Forgotten>,
+        /// What the tool says to these ids; none where all is to be destroyed.
+        said: Option<String>,
     },
     /// It was asked to stop. The tool was interrupted and ends by itself.
     #[error("stopped when asked")]
@@ -251,10 +255,7 @@ impl Hint for TerraformError {
             }
             Self::Beyond { .. } => Some("run `hangar plan`, and `hangar up` to approve what it shows".to_owned()),
             Self::ForeignState { path, .. } => Some(format!("find out whose it is and move `{}` away", path.display())),
-            Self::Lost { .. } => Some(
-                "import them with the id their type asks for, or remove them by hand, then run the same command again"
-                    .to_owned(),
-            ),
+            Self::Lost { folder, lost, said, .. } => Some(give_back(folder, lost, said.is_some())),
             Self::Torn { path } => Some(format!(
                 "put a copy of the state in the place of `{}`, or remove it if nothing of the stack stands, and run the same \
                  command again",
@@ -300,6 +301,26 @@ fn list(folders: &[PathBuf]) -> String {
 
 fn changes(extra: &[Change]) -> String {
     extra.iter().map(|change| format!("{} `{}`", change.action, change.address)).collect::<Vec<_>>().join(", ")
+}
+
+fn refusal(said: Option<&str>) -> String {
+    said.map_or_else(String::new, |said| format!("; they are not taken back by these ids: `{said}`"))
+}
+
+/// What an operator types to have the tool know of what it has lost.
+fn give_back(folder: &Path, lost: &[Forgotten], is_refused: bool) -> String {
+    let folder = folder.display();
+    let commands: Vec<String> = lost
+        .iter()
+        .map(|one| {
+            let id = if is_refused { "ID" } else { &one.id };
+            format!("`terraform -chdir='{folder}' import '{}' '{id}'`", one.address)
+        })
+        .collect();
+    let id =
+        if is_refused { ", with the ID in the form that the provider's documentation gives for its type" } else { "" };
+    let commands = commands.join(", ");
+    format!("have terraform know each of them: {commands}{id}; or remove it by hand; then run the same command again")
 }
 
 fn forgotten(lost: &[Forgotten]) -> String {

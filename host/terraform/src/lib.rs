@@ -31,6 +31,7 @@ mod plan;
 mod pulse;
 mod recover;
 mod run;
+mod running_copy;
 mod scrub;
 mod stack;
 mod state;

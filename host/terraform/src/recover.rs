@@ -8,6 +8,7 @@ use hangar_durable::failpoint;
 
 use crate::driver::Driver;
 use crate::error::TerraformError;
+use crate::running_copy;
 use crate::stack::Stack;
 use crate::state::{State, said};
 
@@ -29,7 +30,10 @@ pub(crate) fn back_up(stack: &Stack) -> Result<(), TerraformError> {
     // An unreadable state is an error here, before anything is done, and never replaces a good copy.
     // A backend elsewhere has versions of its own.
     let Some(file) = stack.backend().file() else { return Ok(()) };
-    match State::read(file)? {
+    let state = State::read(file)?;
+    // One that an earlier apply has left knows less than the state, which is whole.
+    running_copy::forget(file)?;
+    match state {
         Some(_) => Ok(hangar_durable::copy(file, &backup(file))?),
         None => Ok(hangar_durable::write_private(&backup(file), b"")?),
     }
@@ -43,7 +47,10 @@ pub(crate) fn size(stack: &Stack) -> u64 {
 /// The copy holds what the state holds; it goes when it is not needed any more.
 pub(crate) fn drop_backup(stack: &Stack) -> Result<(), TerraformError> {
     match stack.backend().file() {
-        Some(file) => Ok(hangar_durable::remove(&backup(file))?),
+        Some(file) => {
+            running_copy::forget(file)?;
+            Ok(hangar_durable::remove(&backup(file))?)
+        }
         None => Ok(()),
     }
 }
@@ -67,18 +74,26 @@ pub(crate) fn is_wrecked(stack: &Stack) -> bool {
 fn is_torn(state: &Path) -> bool {
     match State::read(state) {
         Err(TerraformError::Torn { .. }) => true,
-        Ok(None) => state.exists() && fs::metadata(backup(state)).is_ok_and(|copy| copy.len() > 0),
+        Ok(None) => {
+            let is_more = |copy: PathBuf| fs::metadata(copy).is_ok_and(|copy| copy.len() > 0);
+            state.exists() && (is_more(backup(state)) || is_more(running_copy::path(state)))
+        }
         _ => false,
     }
 }
 
-/// Puts the copy from before in the place of a torn state. What was done since is known by an `errored.tfstate`, or by the
+/// Puts the last copy that is whole in the place of a torn state. What was done since is known by an `errored.tfstate`, or by the
 /// ids in the stream of the tool that did it.
 fn restore_torn(stack: &Stack) -> Result<(), TerraformError> {
     let Some(state) = stack.backend().file().filter(|file| is_torn(file)) else { return Ok(()) };
-    // The second is the tool's own, of the last run by anybody.
-    let copies = [backup(state), beside(state, ".backup")];
-    let is_whole = |copy: &&PathBuf| copy.exists() && State::read(copy).is_ok();
+    // A copy from before an apply may be empty; one that kept up with it is not. The last is the tool's own, of the last run by anybody.
+    let running = running_copy::path(state);
+    let copies = [running.clone(), backup(state), beside(state, ".backup")];
+    let is_whole = |copy: &&PathBuf| match State::read(copy) {
+        Ok(Some(_)) => true,
+        Ok(None) => copy.exists() && **copy != running,
+        Err(_) => false,
+    };
     let Some(copy) = copies.iter().find(is_whole) else {
         // With neither a copy nor what the tool has set aside, nobody but the operator knows what stands.
         let set_aside = State::read(&stack.dir().join(ERRORED))?;
@@ -87,7 +102,7 @@ fn restore_torn(stack: &Stack) -> Result<(), TerraformError> {
             None => Err(TerraformError::Torn { path: state.to_owned() }),
         };
     };
-    tracing::warn!(stack = %stack.name(), copy = %copy.display(), "the state was torn, and is restored from the copy before it");
+    tracing::warn!(stack = %stack.name(), copy = %copy.display(), "the state was torn, and is restored from a copy");
     // Given its name, not copied: a full disk may be what tore the state.
     Ok(hangar_durable::rename(copy, state)?)
 }

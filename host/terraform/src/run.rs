@@ -14,6 +14,7 @@ use crate::lock::StateLock;
 use crate::observer::Observer;
 use crate::plan::{Change, OutputChange, Summary};
 use crate::pulse::Pulse;
+use crate::running_copy::RunningCopy;
 use crate::scrub;
 use crate::stack::Stack;
 use crate::stream::{Action, Diagnostic, Event, Outputs, Parser, Resource, Severity};
@@ -234,12 +235,17 @@ impl Run<'_> {
 
     async fn hear_out(&self, mut follow: Follow, told: &mut Told) -> Result<(), TerraformError> {
         let (mut parser, mut pulse) = (Parser::default(), Pulse::default());
+        let mut copy = if self.verb == Verb::Apply { RunningCopy::of(self.stack) } else { RunningCopy::none() };
         loop {
             let lines = tokio::select! {
                 biased;
                 lines = follow.next() => lines.map_err(|err| self.failed(err))?,
                 () = sleep_until(pulse.due()) => {
                     self.observer.events(&pulse.beat(Instant::now())).await?;
+                    continue;
+                }
+                () = sleep_until(copy.due()) => {
+                    copy.keep_up(Instant::now());
                     continue;
                 }
             };
@@ -251,6 +257,9 @@ impl Run<'_> {
                 pulse.take(event, now);
                 told.take(event);
             }
+            copy.take(&events, now);
+            // A tool that never pauses leaves no time but this.
+            copy.keep_up(now);
             self.observer.events(&events).await?;
         }
     }

@@ -60,11 +60,13 @@ impl State {
         match fs::read(path) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(TerraformError::read(path, err)),
-            Ok(bytes) if bytes.is_empty() => Ok(None),
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map(Some).map_err(|_| TerraformError::Torn { path: path.to_owned() })
-            }
+            Ok(bytes) => Self::parse(&bytes).transpose().map_err(|_| TerraformError::Torn { path: path.to_owned() }),
         }
+    }
+
+    /// As [`read`](Self::read), of bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<serde_json::Result<Self>> {
+        (!bytes.is_empty()).then(|| serde_json::from_slice(bytes))
     }
 
     pub(crate) fn mark(&self) -> StateMark {

@@ -100,7 +100,8 @@ impl Driver {
     ) -> Result<StackPlan, TerraformError> {
         let stack = self.stack().name();
         if planning == Planning::Destroy && !lost.is_empty() {
-            return Err(TerraformError::Lost { stack: stack.clone(), lost });
+            let folder = self.stack().dir().to_owned();
+            return Err(TerraformError::Lost { stack: stack.clone(), folder, lost, said: None });
         }
         for round in 0.. {
             propose_imports(self.stack(), &lost)?;
@@ -110,7 +111,9 @@ impl Driver {
                     let n_before = lost.len();
                     lost.retain(|one| !is_gone(one, &diagnostics));
                     if lost.len() == n_before {
-                        return Err(TerraformError::Lost { stack: stack.clone(), lost });
+                        let folder = self.stack().dir().to_owned();
+                        let (lost, said) = refused(lost, &diagnostics);
+                        return Err(TerraformError::Lost { stack: stack.clone(), folder, lost, said: Some(said) });
                     }
                 }
                 planned => return planned,
@@ -120,9 +123,61 @@ impl Driver {
     }
 }
 
+/// Those of the lost that the tool does not take back, and what it says; all of them if it does not say which.
+fn refused(lost: Vec<Forgotten>, diagnostics: &[Diagnostic]) -> (Vec<Forgotten>, String) {
+    let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
+    let is_named = |one: &Forgotten| {
+        errors.iter().any(|error| {
+            error.address.as_deref() == Some(&one.address)
+                || [&error.summary, &error.detail]
+                    .iter()
+                    .any(|text| text.contains(&one.address) || text.contains(&one.id))
+        })
+    };
+    let said = errors.first().map_or_else(String::new, |error| match error.detail.lines().next() {
+        Some(detail) if !detail.is_empty() => format!("{}: {detail}", error.summary),
+        _ => error.summary.clone(),
+    });
+    let (named, others): (Vec<_>, Vec<_>) = lost.into_iter().partition(|one| is_named(one));
+    (if named.is_empty() { others } else { named }, said)
+}
+
 fn is_gone(one: &Forgotten, diagnostics: &[Diagnostic]) -> bool {
     let about_it = |diagnostic: &Diagnostic| {
         diagnostic.address.as_deref() == Some(&one.address) || diagnostic.detail.contains(&one.address)
     };
     diagnostics.iter().any(|diagnostic| diagnostic.summary == GONE && about_it(diagnostic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Severity;
+
+    fn lost(address: &str, id: &str) -> Forgotten {
+        Forgotten { address: address.into(), id: id.into() }
+    }
+
+    fn error(summary: &str, detail: &str) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            summary: summary.into(),
+            detail: detail.into(),
+            address: None,
+            range: None,
+        }
+    }
+
+    #[test]
+    fn of_what_was_lost_only_that_is_told_which_cannot_be_taken_back() {
+        let all = || vec![lost("aws_vpc.a", "vpc-1"), lost("aws_route_table_association.b[\"x\"]", "rtbassoc-2")];
+        let said = "unexpected format of ID (rtbassoc-2), expected subnet-id/route-table-id";
+        let (told, words) = refused(all(), &[error(said, "")]);
+        assert_eq!((told.as_slice(), words.as_str()), (&all()[1..], said));
+        // Where it does not say which, nobody knows better.
+        assert_eq!(
+            refused(all(), &[error("it failed", "somehow\nand more")]),
+            (all(), "it failed: somehow".to_owned())
+        );
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hangar_durable::failpoint::{Arming, Kill, arm};
 use hangar_exec::{Exit, Found, OnHostDeath, Spool, find};
-use hangar_terraform::{Planning, StackPlan};
+use hangar_terraform::{Flavour, Planning, StackPlan};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -202,6 +202,41 @@ async fn host_and_tool_killed_together_in_the_middle_are_made_good() {
     let driver = Arc::new(site.real().await);
     run(&site, &driver, &plan).await.unwrap();
     assert_eq!(resource_ids(&site).len(), 3);
+    assert_settled(&site, &driver, &plan).await;
+}
+
+/// Terraform empties the file of its state before it writes it anew: a kill in between leaves nothing in it. OpenTofu writes it at the
+/// end alone, so that there is nothing to keep up with.
+#[tokio::test]
+async fn a_state_that_a_kill_has_emptied_is_had_back_as_it_was_a_moment_before() {
+    let (site, plan) = approved(SLOW).await;
+    if site.real().await.terraform().flavour() == Flavour::OpenTofu {
+        return;
+    }
+    let mut host = host(&site, &plan, None, false, true);
+    let spool = Spool::new(apply_spool_when_there(&site));
+    let copy = site.state_file().with_file_name("terraform.tfstate.hangar-running");
+    wait_until("a copy of the state with the quick resource in it", || {
+        fs::read(&copy).is_ok_and(|bytes| {
+            let state: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            state["resources"].as_array().is_some_and(|resources| !resources.is_empty())
+        })
+    });
+    kill(Pid::from_raw(i32::try_from(host.id()).unwrap()), Signal::SIGKILL).unwrap();
+    host.wait().unwrap();
+    if let Found::Living(child) = find(&spool).unwrap() {
+        child.kill();
+    }
+    wait_until("the tool to end", || matches!(find(&spool).unwrap(), Found::Ended(_)));
+    let quick = crate::remote::made_by(&spool)[0].clone();
+    fs::write(site.state_file(), b"").unwrap();
+
+    let driver = Arc::new(site.real().await);
+    driver.recover(&site.folder()).await.unwrap();
+    assert!(resource_ids(&site).contains(&quick), "it is known by more than its id");
+    run(&site, &driver, &plan).await.unwrap();
+    assert!(resource_ids(&site).contains(&quick), "nothing was made twice");
+    assert_eq!((resource_ids(&site).len(), copy.exists()), (3, false));
     assert_settled(&site, &driver, &plan).await;
 }
 
