@@ -275,7 +275,7 @@ variable "storage_class" {
 }
 
 variable "deletion_protection" {
-  description = "Locks against deletion on the cluster, the addresses and the key vault. Switch it off, apply, then destroy or rotate the nodes."
+  description = "Refuse `terraform destroy`, before anything is removed, and lock the cluster, the addresses and the key vault against any other deletion. Switch it off, apply, then destroy or rotate the nodes."
   type        = bool
   default     = true
 }

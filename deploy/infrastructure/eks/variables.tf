@@ -130,6 +130,12 @@ variable "iam_permissions_boundary" {
   default     = ""
 }
 
+variable "deletion_protection" {
+  description = "Refuse `terraform destroy`, before anything is removed. Switch it off, apply, then destroy."
+  type        = bool
+  default     = true
+}
+
 variable "protected_from" {
   description = "Names of IAM roles, of people and of pipelines, that are denied to delete the cluster and its nodes, to release its addresses and to delete the key of its Secrets. Terraform's own role must not be among them. Empty denies it to nobody."
   type        = list(string)

@@ -224,7 +224,7 @@ variable "kms_key" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to destroy the cluster, and so its volumes."
+  description = "Refuse `terraform destroy`, before anything is removed, and any other deletion of the cluster, and so of its volumes. Switch it off, apply, then destroy."
   type        = bool
   default     = true
 }

@@ -11,7 +11,7 @@ use crate::cost::cost;
 
 const VERSION: &str = "4.55.0";
 
-/// Files of `deploy/infrastructure/aks`, under the module's folder.
+/// Files of `deploy/infrastructure/aks`, under the module's folder, but for its guard: the host refuses by itself what that would.
 const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/aks/";
     "addresses.tf",
     "certificate.tf",

@@ -10,7 +10,7 @@ use crate::{SLOT, cost};
 
 const VERSION: &str = "6.50.0";
 
-/// Files of `deploy/infrastructure/gke`, under the module's folder.
+/// Files of `deploy/infrastructure/gke`, under the module's folder, but for its guard: the host refuses by itself what that would.
 const MODULE: &[(&str, &[u8])] = embedded!("../../../deploy/infrastructure/gke/";
     "addresses.tf",
     "cluster.tf",

@@ -67,6 +67,27 @@ run "an_api_is_open_to_whom_was_named_alone" {
   }
 }
 
+run "what_stands_is_guarded_unless_that_is_switched_off" {
+  command = plan
+
+  assert {
+    condition     = terraform_data.guard.input == true
+    error_message = "Terraform would destroy what stands."
+  }
+}
+
+run "the_guard_can_be_lifted" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+  }
+  assert {
+    condition     = terraform_data.guard.input == false
+    error_message = "Terraform could not destroy what stands."
+  }
+}
+
 run "secrets_of_kubernetes_are_encrypted_with_a_key_of_our_own" {
   command = plan
 
@@ -158,6 +179,8 @@ run "the_named_service_account_and_no_other_may_use_the_secrets" {
   variables {
     secrets_prefix          = "dss/uss1"
     secrets_service_account = { namespace = "store", name = "vault" }
+    # What a test has made it removes.
+    deletion_protection = false
   }
   assert {
     condition     = jsondecode(aws_iam_role.workload["secrets"].assume_role_policy).Statement[0].Condition.StringEquals["oidc.example.com/id/1:sub"] == "system:serviceaccount:store:vault"
@@ -202,7 +225,8 @@ run "whom_it_is_protected_from_cannot_delete_it" {
     }
   }
   variables {
-    protected_from = ["operators", "pipeline"]
+    deletion_protection = false
+    protected_from      = ["operators", "pipeline"]
   }
   assert {
     condition     = toset(keys(aws_iam_role_policy.protection)) == toset(["operators", "pipeline"])

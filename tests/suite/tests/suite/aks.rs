@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use test_support::{AZURE, Terraform};
 
-use crate::module::{User, Walk, is_made_and_found_again, passes_its_tests};
+use crate::module::{User, Walk, goes_only_unprotected, is_made_and_found_again, passes_its_tests};
 
 const SECRET: &str = "a-client-secret-of-entra";
 
@@ -23,7 +23,7 @@ fn terraform(user: &User, folder: &Path) -> Terraform {
 #[tokio::test]
 async fn the_tests_of_the_module_for_azure_pass() -> Result<()> {
     let user = user("aks-tests")?;
-    passes_its_tests(&terraform(&user, &user.module)).await
+    passes_its_tests(&terraform(&user, &user.module), &user.module).await
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn the_example_for_azure_is_made_found_again_and_taken_away_whole() -> Res
     assert_eq!(cloud.resources("azurerm_dns_a_record")?.len(), 4);
     assert_eq!(cloud.resources("azurerm_management_lock")?.len(), 7);
     assert_eq!(cloud.resources("azurerm_public_ip")?.len(), 5);
-    terraform.done(&["destroy", "-auto-approve"]).await?;
+    goes_only_unprotected(&terraform, &example).await?;
     assert_eq!(cloud.all()?, Vec::<String>::new());
     Ok(())
 }
@@ -54,7 +54,7 @@ async fn a_network_that_is_there_is_not_made_again() -> Result<()> {
     }
     let cluster = cloud.resources("azurerm_kubernetes_cluster")?.pop().context("no cluster")?;
     assert_eq!(cluster["private_cluster_enabled"], true);
-    terraform.done(&["destroy", "-auto-approve"]).await?;
+    goes_only_unprotected(&terraform, &example).await?;
     assert_eq!(cloud.all()?, Vec::<String>::new());
     Ok(())
 }

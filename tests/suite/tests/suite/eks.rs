@@ -11,7 +11,9 @@ use test_support::{Clouds, Provider, Terraform, is_set, needed, scratch};
 
 use crate::aws::account::{Account, REGION};
 use crate::aws::left;
-use crate::module::{Walk, copied, holds_no_credential, is_made_and_found_again, passes_its_tests};
+use crate::module::{
+    Walk, copied, goes_only_unprotected, holds_no_credential, is_made_and_found_again, passes_its_tests,
+};
 
 /// Terraform's provider for Helm, whose stand-in is told the part of its schema that the add-ons use.
 const HELM: Provider = Provider { name: "helm", version: "3.0.2" };
@@ -68,7 +70,7 @@ impl User {
         let n_of = |kind: &str| made.difference(&before).filter(|what| what.starts_with(kind)).count();
         // Three nodes, the API, Prometheus and the way out; a record for each name and one for the certificate.
         ensure!(n_of("ec2:eipalloc-") == 6 && n_of("route53:") == 6 && n_of("eks:") == 1, "{made:?}");
-        terraform.done(&["destroy", "-auto-approve"]).await?;
+        goes_only_unprotected(&terraform, &example).await?;
         let after = self.everything().await?;
         ensure!(after == before, "left: {:?}", after.difference(&before).collect::<Vec<_>>());
         Ok(())
@@ -91,7 +93,7 @@ pub(crate) fn cli_config(root: &Path) -> Result<PathBuf> {
 async fn the_tests_of_the_module_for_aws_pass() -> Result<()> {
     let root = scratch(Path::new(env!("CARGO_TARGET_TMPDIR")), "eks-tests")?;
     let module = copied(&root, "eks")?;
-    passes_its_tests(&Terraform::new(&module, &cli_config(&root)?)).await
+    passes_its_tests(&Terraform::new(&module, &cli_config(&root)?), &module).await
 }
 
 /// A value for every variable of the module, none of them the default.
@@ -112,6 +114,7 @@ fn settings() -> Vec<(&'static str, &'static str)> {
         ("secrets_prefix", "other"),
         ("iam_permissions_boundary", "arn:aws:iam::123456789012:policy/bounds"),
         ("key_deletion_days", "7"),
+        ("deletion_protection", "false"),
         ("protected_from", r#"["pipeline"]"#),
         ("tags", r#"{"owner": "operations"}"#),
     ]

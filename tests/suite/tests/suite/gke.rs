@@ -1,12 +1,11 @@
 //! The terraform module for Google Cloud, without `hangar`: its own tests, and the whole life of its examples.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use test_support::{Cloud, GOOGLE, Terraform};
 
-use crate::module::{User, Walk, is_made_and_found_again, passes_its_tests};
+use crate::module::{User, Walk, goes_only_unprotected, is_made_and_found_again, passes_its_tests};
 
 const TOKEN: &str = "a-token-of-google";
 
@@ -21,7 +20,7 @@ fn terraform(user: &User, folder: &Path) -> Terraform {
 #[tokio::test]
 async fn the_tests_of_the_module_for_google_cloud_pass() -> Result<()> {
     let user = user("gke-tests")?;
-    passes_its_tests(&terraform(&user, &user.module)).await
+    passes_its_tests(&terraform(&user, &user.module), &user.module).await
 }
 
 #[tokio::test]
@@ -36,17 +35,7 @@ async fn the_example_for_google_cloud_is_made_found_again_and_taken_away_whole()
     let cluster = cloud.resources("google_container_cluster")?.pop().context("no cluster")?;
     assert_eq!(cluster["deletion_protection"], true);
 
-    // A cluster that is protected stays, and all that needs it.
-    let refused = terraform.run(&["destroy", "-auto-approve"]).await?;
-    assert!(refused.said.contains("deletion_protection"), "{}", refused.said);
-    assert_eq!(cloud.resources("google_container_cluster")?.len(), 1);
-    let main = fs::read_to_string(example.join("main.tf"))?;
-    fs::write(
-        example.join("main.tf"),
-        main.replace("  name              = ", "  deletion_protection = false\n  name = "),
-    )?;
-    terraform.done(&["apply", "-auto-approve"]).await?;
-    terraform.done(&["destroy", "-auto-approve"]).await?;
+    goes_only_unprotected(&terraform, &example).await?;
     assert!(gone(&cloud)?, "{:?}", cloud.all()?);
     Ok(())
 }

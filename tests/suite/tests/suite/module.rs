@@ -56,7 +56,8 @@ pub(crate) fn copy(source: &Path, target: &Path) -> Result<()> {
 }
 
 /// A module is formatted, and its own tests pass.
-pub(crate) async fn passes_its_tests(terraform: &Terraform) -> Result<()> {
+pub(crate) async fn passes_its_tests(terraform: &Terraform, module: &Path) -> Result<()> {
+    is_guarded_whole(module)?;
     terraform.done(&["fmt", "-check", "-recursive"]).await?;
     terraform.done(&["init"]).await?;
     let tested = terraform.done(&["test"]).await?;
@@ -80,6 +81,60 @@ pub(crate) async fn is_made_and_found_again(terraform: &Terraform, example: &Pat
     let state: Value = serde_json::from_str(&state)?;
     assert!(state["resources"].as_array().context("no resources")?.len() > 20);
     holds_no_credential(&state);
+    Ok(())
+}
+
+/// What is protected stays, all of it; once the protection is switched off and that is applied, all of it goes.
+pub(crate) async fn goes_only_unprotected(terraform: &Terraform, example: &Path) -> Result<()> {
+    // What was only read terraform lets go of first, and which attributes are sensitive it writes in any order.
+    let known = || -> Result<Vec<[Value; 3]>> {
+        let state: Value = serde_json::from_str(&fs::read_to_string(example.join("terraform.tfstate"))?)?;
+        let resources = state["resources"].as_array().cloned().unwrap_or_default();
+        let managed = resources.into_iter().filter(|resource| resource["mode"] == "managed");
+        Ok(managed
+            .map(|mut resource| {
+                let instances = resource["instances"].as_array_mut().into_iter().flatten();
+                let attributes: Value = instances.map(|instance| instance["attributes"].take()).collect();
+                [resource["type"].take(), resource["name"].take(), attributes]
+            })
+            .collect())
+    };
+    let before = known()?;
+    let refused = terraform.run(&["destroy", "-auto-approve"]).await?.exits(1)?;
+    ensure!(refused.words().contains("Set deletion_protection to false and apply, then destroy."), "{}", refused.said);
+    ensure!(!refused.words().contains("Destruction complete"), "something was removed: {}", refused.said);
+    ensure!(known()? == before, "the state is another: {}", refused.said);
+
+    let main = example.join("main.tf");
+    let text = fs::read_to_string(&main)?;
+    let call = "module \"dss\" {\n";
+    ensure!(text.contains(call), "no module `dss` in {text}");
+    fs::write(&main, text.replace(call, &format!("{call}  deletion_protection = false\n")))?;
+    terraform.done(&["apply", "-auto-approve"]).await?;
+    terraform.done(&["destroy", "-auto-approve"]).await?;
+    Ok(())
+}
+
+/// Nothing of a module goes before its guard: a resource that the guard does not name would.
+pub(crate) fn is_guarded_whole(module: &Path) -> Result<()> {
+    let guard = fs::read_to_string(module.join("guard.tf"))?;
+    let mut unguarded = Vec::new();
+    for entry in fs::read_dir(module)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|end| end != "tf") {
+            continue;
+        }
+        for line in fs::read_to_string(&path)?.lines() {
+            let Some((kind, rest)) = line.strip_prefix("resource \"").and_then(|rest| rest.split_once("\" \"")) else {
+                continue;
+            };
+            let address = format!("{kind}.{}", rest.split('"').next().unwrap_or_default());
+            if address != "terraform_data.guard" && !guard.contains(&format!("    {address},\n")) {
+                unguarded.push(address);
+            }
+        }
+    }
+    ensure!(unguarded.is_empty(), "the guard of `{}` does not name {unguarded:?}", module.display());
     Ok(())
 }
 
