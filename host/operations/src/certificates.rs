@@ -104,7 +104,7 @@ impl Session {
     /// [`Failure`].
     pub async fn cert_list(&self) -> Result<Vec<CertificateEntry>, Failure> {
         let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
-        let connected = self.connected(&journal, &vault, &runtime).await?;
+        let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
         listed(&membership, &connected).await
     }
 
@@ -116,7 +116,7 @@ impl Session {
     /// [`Failure`].
     pub async fn pool_verify(&self) -> Result<PoolStatus, Failure> {
         let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
-        let connected = self.connected(&journal, &vault, &runtime).await?;
+        let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
         let (mut status, facts) = facts_of(&membership, &connected).await?;
         let history = verified(&membership.own.history().map_err(record)?);
         status.findings.extend(history.findings.iter().map(Into::into));

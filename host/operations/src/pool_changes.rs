@@ -187,7 +187,7 @@ impl Session {
         if let Some(newest) = newest.filter(|newest| is_under_way && n_all > 1 && is_this(newest)) {
             return Ok(newest.certificate().clone());
         }
-        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
         let policy = pooling.certificates().await?;
         let request = AuthorityRequest {
             organisation: self.site.workspace.instance.name.as_str(),
@@ -214,7 +214,7 @@ impl Session {
         membership: &Membership,
         goal: &Goal,
     ) -> Result<bool, Failure> {
-        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime).await?;
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
         let roster = membership.own.view();
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();

@@ -77,7 +77,7 @@ impl Session {
     async fn look_at_pool(&self, check: impl Fn(&Membership) -> Result<(), Failure>) -> Result<PoolStatus, Failure> {
         let Look { journal, runtime, vault, membership } = self.look().await?;
         check(&membership)?;
-        let connected = self.connected(&journal, &vault, &runtime).await?;
+        let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
         let mut status = status_of(&membership, &connected).await?;
         status.findings.extend(status.gaps());
         Ok(status)

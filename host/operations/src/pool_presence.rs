@@ -1,13 +1,15 @@
-//! Our record follows where our nodes are and what they run.
+//! What our record says of us, which follows where our nodes are and what they run.
+
+use std::collections::BTreeMap;
 
 use hangar_plan::infrastructure::{Infrastructure, NodeAddress};
 use hangar_pool::OwnRecord;
-use hangar_roster::{Node, Presence, next};
+use hangar_roster::{Datastore, Node, Presence, Tier, next};
 
 use crate::clock::now_ms;
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::pooling::record;
+use crate::pooling::{no_pool, record};
 use crate::session::Session;
 
 /// When our record is brought up to date.
@@ -20,6 +22,43 @@ pub(crate) enum When {
 }
 
 impl Session {
+    /// What our record says of us by the infrastructure that stands.
+    pub(crate) fn presence(
+        &self,
+        stands: &Infrastructure,
+        authority: &str,
+        database: &Database,
+    ) -> Result<Presence, Failure> {
+        let instance = &self.site.workspace.instance;
+        let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
+        let bad = |what: &str, text: &str| {
+            Failure::refused(format!("the infra provider says {what} `{text}`, which is none"))
+        };
+        let nodes = stands.nodes.iter().map(|node| {
+            let parse = |text: &String| text.parse().map_err(|_| bad("an address is", text));
+            Ok(Node {
+                ordinal: node.ordinal,
+                host: node.host.clone(),
+                port: node.port,
+                addresses: node.addresses.iter().map(parse).collect::<Result<_, Failure>>()?,
+            })
+        });
+        let egress = stands.egress.iter().map(|range| range.parse().map_err(|_| bad("a range is", range)));
+        let version =
+            |image: &registry_reference::Reference| image.tag.as_ref().map_or_else(String::new, ToString::to_string);
+        Ok(Presence {
+            endpoint: format!("https://{}", instance.hostname),
+            authorities: vec![authority.to_owned()],
+            nodes: nodes.collect::<Result<_, Failure>>()?,
+            egress: egress.collect::<Result<_, Failure>>()?,
+            locality: vec![Tier { key: database.tier.clone(), value: settings.locality.to_string() }],
+            datastore: Datastore { kind: settings.block.plugin.to_string(), version: version(&database.image) },
+            dss_version: version(&instance.image),
+            flags: BTreeMap::new(),
+            adopted: false,
+        })
+    }
+
     /// Publishes where our nodes are. What others trust us by (authorities, locality) is not theirs to learn in this way.
     pub(crate) fn show_presence(
         &self,
@@ -63,10 +102,6 @@ fn former_among(held: &[Node], stands: &[NodeAddress]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use hangar_roster::Datastore;
-
     use super::*;
 
     fn presence(host: &str, egress: &[&str]) -> Presence {

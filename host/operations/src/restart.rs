@@ -108,10 +108,11 @@ impl Session {
         }
         let (named, namespace) = (services.named(), services.namespace.clone());
         let pool = match self.membership(&vault).await?.filter(Membership::is_active) {
-            Some(membership) => Some(Arc::new((
-                membership,
-                self.connected_by(engine.journal(), &vault, &runtime, stands, services).await?,
-            ))),
+            Some(membership) => {
+                let (journal, own) = (engine.journal(), Some(&*membership.own));
+                let connected = self.connected_by(journal, &vault, &runtime, own, (stands, services)).await?;
+                Some(Arc::new((membership, connected)))
+            }
             None => None,
         };
         let mut plan = Plan::new(self.site.workspace.instance.name.to_string());

@@ -1,0 +1,130 @@
+//! `pool invite | accept | join`: how a newcomer comes in.
+
+use hangar_pool::OwnRecord;
+use hangar_roster::{Invitation, MemberId, Roster, SignedInvitation, State, next};
+
+use super::fingerprint;
+use crate::clock::now_ms;
+use crate::failure::{Cause, Failure};
+use crate::goal::Goal;
+use crate::pooling::record;
+use crate::session::{Outcome, Session};
+
+/// How long an invitation is good for.
+const INVITATION_MS: u64 = 24 * 3_600_000;
+
+impl Session {
+    /// Invites the joiner with this key, votes for it, and stays until the change is closed. Inviting a member changes
+    /// nothing, so that the command can be given again.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_invite(&self, to: &str) -> Result<(), Failure> {
+        let audience = fingerprint(to)?;
+        let (engine, runtime, vault) = self.begin("pool invite").await?;
+        let membership = self.active_member(&vault).await?;
+        let own = &membership.own;
+        own.change(|roster| roster.expect_joiner(audience)).map_err(record)?;
+        let found = own.refresh().map_err(record)?;
+        // A vote that was taken back is over once the others have seen that.
+        own.duties(now_ms()).map_err(record)?;
+        let joiner = own
+            .roster()
+            .records()
+            .find(|signed| signed.record().key.fingerprint() == audience)
+            .map(|signed| signed.record().member.clone());
+        let Some(joiner) = joiner else {
+            let about: Vec<String> = found.iter().map(|finding| finding.problem.to_string()).collect();
+            let seen = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
+            return Err(Failure::refused(format!("the carrier shows no request signed with the key {audience}{seen}"))
+                .hint_is("the joiner runs `hangar pool request`, and both compare the fingerprint by voice"));
+        };
+        let is_voted =
+            own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
+        if !is_voted && !is_active(&own.roster(), &joiner) {
+            self.invite(own, &joiner)?;
+        }
+        own.show_invitation(&joiner).map_err(record)?;
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
+    }
+
+    /// Votes for the change about this member, and stays until it is closed. If it is a member and nothing is proposed
+    /// about it, changes nothing, so that the command can be given again.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_accept(&self, subject: &str) -> Result<Outcome, Failure> {
+        let subject: MemberId =
+            subject.parse().map_err(|err| Failure::of(Cause::Refused, "cannot accept that", err))?;
+        let (engine, runtime, vault) = self.begin("pool accept").await?;
+        let membership = self.active_member(&vault).await?;
+        let own = &membership.own;
+        own.refresh().map_err(record)?;
+        own.duties(now_ms()).map_err(record)?;
+        let change =
+            own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
+        let Some(id) = change else {
+            if own.roster().evictions().iter().any(|change| change.subject == subject) {
+                return Err(Failure::person(format!(
+                    "it is proposed to put `{subject}` out, which needs what each has seen of it"
+                ))
+                .hint_is(format!("`hangar pool evict {subject}` looks, and votes")));
+            }
+            if is_active(&own.roster(), &subject) {
+                self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+                return Ok(Outcome::Unchanged);
+            }
+            return Err(Failure::refused(format!("no member proposes anything about `{subject}`"))
+                .hint_is("`hangar pool status` shows what is proposed"));
+        };
+        own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
+        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Enters the pool by the invitation of the member with this key. Never initialises.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_join(&self, inviter: &str) -> Result<(), Failure> {
+        let inviter = fingerprint(inviter)?;
+        let (engine, runtime, vault) = self.begin("pool join").await?;
+        let membership = self.membership(&vault).await?.ok_or_else(|| {
+            Failure::refused("this instance has not asked to join").hint_is("`hangar pool request` asks")
+        })?;
+        let own = &membership.own;
+        let is_entered = own.roster().in_pool().next().is_some();
+        if !is_entered {
+            let bytes = own.invitation().map_err(record)?.ok_or_else(|| {
+                Failure::new(Cause::Outside, "the carrier shows no invitation for us")
+                    .hint_is("a member runs `hangar pool invite --to OUR-FINGERPRINT`")
+            })?;
+            let refused = |err: hangar_roster::InvitationError| {
+                let cure = err.cure();
+                Failure::of(Cause::Person, "the invitation is refused", err).hint_is(cure)
+            };
+            let invitation = SignedInvitation::parse(&bytes).map_err(refused)?;
+            own.change(|roster| roster.enter(&invitation, inviter, now_ms())).map_err(record)?.map_err(refused)?;
+            own.refresh().map_err(record)?;
+        }
+        self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
+    }
+
+    fn invite(&self, own: &OwnRecord, joiner: &MemberId) -> Result<(), Failure> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce)
+            .map_err(|err| Failure::of(Cause::Outside, "this machine gives no randomness", err.to_string()))?;
+        let now = now_ms();
+        let invitation = Invitation::new(&own.roster(), joiner, nonce, now + INVITATION_MS);
+        let signed =
+            invitation.ok_or_else(|| Failure::refused("not every member's record is held yet"))?.sign(own.key());
+        own.invite(joiner, &signed, now).map_err(record)
+    }
+}
+
+fn is_active(roster: &Roster, member: &MemberId) -> bool {
+    roster.record(member).is_some_and(|record| record.state == State::Active)
+}

@@ -1,0 +1,204 @@
+//! `pool create | request`: the first record of an organisation.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hangar_engine::Engine;
+use hangar_pki::Authority;
+use hangar_plan::plan::{Envelope, Part, Plan};
+use hangar_pool::{OwnRecord, Strategy as _};
+use hangar_roster::next::{self, Beginning};
+use hangar_roster::{Presence, Record, State};
+use hangar_runtime::Runtime;
+
+use super::Identity;
+use crate::carriers::carrier;
+use crate::clock::now_ms;
+use crate::failure::{Cause, Failure};
+use crate::goal::Goal;
+use crate::organisation;
+use crate::pool_adopt::{self, Adoption};
+use crate::pool_records::make_recovery_key;
+use crate::pooling::{Connected, Membership, no_pool, record, strategy};
+use crate::session::{Outcome, Session};
+use crate::vault::Vault;
+
+impl Session {
+    /// Founds the pool. The only command that ever leads to an initialised database. `silence` is how long a member of the
+    /// pool may leave the question unanswered whether it lives; it never changes. With `adoption` the database runs already: it
+    /// gets a roster, and neither an `init` nor another pod.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_create(
+        &self,
+        recovery: Option<&Path>,
+        silence: Option<Duration>,
+        adoption: Option<&Adoption<'_>>,
+    ) -> Result<(Outcome, Identity), Failure> {
+        let (engine, runtime, vault) = self.begin("pool create").await?;
+        let membership = match self.membership(&vault).await? {
+            Some(membership) => {
+                if membership.own.roster().own_record().record().genesis.is_none() {
+                    return Err(Failure::person("this instance has asked to join a pool, so it cannot found one")
+                        .hint_is("`hangar pool join` goes on"));
+                }
+                membership
+            }
+            None => {
+                let made = self.adopted(&engine, &runtime, adoption).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
+                beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
+                let by = if made.is_some() { "hangar pool create --adopt" } else { "hangar pool create" };
+                let mut record = next::genesis(beginning, by.into(), now_ms());
+                if let (Some(genesis), Some(silence)) = (&mut record.genesis, silence) {
+                    genesis.silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
+                }
+                if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
+                    return Err(declined());
+                }
+                if let Some(made) = &made {
+                    pool_adopt::keep(&engine, &vault, made).await?;
+                }
+                self.begin_record(key, record)?
+            }
+        };
+        let identity = Identity::of(&membership.own);
+        self.drive(&engine, &vault, &runtime, membership, Goal::Create).await?;
+        Ok((Outcome::Done, identity))
+    }
+
+    /// Asks to join: publishes our first record, which is public data and nothing else. With `adoption` our nodes are of the
+    /// pool's cluster already, and none of them is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub async fn pool_request(
+        &self,
+        recovery: Option<&Path>,
+        adoption: Option<&Adoption<'_>>,
+    ) -> Result<Identity, Failure> {
+        let (engine, runtime, vault) = self.begin("pool request").await?;
+        let membership = match self.membership(&vault).await? {
+            Some(membership) if membership.is_active() => {
+                return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
+            }
+            Some(membership) => {
+                let stands = pool_adopt::stands(engine.journal()).await?;
+                if adoption.is_some() && !stands {
+                    return Err(Failure::person("this instance has asked to join with nodes that are to be made")
+                        .hint_is("`hangar down` takes back what it has, if nothing runs there yet"));
+                }
+                let made = if stands { organisation::read_authority(&vault).await? } else { None };
+                let (_, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
+                membership.own.refresh().map_err(record)?;
+                ask_anew(&membership.own)?;
+                membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
+                membership
+            }
+            None => {
+                let made = self.adopted(&engine, &runtime, adoption).await?;
+                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
+                beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
+                if let Some(made) = &made {
+                    pool_adopt::keep(&engine, &vault, made).await?;
+                }
+                self.begin_record(key, next::request(beginning, now_ms()))?
+            }
+        };
+        Ok(Identity::of(&membership.own))
+    }
+
+    async fn adopted(
+        &self,
+        engine: &Engine,
+        runtime: &Runtime,
+        adoption: Option<&Adoption<'_>>,
+    ) -> Result<Option<Authority>, Failure> {
+        match adoption {
+            Some(adoption) => self.made_by_others(engine, runtime, adoption).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What our first record says of us; `made` is the authority that other tools made, which our nodes have.
+    async fn beginning(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        made: Option<&Authority>,
+    ) -> Result<(hangar_roster::OrganisationKey, Beginning), Failure> {
+        let database = self.site.database(runtime).await?.ok_or_else(no_pool)?;
+        let stands = self.standing(engine.journal()).await?;
+        let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
+        let not_yet =
+            || Failure::refused("this organisation has no key and authority yet").hint_is("`hangar up` makes them");
+        let key = organisation::read_key(vault).await?.ok_or_else(not_yet)?;
+        let kept = organisation::read_authority(vault).await?.ok_or_else(not_yet)?;
+        let authority = made.unwrap_or(&kept);
+        let name = |err: hangar_roster::BadName| Failure::of(Cause::Refused, "this name cannot stand in a record", err);
+        let beginning = Beginning {
+            pool: settings.name.as_str().parse().map_err(name)?,
+            member: self.site.workspace.instance.name.as_str().parse().map_err(name)?,
+            key: key.public(),
+            recovery_key: None,
+            presence: Presence {
+                adopted: made.is_some(),
+                ..self.presence(&stands, &authority.certificate().to_pem(), &database)?
+            },
+        };
+        Ok((key, beginning))
+    }
+
+    fn begin_record(&self, key: hangar_roster::OrganisationKey, first: Record) -> Result<Membership, Failure> {
+        let path = self.site.roster_path(first.pool.as_str());
+        let own = OwnRecord::begin(&path, key, carrier(&self.site)?, first).map_err(record)?;
+        Ok(Membership { own: Arc::new(own) })
+    }
+
+    /// Shows the envelope of a goal before the first record is written.
+    async fn approve_goal(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        key: &hangar_roster::OrganisationKey,
+        first: &Record,
+        goal: Goal,
+    ) -> Result<bool, Failure> {
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, None).await?;
+        let roster = hangar_roster::Roster::start(first.clone().sign(key));
+        let describe = |pem: &str| {
+            hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
+        };
+        let mut intent = pooling.intent.clone();
+        intent.goal = goal.of_strategy_for(first.presence.adopted, false);
+        let phases = pooling.strategy.outline(&intent, &roster.view(describe)).await.map_err(strategy)?;
+        let mut plan = Plan::new(intent.instance.name.clone());
+        plan.parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: goal.name().into(), phases }));
+        (self.approve)(&plan)
+    }
+}
+
+/// Whoever has left, or was put out, asks again.
+fn ask_anew(own: &OwnRecord) -> Result<(), Failure> {
+    let (state, is_out) = {
+        let roster = own.roster();
+        (roster.own_record().record().state, roster.is_expelled(roster.own()))
+    };
+    if is_out && state != State::Gone {
+        own.step(|roster| next::state(roster, State::Gone, now_ms())).map_err(record)?;
+    }
+    if is_out || state == State::Gone {
+        own.step(|roster| next::state(roster, State::Asking, now_ms())).map_err(record)?;
+    }
+    Ok(())
+}
+
+fn declined() -> Failure {
+    Failure::new(Cause::Interrupted, "declined: nothing was changed")
+}
