@@ -184,14 +184,8 @@ impl ClusterHands {
     /// What of a check does not hold now.
     async fn unwell(&self, health: Option<&Check>) -> Option<String> {
         let check = health?;
-        match self.look(std::slice::from_ref(&check.probe)).await {
-            Ok(facts) => {
-                let seen = facts.first().map(|fact| &fact.observation);
-                let holds = seen.is_some_and(|seen| hangar_pool::holds(&check.expectation, seen));
-                (!holds).then(|| {
-                    format!("{}: {}", check.probe.id, seen.map_or_else(|| "no answer".into(), hangar_pool::describe))
-                })
-            }
+        match hangar_pool::unmet(self, check).await {
+            Ok(seen) => Some(format!("{}: {}", check.probe.id, hangar_pool::describe(&seen?))),
             Err(err) => Some(err.to_string()),
         }
     }

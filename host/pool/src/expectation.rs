@@ -7,7 +7,7 @@ use hangar_plan::strategy::observation::{Certificate, Observation};
 
 /// Whether the observation is what is expected. An answer of another kind never is, and neither is a failed look.
 #[must_use]
-pub fn holds(expectation: &Expectation, observation: &Observation) -> bool {
+pub(crate) fn holds(expectation: &Expectation, observation: &Observation) -> bool {
     match (expectation, observation) {
         (Expectation::Value(wanted), Observation::Rows(rows)) => {
             rows.rows.first().and_then(|row| row.first()) == Some(&Some(wanted.clone()))

@@ -26,11 +26,12 @@ pub use archive::{Archive, SingleFile};
 pub use carrier::{Carrier, CarrierError, FILE_LIMIT, FILES_LIMIT, Folder};
 pub use drive::{Drive, Tell, Until};
 pub use error::PoolError;
-pub use expectation::{describe, holds};
+pub use expectation::describe;
 pub use hands::Hands;
 pub use owed::{Owed, owed};
 pub use own::{OwnRecord, RecordError};
 pub use strategy::{Strategy, StrategyFailure};
+pub use strategy_step::unmet;
 
 /// The fail points of this room, with what a kill there leaves behind.
 pub const FAIL_POINTS: &[(&str, &str)] = &[

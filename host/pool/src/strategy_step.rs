@@ -26,12 +26,15 @@ pub(crate) struct StrategyStep {
     pub(crate) own: Arc<OwnRecord>,
 }
 
-impl StrategyStep {
-    async fn observe(&self, check: &Check) -> Result<Observation, StepError> {
-        let facts = self.hands.look(std::slice::from_ref(&check.probe)).await?;
-        let fact = facts.into_iter().next();
-        fact.map(|fact| fact.observation).ok_or_else(|| StepError::bug("a look without an answer"))
-    }
+/// Looks once, and returns what was seen of a check that does not hold; nothing of one that does.
+///
+/// # Errors
+///
+/// Where no look was possible.
+pub async fn unmet(hands: &dyn Hands, check: &Check) -> Result<Option<Observation>, StepError> {
+    let facts = hands.look(std::slice::from_ref(&check.probe)).await?;
+    let fact = facts.into_iter().next().ok_or_else(|| StepError::bug("a look without an answer"))?;
+    Ok((!holds(&check.expectation, &fact.observation)).then_some(fact.observation))
 }
 
 /// Whether the hands can tell by themselves that an action would change nothing. Of what a database's own tool does only the
@@ -64,7 +67,7 @@ impl Step for StrategyStep {
             }
             action => {
                 let check = match &self.asked.already_done {
-                    Some(check) => holds(&check.expectation, &self.observe(check).await?),
+                    Some(check) => unmet(&*self.hands, check).await?.is_none(),
                     None => can_hands_tell(action),
                 };
                 check && self.hands.is_done(action).await?
@@ -86,10 +89,7 @@ impl Step for StrategyStep {
         let Some(check) = &self.asked.verify else { return Ok(()) };
         let mut shown = String::new();
         loop {
-            let seen = self.observe(check).await?;
-            if holds(&check.expectation, &seen) {
-                return Ok(());
-            }
+            let Some(seen) = unmet(&*self.hands, check).await? else { return Ok(()) };
             let now = describe(&seen);
             if now != shown {
                 cx.waiting(format!("{}: {now}", self.asked.title));
