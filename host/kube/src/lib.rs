@@ -48,6 +48,6 @@ pub const FAIL_POINTS: &[(&str, &str)] = &[
     ("kube.job.started", "a Job that runs to its end"),
     ("kube.job.ended", "an ended Job whose answer nobody has read"),
     ("kube.job.after", "no Job"),
-    ("kube.restart.marked", "a workload whose pods are still of its former template"),
+    ("kube.restart.before", "a workload whose pods are still of its former template"),
     ("kube.restart.pod", "a workload with one more pod of its new template"),
 ];

@@ -1,32 +1,24 @@
 //! Restarting the pods of a workload one at a time.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
 use hangar_durable::failpoint;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::ResourceExt as _;
+use kube::api::PostParams;
 use kube::runtime::watcher::Config;
-use kube::{Api, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
 
 use crate::cluster::Cluster;
 use crate::deadline::{Seen, within};
 use crate::error::KubeError;
 use crate::mirror::Mirror;
-use crate::rollout::{self, Level, Target};
+use crate::rollout::Level;
 use crate::workload::{Workload, pod};
-
-/// Field manager of the mark alone, so that it is no field of those who apply the workload.
-const MARKER: &str = "hangar-restart";
-
-/// Annotation of the pods' template: which restart they have been through.
-const MARK: &str = "hangar.dev/restart";
 
 /// Label that the StatefulSet controller gives a pod for the template it was made of.
 const REVISION: &str = "controller-revision-hash";
@@ -39,11 +31,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Restart<'a> {
     /// Namespace.
     pub namespace: &'a str,
-    /// Name of a StatefulSet, whose update strategy is `OnDelete`, or of a Deployment.
+    /// Name of a StatefulSet whose update strategy is `OnDelete`.
     pub workload: &'a str,
-    /// Names this restart: a second call with the same key restarts only the pods that the first did not. Without a key nothing
-    /// is marked, and only pods of an older template are restarted.
-    pub key: Option<&'a str>,
     /// How far the other pods must be before one is stopped, and the new one before the next.
     pub level: Level,
     /// For all of it.
@@ -87,19 +76,18 @@ pub async fn outdated(cluster: &Cluster, namespace: &str, name: &str) -> Result<
     Ok(pods.iter().filter(|one| is_old(one, newest)).map(|one| one.name_any()).collect())
 }
 
-/// Restarts the pods of a workload one at a time and returns how many it restarted.
+/// Restarts the pods of a StatefulSet that are of an older template than it has, one at a time, and returns how many it restarted.
 ///
-/// Of a StatefulSet the highest ordinal comes first. The template is marked with the key, if there is one; whatever pod is still of another template is evicted, on the condition that all
-/// others are well, that the disruption budget allows it and that `health` holds, and is waited for. A template that was
-/// changed for other reasons is taken up on the way. A pod that is not well itself goes first: it has nothing to lose.
-///
-/// A Deployment replaces its pods itself once its template is marked, by its own strategy and without asking `health`.
+/// The highest ordinal comes first. A pod is evicted on the condition that all others are well, that the disruption budget allows
+/// it and that `health` holds, and the one in its place is waited for. A pod that is not well itself goes first: it has nothing to
+/// lose. Called again it restarts those that are left.
 ///
 /// `health` says what is not well about the whole (none: all is), such as ranges without enough replicas.
 ///
 /// # Errors
 ///
-/// [`KubeError::Deadline`]; the pods are then partly of the new template, and the same call goes on from there.
+/// [`KubeError::NotFound`] where there is no such set; [`KubeError::Deadline`]: the pods are then partly of the new template, and the
+/// same call goes on from there.
 pub async fn rolling<H, F>(cluster: &Cluster, restart: &Restart<'_>, health: H) -> Result<u32, KubeError>
 where
     H: Fn() -> F + Send + Sync,
@@ -107,13 +95,11 @@ where
 {
     let sets = cluster.api::<StatefulSet>(restart.namespace);
     let action = || format!("read stateful set `{}/{}`", restart.namespace, restart.workload);
-    if cluster.call(action, sets.get_opt(restart.workload)).await?.is_none() {
-        return deployment(cluster, restart).await;
-    }
+    let set = cluster.call(action, sets.get(restart.workload)).await?;
+    let generation = set.metadata.generation.unwrap_or_default();
     let seen = Seen::default();
     within(&format!("restart of `{}`", restart.workload), restart.deadline, &seen, async {
-        let generation = mark(cluster, restart, &sets).await?;
-        failpoint::hit("kube.restart.marked");
+        failpoint::hit("kube.restart.before");
         let mut stage = Stage::new(cluster, restart);
         let mut n_restarted = 0;
         stage.complete().await?;
@@ -141,40 +127,6 @@ where
         }
     })
     .await
-}
-
-async fn deployment(cluster: &Cluster, restart: &Restart<'_>) -> Result<u32, KubeError> {
-    let api = cluster.api::<Deployment>(restart.namespace);
-    let action = || format!("read workload `{}/{}`", restart.namespace, restart.workload);
-    let before = cluster.call(action, api.get(restart.workload)).await?;
-    if mark(cluster, restart, &api).await? == before.metadata.generation.unwrap_or_default() {
-        return Ok(0);
-    }
-    failpoint::hit("kube.restart.marked");
-    let target = [Target::Deployment(restart.workload.to_owned(), restart.level)];
-    rollout::wait(cluster, restart.namespace, &target, restart.deadline, |_| ()).await?;
-    Ok(Workload::of_deployment(&before).wanted)
-}
-
-/// Marks the template if there is a key, and returns the generation from which on the controller knows of it.
-async fn mark<K>(cluster: &Cluster, restart: &Restart<'_>, api: &Api<K>) -> Result<i64, KubeError>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let Some(key) = restart.key else {
-        let action = || format!("read `{}/{}`", restart.namespace, restart.workload);
-        return Ok(cluster.call(action, api.get(restart.workload)).await?.meta().generation.unwrap_or_default());
-    };
-    let patch = serde_json::json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
-        "metadata": {"name": restart.workload},
-        "spec": {"template": {"metadata": {"annotations": {MARK: key}}}},
-    });
-    let action = || format!("mark the template of `{}/{}`", restart.namespace, restart.workload);
-    let (params, patch) = (PatchParams::apply(MARKER), Patch::Apply(&patch));
-    let marked = cluster.call(action, api.patch(restart.workload, &params, &patch)).await?;
-    Ok(marked.meta().generation.unwrap_or_default())
 }
 
 /// Evicts one pod; says whether it did, or whether the disruption budget forbids it for now.

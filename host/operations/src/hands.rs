@@ -175,8 +175,7 @@ impl ClusterHands {
     /// One pod after the other, each only while all others are ready and what the step verifies holds, and only those of an older
     /// template: a run that goes on restarts what is left.
     async fn restart(&self, workload: &str, health: Option<&Check>) -> Result<(), StepError> {
-        let restart =
-            Restart { namespace: &self.namespace, workload, key: None, level: Level::Ready, deadline: RESTART };
+        let restart = Restart { namespace: &self.namespace, workload, level: Level::Ready, deadline: RESTART };
         let between = || self.unwell(health);
         hangar_kube::restart::rolling(&self.cluster, &restart, between).await.map(drop).map_err(outside)
     }

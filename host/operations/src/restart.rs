@@ -62,13 +62,8 @@ impl Step for RestartNodes {
     async fn act(&self, cx: &StepContext) -> Result<(), StepError> {
         let Due { set, pods } = &self.due;
         cx.waiting(format!("{} pods of `{set}` to be restarted, one after the other", pods.len()));
-        let wanted = Restart {
-            namespace: &self.namespace,
-            workload: set,
-            key: None,
-            level: Level::Ready,
-            deadline: self.patience(),
-        };
+        let wanted =
+            Restart { namespace: &self.namespace, workload: set, level: Level::Ready, deadline: self.patience() };
         restart::rolling(&self.cluster, &wanted, || unwell(self.pool.clone())).await.map(drop).map_err(outside)
     }
 }

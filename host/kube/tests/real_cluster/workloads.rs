@@ -58,8 +58,16 @@ async fn pods(cluster: &Cluster, namespace: &str) -> Result<Vec<Pod>> {
     Ok(pods)
 }
 
-fn restart<'a>(namespace: &'a str, key: &'a str) -> Restart<'a> {
-    Restart { namespace, workload: "db", key: Some(key), level: Level::Ready, deadline: SOON }
+fn restart(namespace: &str) -> Restart<'_> {
+    Restart { namespace, workload: "db", level: Level::Ready, deadline: SOON }
+}
+
+/// Gives the pods another template.
+async fn change(cluster: &Cluster, namespace: &str, release: &str) -> Result<()> {
+    let sets: Api<StatefulSet> = Api::namespaced(cluster.client().clone(), namespace);
+    let another = json!({"spec": {"template": {"metadata": {"labels": {"release": release}}}}});
+    sets.patch("db", &PatchParams::default(), &Patch::Merge(another)).await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -130,29 +138,6 @@ async fn a_deployment_is_there_once_all_pods_are_of_its_newest_template() -> Res
 }
 
 #[tokio::test]
-async fn a_deployment_replaces_its_own_pods_once() -> Result<()> {
-    let cluster = fresh("replaced").await?;
-    let _kubelet = Kubelet::start(&cluster, "replaced", |_| Play::Run { ready: true });
-    let api: Api<Deployment> = Api::namespaced(cluster.client().clone(), "replaced");
-    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "core"},
-        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "core"}},
-            "template": {"metadata": {"labels": {"app": "core"}}, "spec": {"containers": [{"name": "main", "image": "x"}]}}}});
-    api.patch("core", &PatchParams::apply("test"), &Patch::Apply(deployment)).await?;
-    let target = [Target::Deployment("core".to_owned(), Level::Ready)];
-    rollout::wait(&cluster, "replaced", &target, SOON, |_| ()).await?;
-    let before: Vec<_> = pods(&cluster, "replaced").await?.iter().map(ResourceExt::uid).collect();
-    let core = Restart { workload: "core", ..restart("replaced", "key") };
-    let healthy = || std::future::ready(None);
-    assert_eq!(rolling(&cluster, &core, healthy).await?, 2);
-    let living = pods(&cluster, "replaced").await?.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-    assert!(living.map(|pod| pod.uid()).all(|uid| !before.contains(&uid)));
-    assert_eq!(rolling(&cluster, &core, healthy).await?, 0);
-    let nothing = rolling(&cluster, &Restart { workload: "nothing", ..core }, healthy).await;
-    assert!(matches!(&nothing, Err(KubeError::NotFound { .. })), "{nothing:?}");
-    Ok(())
-}
-
-#[tokio::test]
 async fn pods_are_restarted_one_at_a_time_from_the_highest() -> Result<()> {
     let cluster = with_set("rolling").await?;
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -172,25 +157,21 @@ async fn pods_are_restarted_one_at_a_time_from_the_highest() -> Result<()> {
         n_looks.fetch_add(1, Ordering::Relaxed);
         std::future::ready(None)
     };
-    assert_eq!(rolling(&cluster, &restart("rolling", "op-1/restart"), healthy).await?, 3);
+    assert_eq!(rolling(&cluster, &restart("rolling"), healthy).await?, 0, "all are of the newest template");
+    change(&cluster, "rolling", "second").await?;
+    assert_eq!(outdated(&cluster, "rolling", "db").await?, ["db-2", "db-1", "db-0"]);
+    assert_eq!(rolling(&cluster, &restart("rolling"), healthy).await?, 3);
     let after: Vec<_> = pods(&cluster, "rolling").await?.iter().map(ResourceExt::uid).collect();
     assert!(before.iter().all(|uid| !after.contains(uid)));
     let names: Vec<_> = order.lock().expect("no panic").iter().skip(3).map(|(name, _)| name.clone()).collect();
     assert_eq!(names, ["db-2", "db-1", "db-0"]);
     assert!(n_looks.load(Ordering::Relaxed) >= 3);
-    // The same restart again finds nothing to do; another one does.
-    assert_eq!(rolling(&cluster, &restart("rolling", "op-1/restart"), healthy).await?, 0);
-    assert_eq!(rolling(&cluster, &restart("rolling", "op-2/restart"), healthy).await?, 3);
-    // What was changed for other reasons is taken up without a mark, and only by who has not taken it up.
+    // The same again finds nothing to do.
     assert_eq!(outdated(&cluster, "rolling", "db").await?, Vec::<String>::new());
-    let sets: Api<StatefulSet> = Api::namespaced(cluster.client().clone(), "rolling");
-    let another = json!({"spec": {"template": {"metadata": {"labels": {"release": "second"}}}}});
-    sets.patch("db", &PatchParams::default(), &Patch::Merge(another)).await?;
-    assert_eq!(outdated(&cluster, "rolling", "db").await?, ["db-2", "db-1", "db-0"]);
-    let unmarked = Restart { key: None, ..restart("rolling", "") };
-    assert_eq!(rolling(&cluster, &unmarked, healthy).await?, 3);
-    assert_eq!(rolling(&cluster, &unmarked, healthy).await?, 0);
+    assert_eq!(rolling(&cluster, &restart("rolling"), healthy).await?, 0);
     assert_eq!(outdated(&cluster, "rolling", "nothing").await?, Vec::<String>::new());
+    let nothing = rolling(&cluster, &Restart { workload: "nothing", ..restart("rolling") }, healthy).await;
+    assert!(matches!(&nothing, Err(KubeError::NotFound { .. })), "{nothing:?}");
     Ok(())
 }
 
@@ -200,8 +181,9 @@ async fn no_pod_is_stopped_while_the_whole_is_not_well() -> Result<()> {
     let _kubelet = Kubelet::start(&cluster, "unwell", |_| Play::Run { ready: true });
     wait(&cluster, "unwell", Level::Ready, SOON).await?;
     let before: Vec<_> = pods(&cluster, "unwell").await?.iter().map(ResourceExt::uid).collect();
+    change(&cluster, "unwell", "second").await?;
     let unwell = || std::future::ready(Some("4 ranges under-replicated".to_owned()));
-    let short = Restart { deadline: Duration::from_secs(3), ..restart("unwell", "key") };
+    let short = Restart { deadline: Duration::from_secs(3), ..restart("unwell") };
     let err = rolling(&cluster, &short, unwell).await;
     assert!(matches!(&err, Err(KubeError::Deadline { seen, .. }) if seen == "4 ranges under-replicated"), "{err:?}");
     let after: Vec<_> = pods(&cluster, "unwell").await?.iter().map(ResourceExt::uid).collect();
@@ -223,14 +205,15 @@ async fn a_restart_stops_at_a_pod_that_does_not_come_back() -> Result<()> {
     is_broken.store(true, Ordering::Relaxed);
     let before: Vec<_> = pods(&cluster, "stuck").await?.iter().map(ResourceExt::uid).collect();
     let healthy = || std::future::ready(None);
-    let short = Restart { deadline: Duration::from_secs(6), ..restart("stuck", "key") };
+    change(&cluster, "stuck", "second").await?;
+    let short = Restart { deadline: Duration::from_secs(6), ..restart("stuck") };
     let err = rolling(&cluster, &short, healthy).await;
     assert!(matches!(&err, Err(KubeError::Deadline { seen, .. }) if seen.starts_with("pod db-2:")), "{err:?}");
     let after: Vec<_> = pods(&cluster, "stuck").await?.iter().map(ResourceExt::uid).collect();
     assert_eq!(before[..2], after[..2]);
     // Cured, the same call goes on with the two that are left.
     is_broken.store(false, Ordering::Relaxed);
-    assert_eq!(rolling(&cluster, &restart("stuck", "key"), healthy).await?, 2);
+    assert_eq!(rolling(&cluster, &restart("stuck"), healthy).await?, 2);
     Ok(())
 }
 
