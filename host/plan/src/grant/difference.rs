@@ -142,7 +142,8 @@ impl Found {
         self.names("queries", &asked.queries, &given.queries);
         self.names("values", &asked.values, &given.values);
         for verb in asked.verbs.iter().filter(|verb| !given.verbs.contains(verb)) {
-            self.add("verbs", format!("`{}`: {}", verb.name, verb.command.join(" ")));
+            let again = if verb.repeatable { ", again where nobody can tell whether it was done" } else { "" };
+            self.add("verbs", format!("`{}`: {}{again}", verb.name, verb.command.join(" ")));
         }
         for class in asked.sql_classes.iter().filter(|class| !given.sql_classes.contains(class)) {
             self.add("sql-classes", format!("`{}`: {}", class.name, class.statements.join("; ")));

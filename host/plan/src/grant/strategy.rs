@@ -43,6 +43,9 @@ pub struct VerbGrant {
     /// Where the Secret is mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<String>,
+    /// Whether twice is as good as once, so that a step may run it without a check that tells whether it was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeatable: bool,
 }
 
 /// A class of statements.

@@ -98,6 +98,11 @@ impl StrategyPolicy<'_> {
                     findings.add(Rule::Verb, &place, format!("verb `{}` is not granted", verb.name));
                     return;
                 };
+                if !grant.repeatable && step.already_done.is_none() && step.verify.is_none() {
+                    let what =
+                        format!("verb `{}` is not `repeatable`, and no check tells whether it was done", verb.name);
+                    findings.add(Rule::Shape, &place, what);
+                }
                 for argument in &verb.arguments {
                     let allowed = grant.arguments.iter().any(|start| argument.starts_with(start.as_str()));
                     if !allowed || argument.contains(char::is_control) {

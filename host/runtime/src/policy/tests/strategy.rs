@@ -19,7 +19,10 @@ fn grant() -> StrategyGrant {
         "secrets": ["{release}-db-node"],
         "values": ["database.join"],
         "queries": ["SELECT ? FROM nodes"],
-        "verbs": [{"name": "init", "command": ["/db", "init"], "arguments": ["--host="]}],
+        "verbs": [
+            {"name": "init", "command": ["/db", "init"], "arguments": ["--host="]},
+            {"name": "drain", "command": ["/db", "drain"], "repeatable": true},
+        ],
         "sql-classes": [{"name": "setting", "statements": ["SET x = ?"]}],
     }))
     .expect("a grant")
@@ -138,6 +141,17 @@ fn nodes_are_not_restarted_without_anything_to_hold_between_them() {
     assert_eq!(decided(&blind(Action::Restart("dss-db".into()))), [Rule::Shape]);
     assert_eq!(decided(&blind(Action::Reload("dss-db".into()))), [Rule::Shape]);
     assert_eq!(decided(&blind(Action::SetState(MemberState::Active))), []);
+}
+
+#[test]
+fn a_verb_that_may_not_run_twice_is_not_run_without_a_check() {
+    let verb = |name: &str| step(Action::Verb(Verb { name: name.into(), arguments: Vec::new() }));
+    let decided = |step: Step| decided(&Decision::Steps(vec![step]));
+    assert_eq!(decided(Step { verify: None, ..verb("init") }), [Rule::Shape]);
+    let known_before = Step { already_done: verb("init").verify, verify: None, ..verb("init") };
+    assert_eq!(decided(known_before), [], "either check tells");
+    assert_eq!(decided(verb("init")), []);
+    assert_eq!(decided(Step { verify: None, ..verb("drain") }), []);
 }
 
 #[test]
