@@ -22,6 +22,7 @@ mod cloud;
 mod control_plane;
 mod dns;
 mod error;
+mod firewall;
 mod first_objects;
 pub mod google;
 pub mod images;

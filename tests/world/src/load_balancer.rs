@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::{AddressPool, Lease};
+use crate::firewall::Firewall;
 use crate::kubelet::events::{EventKind, Events};
-use crate::nat::Nat;
 use crate::network_view::{NetworkView, load_balancer_addresses};
 
 mod forwarder;
@@ -25,7 +25,7 @@ pub(crate) struct LoadBalancers {
     view: NetworkView,
     events: Events,
     pool: Arc<AddressPool>,
-    nat: Nat,
+    firewall: Firewall,
     balancers: BTreeMap<String, Balancer>,
 }
 
@@ -43,9 +43,9 @@ const RANGES_ANNOTATION: &str = "service.beta.kubernetes.io/load-balancer-source
 const ADDRESS_ANNOTATIONS: [&str; 2] = ["metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
 
 impl LoadBalancers {
-    pub(crate) fn new(client: Client, view: NetworkView, events: Events, nat: Nat) -> Self {
+    pub(crate) fn new(client: Client, view: NetworkView, events: Events, firewall: Firewall) -> Self {
         let pool = AddressPool::load_balancers(view.addresses);
-        Self { client, view, events, pool, nat, balancers: BTreeMap::new() }
+        Self { client, view, events, pool, firewall, balancers: BTreeMap::new() }
     }
 
     /// Follows the cluster until cancelled.
@@ -75,13 +75,16 @@ impl LoadBalancers {
         }
     }
 
-    /// A lease for a Service that has none yet, `Some(None)` if it has one, nothing if it cannot have any.
+    /// A lease for a Service that has none yet or asks for another address by now, `Some(None)` if it keeps what it has, nothing if
+    /// it cannot have any.
     fn lease_for(&mut self, service: &Service) -> Option<Option<Lease>> {
-        let uid = service.uid()?;
-        if self.balancers.contains_key(&uid) {
+        let (uid, asked) = (service.uid()?, asked_address(service));
+        if let Some(balancer) = self.balancers.get(&uid)
+            && asked.as_ref().is_none_or(|asked| asked.parse() == Ok(balancer.lease.address()))
+        {
             return Some(None);
         }
-        let lease = match asked_address(service) {
+        let lease = match asked {
             None => self.pool.take(),
             Some(asked) => asked.parse().ok().and_then(|address| self.pool.take_this(address)),
         };
@@ -99,17 +102,12 @@ impl LoadBalancers {
 
     fn serve(&mut self, service: &Service, lease: Option<Lease>) {
         let (Some(uid), Some(namespace)) = (service.uid(), service.namespace()) else { return };
-        let balancer = match lease {
-            Some(lease) => self.balancers.entry(uid).or_insert(Balancer {
-                lease,
-                ports: BTreeMap::new(),
-                ranges: watch::Sender::new(Vec::new()),
-            }),
-            None => match self.balancers.get_mut(&uid) {
-                Some(balancer) => balancer,
-                None => return,
-            },
-        };
+        if let Some(lease) = lease {
+            // Whoever is connected by a former address is cut off with it.
+            let new = Balancer { lease, ports: BTreeMap::new(), ranges: watch::Sender::new(Vec::new()) };
+            self.balancers.insert(uid.clone(), new);
+        }
+        let Some(balancer) = self.balancers.get_mut(&uid) else { return };
         balancer.ranges.send_replace(ranges(service));
         let wanted: BTreeMap<u16, Option<String>> = tcp_ports(service).collect();
         balancer.ports.retain(|port, forwarder| wanted.get(port) == Some(&forwarder.port_name));
@@ -121,7 +119,7 @@ impl LoadBalancers {
                 service: service.name_any(),
                 port_name: port_name.clone(),
             };
-            let gate = Gate { ranges: balancer.ranges.subscribe(), nat: self.nat.clone() };
+            let gate = Gate { ranges: balancer.ranges.subscribe(), firewall: self.firewall.clone() };
             balancer.ports.entry(port).or_insert_with(|| Forwarder::start(address, port, route, gate));
         }
     }

@@ -10,6 +10,7 @@ use crate::aws::Webhook;
 use crate::block::Block;
 use crate::cloud::RunningCloud;
 use crate::control_plane::{ControlPlane, Plan};
+use crate::firewall::{self, Firewall};
 use crate::images::{Registry, Store};
 use crate::kubelet::events::Events;
 use crate::kubelet::{Kubelet, KubeletOptions};
@@ -28,6 +29,7 @@ pub(crate) struct Organisation {
     plane: ControlPlane,
     client: kube::Client,
     egress_file: PathBuf,
+    refused_file: PathBuf,
     cloud: Option<RunningCloud>,
     kubelet: Option<Kubelet>,
     stop: CancellationToken,
@@ -95,6 +97,7 @@ impl Organisation {
             plane,
             client,
             egress_file: egress_file(shared.dir, name),
+            refused_file: shared.dir.join(name).join(firewall::FILE),
             cloud,
             kubelet: None,
             stop: CancellationToken::new(),
@@ -119,7 +122,8 @@ impl Organisation {
         });
         self.kubelet = Some(kubelet.await?);
         let events = Events::new(self.client.clone(), "service-controller", &self.name, &mut self.tasks);
-        let balancers = LoadBalancers::new(self.client.clone(), self.view.clone(), events, shared.nat.clone());
+        let firewall = Firewall::new(shared.nat.clone(), self.refused_file.clone());
+        let balancers = LoadBalancers::new(self.client.clone(), self.view.clone(), events, firewall);
         self.tasks.spawn(balancers.run(self.stop.clone()));
         self.tasks.spawn(resizer::run(self.client.clone(), self.stop.clone()));
         Ok(())
@@ -138,6 +142,7 @@ impl Organisation {
             load_balancer_range: self.addresses.load_balancer_range().to_string(),
             resolver: resolver.to_string(),
             egress_file: self.egress_file.clone(),
+            refused_file: self.refused_file.clone(),
             cloud: self.cloud.as_ref().map(|cloud| cloud.file.clone()),
         }
     }

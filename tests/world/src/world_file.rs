@@ -37,6 +37,9 @@ pub struct OrganisationFile {
     pub resolver: String,
     /// Whoever leads the pods out by a gateway writes its address into this file; until then others see their own.
     pub egress_file: PathBuf,
+    /// New connections from the ranges in this file, one a line, are reset by this organisation's load balancers, whatever a
+    /// Service says; without a file none is. A firewall between two organisations, in one direction.
+    pub refused_file: PathBuf,
     /// The cloud around the cluster, if there is one.
     pub cloud: Option<CloudFile>,
 }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Ranges;
-use crate::nat::Nat;
+use crate::firewall::Firewall;
 use crate::network_view::NetworkView;
 
 /// Forwards one port of one load balancer. Stops, with its connections, when dropped.
@@ -27,7 +27,7 @@ pub(super) struct Route {
 /// Whom it lets in.
 pub(super) struct Gate {
     pub(super) ranges: watch::Receiver<Ranges>,
-    pub(super) nat: Nat,
+    pub(super) firewall: Firewall,
 }
 
 const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -84,8 +84,7 @@ async fn bind(address: SocketAddrV4) -> TcpListener {
 impl Gate {
     fn lets_in(&self, from: SocketAddr) -> bool {
         let IpAddr::V4(from) = from.ip() else { return false };
-        let (ranges, from) = (self.ranges.borrow(), self.nat.outside(from));
-        ranges.is_empty() || ranges.iter().any(|range| range.contains(&from))
+        self.firewall.lets_in(from, &self.ranges.borrow())
     }
 }
 

@@ -65,6 +65,14 @@ async fn a_load_balancer_lets_in_only_its_source_ranges() -> Result<()> {
     lab.service("web", json!({}), spec(json!(["127.0.0.1/32"]))).await?;
     wait_for("the new ranges", async || Ok(get_from("127.0.0.1", &to, "/").await.ok())).await?;
     assert!(get_from(&friend, &to, "/").await.is_err());
+    // A firewall that has forgotten a partner beats what the Service says. Nobody else of this world calls from there.
+    lab.service("web", json!({}), spec(json!(["127.0.0.1/32", partner]))).await?;
+    wait_for("both ranges", async || Ok(get_from(&friend, &to, "/").await.ok())).await?;
+    std::fs::write(&lab.organisation.refused_file, format!("{friend}/32\n"))?;
+    assert!(get_from(&friend, &to, "/").await.is_err());
+    assert!(get_from("127.0.0.1", &to, "/").await.is_ok());
+    std::fs::remove_file(&lab.organisation.refused_file)?;
+    assert!(get_from(&friend, &to, "/").await.is_ok());
     Ok(())
 }
 
@@ -82,6 +90,15 @@ async fn a_load_balancer_address_can_be_asked_for_and_one_outside_is_not_given()
     wait_for("a closed connection", async || {
         let answer = get_from("127.0.0.1", &to, "/").await.err().map(|err| err.to_string());
         Ok(answer.filter(|err| !err.contains("Connection refused")))
+    })
+    .await?;
+    // Asked for another one, it moves, and nobody is left at the former.
+    let another = asked.replace(".77", ".78");
+    lab.service("inside", json!({}), spec(&another)).await?;
+    wait_for("the other address", async || Ok((lab.balanced_at("inside").await? == another).then_some(()))).await?;
+    wait_for("an address without anybody", async || {
+        let answer = get_from("127.0.0.1", &to, "/").await.err().map(|err| err.to_string());
+        Ok(answer.filter(|err| err.contains("Connection refused")))
     })
     .await?;
     Ok(())
