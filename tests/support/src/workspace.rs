@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 use crate::description::Description;
@@ -126,7 +127,7 @@ impl Workspace {
         command.env("CI", "true").env("NO_COLOR", "1").envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().with_context(|| format!("cannot start `{said}`"))?;
-        Ok(Started { child, said, deadline: self.deadline })
+        Ok(Started { child, said, deadline: self.deadline, heard: String::new() })
     }
 }
 
@@ -136,9 +137,33 @@ pub struct Started {
     child: Child,
     said: String,
     deadline: Duration,
+    /// What was read of its standard error so far.
+    heard: String,
 }
 
 impl Started {
+    /// Waits until it says this on its standard error. It goes on.
+    ///
+    /// # Errors
+    ///
+    /// If it ends, or goes on for too long, without.
+    pub async fn says(&mut self, text: &str) -> Result<()> {
+        let said = tokio::time::timeout(self.deadline, self.hears(text)).await;
+        let said = said.with_context(|| format!("`{}` did not say `{text}` in time:\n{}", self.said, self.heard))?;
+        said.with_context(|| format!("`{}` never said `{text}`:\n{}", self.said, self.heard))
+    }
+
+    async fn hears(&mut self, text: &str) -> Result<()> {
+        let stream = self.child.stderr.as_mut().context("its standard error is piped")?;
+        let mut bytes = [0; 4096];
+        while !self.heard.contains(text) {
+            let n_read = stream.read(&mut bytes).await?;
+            anyhow::ensure!(n_read > 0, "it has ended");
+            self.heard.push_str(&String::from_utf8_lossy(&bytes[..n_read]));
+        }
+        Ok(())
+    }
+
     /// Id of its process.
     #[must_use]
     pub fn pid(&self) -> i32 {
@@ -151,9 +176,11 @@ impl Started {
     ///
     /// If it does not end.
     pub async fn ended(self) -> Result<Run> {
-        let Self { child, said, deadline } = self;
+        let Self { child, said, deadline, heard } = self;
         let output = tokio::time::timeout(deadline, child.wait_with_output()).await;
         let output = output.with_context(|| format!("`{said}` did not end within {deadline:?}"))?;
-        Ok(Run::new(said.clone(), &output.with_context(|| format!("cannot hear the end of `{said}`"))?))
+        let mut run = Run::new(said.clone(), &output.with_context(|| format!("cannot hear the end of `{said}`"))?);
+        run.stderr.insert_str(0, &heard);
+        Ok(run)
     }
 }

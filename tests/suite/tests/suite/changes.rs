@@ -1,12 +1,13 @@
 //! What a founded pool goes through: new certificates, a new authority, records in one file.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use test_support::wait_for;
 
 use crate::killed::dying_at;
+use crate::links::Cuts;
 use crate::pool::live_nodes;
-use crate::pooled::{accept, pooled};
+use crate::pooled::{MEMBERS, accept, pooled};
 use crate::traffic::Traffic;
 
 /// Fingerprints of the authorities of a member, as another one lists them.
@@ -22,10 +23,12 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
     let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
     let before = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
+    let cuts = Cuts::begin(&pooled.stage, &MEMBERS)?;
     // Before the others see its new authority, while they wait for what it proves, and with its new leaves in the cluster.
     let points = ["pool.record.kept:2", "engine.act.after", "kube.secret.after:3"];
     let rotate = dying_at(&points, second, &["pool", "rotate-ca", "--yes"]);
     tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
+    ensure!(cuts.end().await? > 0, "no node has heard of a cut");
     traffic.ends_well(0).await?;
     let after = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     assert_eq!((before.len(), after.len()), (1, 1));

@@ -7,14 +7,14 @@ use test_support::{Workspace, wait_for};
 use crate::cluster::lose_database;
 use crate::killed::dying_at;
 use crate::leave::{Watch, is_out};
-use crate::pooled::{Pooled, Setting, turn};
+use crate::pooled::{Carrier, Pooled, Setting, turn};
 use crate::traffic::Traffic;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result<()> {
     let _turn = turn().await;
     // Its records travel by the registry, as folders carry those of other cases.
-    let setting = Setting { name: "evict", create: &["--silence", "3s"], repository: Some("pools/east") };
+    let setting = Setting { name: "evict", create: &["--silence", "3s"], carrier: Carrier::Registry("pools/east") };
     let pooled = Pooled::form(&setting).await?;
     let [first, second, _] = &pooled.members[..] else { anyhow::bail!("three members") };
     let evict = ["pool", "evict", "uss3", "--yes"];
@@ -50,7 +50,7 @@ async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result
 }
 
 /// Waits until every own node of a member calls every node of the third one dead.
-async fn sees_dead(member: &Workspace) -> Result<()> {
+pub(crate) async fn sees_dead(member: &Workspace) -> Result<()> {
     wait_for("the third member's nodes to be dead", async || {
         let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
         let members = status["members"].as_array().into_iter().flatten();

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use crate::cluster::{CLIENT_SECRET, secret};
 use crate::killed::dying_at;
 use crate::pool::live_nodes;
-use crate::pooled::{Pooled, Setting, accept, turn};
+use crate::pooled::{Carrier, Pooled, Setting, accept, turn};
+use crate::post::IN_TURN;
 use crate::traffic::{Gateway, Traffic};
 
 /// How the database counts the nodes of all: those that are in and those that are out for good.
@@ -22,7 +23,8 @@ const MEMBERSHIPS: &str = "SELECT membership FROM crdb_internal.gossip_liveness 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> {
     let _turn = turn().await;
-    let pooled = Pooled::form(&Setting { name: "leave", ..Setting::default() }).await?;
+    let pooled =
+        Pooled::form(&Setting { name: "leave", carrier: Carrier::Post(IN_TURN), ..Setting::default() }).await?;
     let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
     let [one, three] = [pooled.stage.organisation("uss1")?, pooled.stage.organisation("uss3")?];
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss2"]).await?;
@@ -39,7 +41,7 @@ async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> 
     asks_anew_and_is_rejected(first, second, third).await?;
     third.run(&["down", "--yes"]).await?.done()?;
     first.run(&["pool", "verify"]).await?.done()?;
-    Ok(())
+    pooled.post.as_ref().context("a post")?.has_been_bad()
 }
 
 /// The third member is out for the records, for the database and for every bundle.
@@ -92,6 +94,11 @@ async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner
     assert!(nobody.stderr.contains("no member proposes anything about `uss3`"), "{}", nobody.stderr);
     let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?.value("identity")?;
     let key = asked["fingerprint"].as_str().context("a fingerprint")?.to_owned();
+    wait_for("the request", async || {
+        let status = first.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        Ok((state(&status, "uss3") == Some("asking")).then_some(()))
+    })
+    .await?;
     let invite = async { first.run(&["pool", "invite", "--to", &key]).await?.exits(4) };
     let reject = async {
         // The inviter's own workspace can be looked at while its command waits there.
@@ -110,13 +117,17 @@ async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner
     assert!(invited.stderr.contains("the join of `uss3` is taken back: `uss2` said no"), "{}", invited.stderr);
     let again = second.run(&["pool", "reject", "uss3"]).await?;
     assert!(matches!(again.code, Some(0 | 4)), "said again it changes nothing: {}", again.stderr);
-    for member in [second, first] {
-        member.run(&["up", "--yes"]).await?.done()?;
-    }
-    let status = first.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-    assert_eq!(status["proposed"], serde_json::json!([]), "every slot is free again: {status:#}");
-    assert_eq!(state(&status, "uss3"), Some("asking"), "{status:#}");
-    Ok(())
+    wait_for("every slot to be free again", async || {
+        // What is taken back at one member has to come by at the other.
+        for member in [second, first] {
+            member.run(&["up", "--yes"]).await?.done()?;
+        }
+        let status = first.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        ensure!(status["proposed"] == serde_json::json!([]), "{status:#}");
+        ensure!(state(&status, "uss3") == Some("asking"), "{status:#}");
+        Ok(Some(()))
+    })
+    .await
 }
 
 pub(crate) fn state<'a>(status: &'a Value, member: &str) -> Option<&'a str> {

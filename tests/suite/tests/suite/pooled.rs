@@ -10,6 +10,10 @@ use test_support::{Access, Database, Description, Plugin, Workspace, needed, scr
 use test_world::{Options, OrganisationFile, World};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell, Semaphore, SemaphorePermit};
 
+use crate::faults::join_on_bad_ways;
+use crate::links::can_be_cut;
+use crate::post::{Fate, Post};
+
 /// The members of the pool; the first founds it.
 pub(crate) const MEMBERS: [&str; 3] = ["uss1", "uss2", "uss3"];
 /// An organisation of the same world that is in no pool.
@@ -24,6 +28,8 @@ const NEEDED: [&str; 4] = ["HANGAR_HELM", "HANGAR_TERRAFORM", "HANGAR_KUBEONE", 
 pub(crate) struct Pooled {
     pub(crate) stage: Arc<Stage>,
     pub(crate) members: Vec<Workspace>,
+    /// Carries their records, where nothing else does.
+    pub(crate) post: Option<Post>,
 }
 
 /// The world that most cases share, with the plugins in its registry. It goes with the process.
@@ -80,8 +86,21 @@ pub(crate) struct Setting<'a> {
     pub(crate) name: &'a str,
     /// Further arguments of `pool create`.
     pub(crate) create: &'a [&'a str],
-    /// Repository of the world's registry by which records travel; none for a folder.
-    pub(crate) repository: Option<&'a str>,
+    /// By what records travel.
+    pub(crate) carrier: Carrier<'a>,
+}
+
+/// By what the records of a pool travel.
+#[derive(Default)]
+pub(crate) enum Carrier<'a> {
+    /// A folder that all members see.
+    #[default]
+    Folder,
+    /// This repository of the world's registry.
+    Registry(&'a str),
+    /// A post that deals out these fates. The ways of such a pool are bad in other respects too: links between its nodes are
+    /// cut while the third member joins, and one member's firewall forgets that member for a while.
+    Post(&'static [Fate]),
 }
 
 impl Pooled {
@@ -92,17 +111,30 @@ impl Pooled {
     }
 
     async fn form_in(stage: Arc<Stage>, setting: &Setting<'_>) -> Result<Self> {
-        let carrier = setting.repository.map(|path| format!("oci://{}/{path}", stage.world.file().registry));
-        let members = MEMBERS.iter().map(|name| stage.member_by(name, carrier.clone()));
+        let carrier = |name: &str| match setting.carrier {
+            Carrier::Folder => None,
+            Carrier::Registry(path) => Some(format!("oci://{}/{path}", stage.world.file().registry)),
+            Carrier::Post(_) => Some(Post::carrier(name)),
+        };
+        let members = MEMBERS.iter().map(|name| stage.member_by(name, carrier(name)));
         let members: Vec<_> = members.collect::<Result<_>>()?;
+        members.iter().try_for_each(can_be_cut)?;
+        let post = match setting.carrier {
+            Carrier::Post(fates) => Some(Post::begin(&stage.root, &MEMBERS, fates)?),
+            Carrier::Folder | Carrier::Registry(_) => None,
+        };
         try_join_all(members.iter().map(deploy)).await?;
         let recovery = stage.root.join(RECOVERY).display().to_string();
         let create = [&["pool", "create", "--yes", "--json", "--recovery", &recovery], setting.create].concat();
         let founded = members[0].run(&create).await?.done()?;
         let founder = founded.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
         join(&members[0], &founder, &[], &members[1]).await?;
-        join(&members[0], &founder, &members[1..2], &members[2]).await?;
-        Ok(Self { stage, members })
+        if post.is_some() {
+            join_on_bad_ways(&stage, &founder, &members).await?;
+        } else {
+            join(&members[0], &founder, &members[1..2], &members[2]).await?;
+        }
+        Ok(Self { stage, members, post })
     }
 }
 
@@ -133,7 +165,7 @@ pub(crate) async fn join_by(
 ) -> Result<()> {
     let asked = joiner.run(request).await?.done()?;
     let key = asked.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
-    let invite = async { inviter.run(&["pool", "invite", "--to", &key]).await?.done() };
+    let invite = invite(inviter, &key);
     let enter = async {
         let join = wait_for("the invitation", async || {
             let run = joiner.run(&["pool", "join", "--from", inviter_key]).await?;
@@ -143,6 +175,17 @@ pub(crate) async fn join_by(
     };
     let accept = try_join_all(others.iter().map(|other| accept(other, &joiner.name)));
     tokio::try_join!(invite, enter, accept)?;
+    Ok(())
+}
+
+/// Invites once the request has come by.
+pub(crate) async fn invite(member: &Workspace, key: &str) -> Result<()> {
+    wait_for("a request to answer", async || {
+        let run = member.run(&["pool", "invite", "--to", key]).await?;
+        Ok((!run.stderr.contains("shows no request signed with the key")).then_some(run))
+    })
+    .await?
+    .done()?;
     Ok(())
 }
 
