@@ -67,6 +67,49 @@ async fn leaves_are_renewed_and_every_node_stays() -> Result<()> {
     Ok(())
 }
 
+/// Leaves that live for so many days, and how much their end matters by then.
+const NEAR: [(u32, &str); 3] = [(50, "note"), (20, "warning"), (5, "error")];
+
+/// The end of a certificate is near because it was made for a short life, not because somebody asks for much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_in_sixty_thirty_and_seven_days_is_told_to_everybody_and_renewed() -> Result<()> {
+    let pooled = pooled().await?;
+    let [first, second, _] = &pooled.members[..] else { anyhow::bail!("three members") };
+    let own = |list: &[Value]| {
+        let is_leaf = |one: &&Value| one["place"].as_str().is_some_and(|place| place.ends_with("node.crt"));
+        list.iter().find(is_leaf).cloned().context("the node's leaf")
+    };
+    let mut line = "  locality = \"uss1\"\n".to_owned();
+    for (days, severity) in NEAR {
+        let next = format!("  locality = \"uss1\"\n  leaf_days = {days}\n");
+        first.edit("hangar.hcl", &line, &next)?;
+        line = next;
+        first.run(&["cert", "renew", "--yes"]).await?.done()?;
+        let ends = days.to_string();
+        let told = first.run(&["cert", "list", "--json", "--within", &ends]).await?.exits(4)?;
+        let leaf = own(&told.values("certificate"))?;
+        assert_eq!(
+            (leaf["days-left"].as_u64(), leaf["severity"].as_str()),
+            (Some(u64::from(days) - 1), Some(severity))
+        );
+        assert!(told.stderr.contains("`hangar cert renew`"), "{}", told.stderr);
+    }
+    // Whoever asks for nothing in particular hears of what ends within a week, here and at the other members.
+    first.run(&["cert", "list"]).await?.exits(4)?;
+    let met = second.run(&["cert", "list"]).await?.exits(4)?;
+    assert!(met.stderr.contains("uss1: `hangar cert renew`"), "{}", met.stderr);
+    let verified = second.run(&["pool", "verify"]).await?.exits(4)?;
+    assert!(verified.stdout.contains("0.db.dss.uss1.example.com ends in 4 days"), "{}", verified.stdout);
+
+    first.edit("hangar.hcl", &line, "  locality = \"uss1\"\n")?;
+    first.run(&["cert", "renew", "--yes"]).await?.done()?;
+    for member in [first, second] {
+        member.run(&["cert", "list", "--within", "60"]).await?.done()?;
+    }
+    second.run(&["pool", "verify"]).await?.done()?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_is_kept_and_verified_from_one_file() -> Result<()> {
     let pooled = pooled().await?;

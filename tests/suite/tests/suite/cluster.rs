@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
@@ -87,6 +87,14 @@ pub(crate) async fn value(
 ) -> Result<Option<String>> {
     let maps: Api<ConfigMap> = Api::namespaced(client(organisation).await?, namespace);
     Ok(maps.get_opt(name).await?.and_then(|map| map.data).and_then(|mut data| data.remove(key)))
+}
+
+/// Public addresses of the instance's load balancers, as their Services show them.
+pub(crate) async fn service_addresses(organisation: &OrganisationFile) -> Result<Vec<String>> {
+    let services: Api<Service> = Api::namespaced(client(organisation).await?, NAMESPACE);
+    let statuses = services.list(&ListParams::default()).await?.items.into_iter().filter_map(|service| service.status);
+    let entries = statuses.filter_map(|status| status.load_balancer?.ingress).flatten();
+    Ok(entries.filter_map(|entry| entry.ip).collect())
 }
 
 /// How often Helm has written a release, of the last ten times.

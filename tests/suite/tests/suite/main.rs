@@ -37,6 +37,7 @@ mod leave;
 mod life;
 mod links;
 mod module;
+mod moved;
 mod plan;
 mod pool;
 mod pooled;
