@@ -141,6 +141,13 @@ impl Session {
 
 /// Every certificate that our nodes show, trust or meet.
 async fn listed(membership: &Membership, connected: &Connected) -> Result<Vec<CertificateEntry>, Failure> {
+    let mut all = held(membership, connected).await?;
+    all.extend(met(membership, connected).await?);
+    Ok(all)
+}
+
+/// What is told without asking anybody's nodes: the authorities of all members, and the leaves in our cluster.
+pub(crate) async fn held(membership: &Membership, connected: &Connected) -> Result<Vec<CertificateEntry>, Failure> {
     let mut all = authorities(membership);
     let Connected { hands, pooling, .. } = connected;
     let mut secrets: Vec<String> =
@@ -159,7 +166,6 @@ async fn listed(membership: &Membership, connected: &Connected) -> Result<Vec<Ce
             all.push(CertificateEntry::new(format!("{}/{}", fact.probe.id, one.file), None, one));
         }
     }
-    all.extend(met(membership, connected).await?);
     Ok(all)
 }
 

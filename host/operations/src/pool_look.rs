@@ -9,6 +9,7 @@ use hangar_plan::strategy::observation::Fact;
 use hangar_pool::{Hands as _, Strategy as _};
 use hangar_runtime::Runtime;
 
+use crate::certificates::{CertificateEntry, held};
 use crate::failure::{Cause, Failure};
 use crate::pool_commands::{in_none, only_members};
 use crate::pool_status::{PoolStatus, Proposal, Tally};
@@ -80,6 +81,10 @@ impl Session {
         let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
         let mut status = status_of(&membership, &connected).await?;
         status.findings.extend(status.gaps());
+        if membership.is_active() {
+            let ends = held(&membership, &connected).await?;
+            status.findings.extend(ends.iter().filter_map(CertificateEntry::finding));
+        }
         Ok(status)
     }
 }
