@@ -81,10 +81,10 @@ async fn lives_under(fates: &'static [Fate], name: &str, ending: Ending) -> Resu
     let cuts = Cuts::begin(&pooled.stage, &MEMBERS)?;
     let rotate = async {
         let rotate = ["pool", "rotate-ca", "--yes"];
-        second.run_killed_at("pool.record.kept:2", &rotate).await?;
-        second.run(&rotate).await?.done()
+        third.run_killed_at("pool.record.kept:2", &rotate).await?;
+        third.run(&rotate).await?.done()
     };
-    tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
+    tokio::try_join!(rotate, accept(first, "uss3"), accept(second, "uss3"))?;
     if ending == Ending::Dies {
         ensure!(cuts.end().await? > 0, "no node has heard of a cut");
         crate::cluster::lose_database(pooled.stage.organisation("uss3")?).await?;
