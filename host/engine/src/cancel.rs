@@ -60,4 +60,16 @@ mod tests {
         assert_eq!(cancel.raise(Level::Draining), Level::Aborting);
         cancel.reached(Level::Draining).await;
     }
+
+    #[tokio::test]
+    async fn who_waits_hears_of_it() {
+        let cancel = Cancel::default();
+        let asked = cancel.clone();
+        let waiting = tokio::spawn(async move { asked.reached(Level::Draining).await });
+        // On one thread it waits from here on.
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        cancel.press();
+        tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await.expect("it hears").expect("no panic");
+    }
 }

@@ -222,6 +222,8 @@ fn host_name() -> String {
 mod tests {
     use std::fs;
 
+    use hangar_plan::hint::Hint as _;
+
     use super::*;
 
     #[test]
@@ -268,6 +270,7 @@ mod tests {
         assert!(!away.is_provably_dead());
         let refused = Lock::take(dir.path(), "hangar up").unwrap_err();
         assert!(matches!(refused, EngineError::LockedElsewhere { .. }), "{refused}");
+        assert!(refused.hint().unwrap().contains("`another-machine`"));
         Lock::forget_abandoned(dir.path()).unwrap();
         Lock::take(dir.path(), "hangar up").unwrap();
     }

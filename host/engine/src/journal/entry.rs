@@ -193,3 +193,17 @@ pub(super) fn to_sql(number: u64) -> i64 {
 pub(super) fn from_sql(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::EntryKind;
+
+    #[test]
+    fn every_kind_is_read_as_it_was_written() {
+        let all = ["intent", "progress", "result", "observed", "resolved", "note", "end"];
+        for name in all {
+            assert_eq!(EntryKind::parse(name).expect("it is known").as_str(), name);
+        }
+        assert_eq!(EntryKind::parse("rollback"), None);
+    }
+}

@@ -93,4 +93,12 @@ fn a_damaged_journal_says_what_to_do() {
         JournalError::Damaged { path: Path::new("/ws/journal.db").to_owned(), detail: "row 7 missing".to_owned() };
     assert_eq!(damaged.to_string(), "the journal `/ws/journal.db` is damaged: row 7 missing");
     assert!(damaged.hint().unwrap().starts_with("keep a copy of `/ws/journal.db`"));
+    let foreign = JournalError::Foreign { path: Path::new("/ws/journal.db").to_owned() };
+    assert_eq!(foreign.hint().unwrap(), "move `/ws/journal.db` away, or name another folder");
+}
+
+#[test]
+fn a_folder_that_nobody_has_worked_in_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(Lock::look(&dir.path().join("state")).unwrap(), LockState::Free));
 }

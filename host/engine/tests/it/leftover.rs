@@ -7,10 +7,10 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hangar_engine::{Cancel, EngineError, Level, NoProgress};
+use hangar_engine::{Cancel, EngineError, Event, Level, NoProgress, What};
 use hangar_plan::hint::Hint as _;
 
-use crate::fake::{Fault, Log, Site, diamond, work};
+use crate::fake::{Events, Fault, Log, Site, diamond, work};
 
 /// A tool that was started in an engine's folder and never put on record.
 struct Tool(Child);
@@ -91,7 +91,8 @@ async fn a_step_is_not_looked_at_while_its_tool_of_an_earlier_run_lives() {
     let site = Site::new();
     let failing = |thing: &str| if thing == "b" { Fault::Before } else { Fault::None };
     site.run(diamond(&site.world, failing, &Log::default())).await.unwrap_err();
-    let engine = site.engine();
+    let events = Arc::new(Events::default());
+    let engine = site.engine_with(events.clone(), Cancel::default());
     let operation = engine.begin(work("plan-1")).await.unwrap();
     let folder = site.state().canonicalize().unwrap().join("operations").join(operation.id().as_str());
     let mut tool = Some(Tool::start_with(&folder.join("b/probe-1/plan")));
@@ -117,4 +118,8 @@ async fn a_step_is_not_looked_at_while_its_tool_of_an_earlier_run_lives() {
     });
     ended.await.unwrap();
     assert!(done("probe b") && tool.is_none());
+    let events = events.0.lock().unwrap();
+    let is_told =
+        |event: &&Event| matches!(&event.what, What::Waiting { what } if what.contains("an earlier run has started"));
+    assert_eq!(events.iter().filter(is_told).count(), 1, "once, however often it is looked for");
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
 
 mod cancel;
+mod context;
 mod crash;
 mod fake;
 mod journal;
