@@ -19,6 +19,16 @@ fn settle(site: &mut Site, rule: impl Fn(&Probe) -> Observation) -> Decision {
 }
 
 #[test]
+fn certificates_live_as_many_days_as_the_block_says() {
+    let hours = |block: &str| {
+        let policy = plugin_cockroachdb::certificates(block, &founder().intent).expect("the block is good");
+        (policy.profiles.iter().map(|one| one.lifetime_hours).collect::<Vec<_>>(), policy.authority_lifetime_hours)
+    };
+    assert_eq!(hours(r#"{"leaf_days":30,"authority_days":400}"#), (vec![30 * 24; 2], 400 * 24));
+    assert_eq!(hours("{}").1, 10 * 365 * 24);
+}
+
+#[test]
 fn a_founder_starts_quiet_pods_before_it_initialises() {
     let mut site = founder();
     let steps = steps(settle(&mut site, |_| Observation::Absent));
