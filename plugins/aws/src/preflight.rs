@@ -171,7 +171,7 @@ fn hosted_zone(config: &Config, instance: &Instance) -> Vec<Finding> {
     if findings.is_empty() {
         let servers = text.split("<NameServer>").skip(1).filter_map(|rest| rest.split_once('<').map(|(name, _)| name));
         findings.push(note(SUBJECT, format!("names are made in `{zone}`")));
-        findings.push(dns::delegation(zone, servers));
+        findings.push(dns::delegation(config.endpoints.get(dns::ENDPOINT).map(String::as_str), zone, servers));
     }
     findings
 }

@@ -1,8 +1,10 @@
 //! The root module: the provider, the embedded module and its outputs.
 
-use hangar_sdk::embedded;
+use std::collections::BTreeMap;
+
 use hangar_sdk::infra_provider::{Error, Instance, Workspace};
 use hangar_sdk::terraform::{RootModule, with_given};
+use hangar_sdk::{dns, embedded};
 use serde_json::{Value, json};
 
 use crate::SLOT;
@@ -87,9 +89,10 @@ fn precious(config: &Config, instance: &Instance) -> Vec<String> {
 
 fn provider(config: &Config) -> Value {
     let mut provider = json!({"region": config.region});
-    if !config.endpoints.is_empty() {
+    let endpoints: BTreeMap<_, _> = config.endpoints.iter().filter(|(service, _)| *service != dns::ENDPOINT).collect();
+    if !endpoints.is_empty() {
         // Another address knows neither the instance metadata nor, perhaps, the region's name.
-        provider["endpoints"] = json!([config.endpoints]);
+        provider["endpoints"] = json!([endpoints]);
         provider["skip_metadata_api_check"] = json!("true");
         provider["skip_region_validation"] = json!(true);
         provider["s3_use_path_style"] = json!(true);
@@ -198,6 +201,13 @@ pub(crate) mod tests {
             block[key] = change(key);
             assert_ne!(root(&block.to_string()), root(BLOCK), "`{key}` changes nothing");
         }
+    }
+
+    #[test]
+    fn a_resolver_is_no_service_of_the_provider() {
+        let mut block: Value = serde_json::from_str(BLOCK).expect("it is JSON");
+        block["endpoints"] = json!({"resolver": "https://doh.example.net/dns-query"});
+        assert_eq!(root(&block.to_string()), root(BLOCK));
     }
 
     /// Arguments are checked by terraform, but only those that are given.

@@ -68,6 +68,7 @@ pub(crate) struct ExistingNetwork {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Endpoints {
     pub(crate) management: Option<String>,
+    pub(crate) resolver: Option<String>,
 }
 
 impl Config {

@@ -1,8 +1,8 @@
 //! The root module: the provider, the embedded module and its outputs.
 
-use hangar_sdk::embedded;
 use hangar_sdk::infra_provider::{Error, Instance, Workspace};
 use hangar_sdk::terraform::{RootModule, with_given};
+use hangar_sdk::{dns, embedded};
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -87,7 +87,7 @@ fn precious(config: &Config, instance: &Instance) -> Vec<String> {
 
 fn provider(config: &Config) -> Value {
     let mut provider = json!({"project": config.project, "region": config.region});
-    for (service, url) in &config.endpoints {
+    for (service, url) in config.endpoints.iter().filter(|(service, _)| *service != dns::ENDPOINT) {
         provider[format!("{service}_custom_endpoint")] = json!(url);
     }
     provider
@@ -207,6 +207,12 @@ pub(crate) mod tests {
             let value = changes.get(key).unwrap_or_else(|| panic!("no change of `{key}` is tried"));
             assert_ne!(root(json!({(key.as_str()): value})), root(json!({})), "`{key}` changes nothing");
         }
+    }
+
+    #[test]
+    fn a_resolver_is_no_service_of_the_provider() {
+        let resolver = json!({"endpoints": {"resolver": "https://doh.example.net/dns-query"}});
+        assert_eq!(root(resolver), root(json!({})));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the world's DNS says, for plugins that are granted `GET` of [`RESOLVER`].
+//! What the world's DNS says, for plugins that are granted `GET` of [`HOST`] or of another resolver.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,18 @@ use crate::http::{Error, Request};
 use crate::infra_provider::{Finding, Severity};
 
 /// The host to be granted: DNS over HTTPS in JSON, as anybody is answered.
-pub const RESOLVER: &str = "dns.google";
+pub const HOST: &str = "dns.google";
+/// By which key of a block's `endpoints` another is named.
+pub const ENDPOINT: &str = "resolver";
+const RESOLVER: &str = "https://dns.google/resolve";
+/// What some resolvers want to be asked for, and the others do not look at.
+const JSON: &str = "application/dns-json";
+/// The code for a name that does not exist (RFC 1035 section 4.1.1).
+const NXDOMAIN: u64 = 3;
 
 /// Looks whether the world asks a zone about its names: whether its parent names one of the zone's own `servers`. What cannot
-/// be asked is a warning, with what to look at by hand.
-pub fn delegation<'name>(zone: &str, servers: impl IntoIterator<Item = &'name str>) -> Finding {
+/// be asked is a warning, with what to look at by hand. `resolver` is the URL of another than [`HOST`], without a query.
+pub fn delegation<'name>(resolver: Option<&str>, zone: &str, servers: impl IntoIterator<Item = &'name str>) -> Finding {
     let ours = names(servers);
     let finding = |severity, message: String, cure: Option<String>| Finding {
         severity,
@@ -24,7 +31,7 @@ pub fn delegation<'name>(zone: &str, servers: impl IntoIterator<Item = &'name st
         let cure = format!("at the registrar or in the parent zone, name for `{zone}`: {}", list(&ours));
         finding(Severity::Error, message, Some(cure))
     };
-    match name_servers(zone) {
+    match name_servers(resolver.unwrap_or(RESOLVER), zone) {
         Ok(theirs) if !theirs.is_disjoint(&ours) => {
             finding(Severity::Note, format!("`{zone}` is delegated to this zone"), None)
         }
@@ -35,13 +42,19 @@ pub fn delegation<'name>(zone: &str, servers: impl IntoIterator<Item = &'name st
 }
 
 /// Whom the parent of `domain` names for it; none if it is delegated to nobody.
-fn name_servers(domain: &str) -> Result<BTreeSet<String>, String> {
-    let question = Request::get(format!("https://{RESOLVER}/resolve?name={domain}&type=NS"));
+fn name_servers(resolver: &str, domain: &str) -> Result<BTreeSet<String>, String> {
+    let question = Request::get(format!("{resolver}?name={domain}&type=NS")).header("accept", JSON);
     let answer = question.send().map_err(|err| format!("the resolver cannot be asked: {}", words(err)))?;
     if !answer.is_success() {
         return Err(format!("the resolver answered {}", answer.status));
     }
     let answer: Value = answer.json().map_err(|_| "the resolver's answer is no JSON".to_owned())?;
+    // A resolver that fails to find out has not found that there is nobody.
+    match answer["Status"].as_u64() {
+        Some(0 | NXDOMAIN) => {}
+        Some(code) => return Err(format!("the resolver could not find out: its code is {code}")),
+        None => return Err("the resolver's answer has no code".to_owned()),
+    }
     let records = answer["Answer"].as_array().into_iter().flatten();
     Ok(names(records.filter_map(|record| record["data"].as_str())))
 }
@@ -75,7 +88,7 @@ mod tests {
     const OURS: [&str; 2] = ["ns-1.example.org.", "ns-2.example.org."];
 
     fn asked(answer: impl Fn() -> Result<Response, Error> + 'static) -> Finding {
-        with(FakeHost::default().answering(move |_| answer()), || delegation("uss1.example.com", OURS)).0
+        with(FakeHost::default().answering(move |_| answer()), || delegation(None, "uss1.example.com", OURS)).0
     }
 
     fn says(status: u16, body: &'static str) -> Finding {
@@ -96,9 +109,26 @@ mod tests {
 
     #[test]
     fn that_there_is_no_answer_is_not_that_nobody_is_named() {
-        for unanswered in [says(503, ""), says(200, "<html>"), asked(|| Err(Error::Denied("not granted".into())))] {
+        let failed = says(200, r#"{"Status":2}"#);
+        for unanswered in [
+            failed,
+            says(503, ""),
+            says(200, "<html>"),
+            says(200, "{}"),
+            asked(|| Err(Error::Denied("not granted".into()))),
+        ] {
             assert_eq!(unanswered.severity, Severity::Warning, "{unanswered:?}");
             assert!(unanswered.cure.is_some_and(|cure| cure.starts_with("`dig NS uss1.example.com`")));
         }
+    }
+
+    #[test]
+    fn another_resolver_is_asked_where_one_is_named() {
+        let host =
+            FakeHost::default().answering(|_| Ok(Response { status: 503, headers: Vec::new(), body: Vec::new() }));
+        let (_, host) = with(host, || delegation(Some("https://doh.example.net/dns-query"), "uss1.example.com", OURS));
+        let [request] = &host.requests[..] else { panic!("{:?}", host.requests) };
+        assert_eq!(request.url, "https://doh.example.net/dns-query?name=uss1.example.com&type=NS");
+        assert!(request.headers.contains(&("accept".to_owned(), JSON.to_owned())), "{:?}", request.headers);
     }
 }

@@ -56,7 +56,7 @@ impl Cloud {
             (200, self.versions.to_owned())
         } else if request.url.contains("dns.google") {
             assert!(request.url.ends_with("?name=uss1.example.com&type=NS"), "{}", request.url);
-            (200, format!(r#"{{"Answer":[{{"data":"{}"}}]}}"#, self.name_server))
+            (200, format!(r#"{{"Status":0,"Answer":[{{"data":"{}"}}]}}"#, self.name_server))
         } else if asked.contains("DescribeInstanceTypes&") {
             (200, "<defaultVCpus>4</defaultVCpus>".to_owned())
         } else if asked.contains("L-1216C47A") {

@@ -15,7 +15,7 @@ pub(super) fn check(api: &Api<'_>, config: &Config, findings: &mut Findings) -> 
     match api.get(&format!("{zone}?api-version=2018-05-01"))? {
         Ok(found) => {
             let own = found["properties"]["nameServers"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            findings.0.push(dns::delegation(name, own));
+            findings.0.push(dns::delegation(config.endpoints.resolver.as_deref(), name, own));
         }
         Err(trouble) if trouble.status == 404 => {
             findings.error("dns", format!("there is no zone `{name}` there"), "check `dns_zone_id`");

@@ -39,7 +39,10 @@ impl Azure {
                 "dnsZones/uss1.example.com?",
                 json!({"properties": {"nameServers": ["ns1-01.azure-dns.com.", "ns2-01.azure-dns.net."]}}),
             ),
-            ("dns.google", json!({"Answer": [{"data": "NS2-01.azure-dns.net."}, {"data": "ns1-01.azure-dns.com."}]})),
+            (
+                "dns.google",
+                json!({"Status": 0, "Answer": [{"data": "NS2-01.azure-dns.net."}, {"data": "ns1-01.azure-dns.com."}]}),
+            ),
         ];
         Self(answers.map(|(part, body)| (part, (200, body))).into())
     }
@@ -183,7 +186,8 @@ fn what_stands_already_is_not_counted_twice() {
 
 #[test]
 fn a_zone_that_nobody_is_led_to_is_told_with_its_name_servers() {
-    let found = errors(Azure::well().with("dns.google", 200, json!({"Answer": [{"data": "ns.elsewhere.net."}]})));
+    let found =
+        errors(Azure::well().with("dns.google", 200, json!({"Status": 0, "Answer": [{"data": "ns.elsewhere.net."}]})));
     assert_eq!(found[0].0, "dns:delegation");
     assert!(found[0].1.contains("ns1-01.azure-dns.com, ns2-01.azure-dns.net"), "{found:?}");
     assert_eq!(errors(Azure::well().with("dnsZones/uss1.example.com?", 404, json!({})))[0].1, "check `dns_zone_id`");

@@ -71,9 +71,14 @@ impl<'a> Api<'a> {
         Ok(None)
     }
 
+    /// Where the block says that something is.
+    pub(super) fn endpoint(&self, name: &str) -> Option<&str> {
+        self.endpoints.get(name).map(String::as_str)
+    }
+
     fn url(&self, service: &str, path: &str) -> String {
         let standard = SERVICES.iter().find(|(name, _)| *name == service).map_or("", |(_, url)| url);
-        let base = self.endpoints.get(service).map_or(standard, String::as_str);
+        let base = self.endpoint(service).unwrap_or(standard);
         format!("{base}{path}")
     }
 

@@ -27,6 +27,6 @@ pub(super) fn look(api: &Api<'_>, config: &Config, instance: &Instance, findings
         return Ok(());
     }
     let ours = zone["nameServers"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    findings.0.push(dns::delegation(&domain, ours));
+    findings.0.push(dns::delegation(api.endpoint(dns::ENDPOINT), &domain, ours));
     Ok(())
 }

@@ -45,7 +45,7 @@ fn well(url: &str, request: &Request) -> Value {
             json!({"dnsName": "uss1.example.com.", "visibility": "public", "nameServers": ["ns-cloud-a1.googledomains.com."]})
         }
         "dns.google/resolve?name=uss1.example.com&type=NS" => {
-            json!({"Answer": [{"data": "NS-cloud-a1.googledomains.com."}]})
+            json!({"Status": 0, "Answer": [{"data": "NS-cloud-a1.googledomains.com."}]})
         }
         _ if url.starts_with("serviceusage.googleapis.com/v1/projects/42/services:batchGet?names=") => {
             json!({"services": [{"config": {"name": "compute.googleapis.com"}, "state": "ENABLED"}]})
@@ -175,7 +175,7 @@ fn a_version_that_the_channel_lacks_is_told_with_those_it_has() {
 
 #[test]
 fn a_zone_that_nobody_asks_and_one_of_another_domain_are_found() {
-    let nobody = found(zoned(), |url| url.starts_with("dns.google/").then_some((200, json!({}))));
+    let nobody = found(zoned(), |url| url.starts_with("dns.google/").then_some((200, json!({"Status": 3}))));
     assert_eq!(
         nobody,
         ["dns:delegation: nobody delegates `uss1.example.com`; at the registrar or in the parent zone, name for \
@@ -183,7 +183,7 @@ fn a_zone_that_nobody_asks_and_one_of_another_domain_are_found() {
     );
     let other = found(zoned(), |url| {
         let zone = json!({"dnsName": "other.example.", "nameServers": ["ns-cloud-a1.googledomains.com."]});
-        let elsewhere = json!({"Answer": [{"data": "ns1.elsewhere.example."}]});
+        let elsewhere = json!({"Status": 0, "Answer": [{"data": "ns1.elsewhere.example."}]});
         match url.split('/').next()? {
             "dns.googleapis.com" => Some((200, zone)),
             "dns.google" => Some((200, elsewhere)),
