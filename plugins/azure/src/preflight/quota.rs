@@ -47,9 +47,12 @@ fn machine(api: &Api<'_>, config: &Config, findings: &mut Findings) -> Result<Op
     if ZONES.iter().all(|zone| zones.iter().any(|there| there == zone)) {
         findings.note("machine", format!("`{location}` has `{wanted}` in all three zones"));
     } else {
-        let there = if zones.is_empty() { "no zone".to_owned() } else { format!("zones {}", zones.join(", ")) };
+        let there = match &zones[..] {
+            [] => format!("no zone of `{location}`"),
+            zones => format!("zones {} of `{location}` only", zones.join(", ")),
+        };
         let cure = "take another `vm_size` or `location`, or ask Azure to open the zones to this subscription";
-        findings.error("machine", format!("this subscription has `{wanted}` in {there} of `{location}` only"), cure);
+        findings.error("machine", format!("this subscription has `{wanted}` in {there}"), cure);
     }
     let capabilities = sku["capabilities"].as_array().into_iter().flatten();
     let n_cpus = capabilities.into_iter().find(|one| one["name"] == "vCPUs").and_then(|one| one["value"].as_str());
@@ -61,8 +64,12 @@ fn machine(api: &Api<'_>, config: &Config, findings: &mut Findings) -> Result<Op
 /// Zones that have the machine and are open to the subscription.
 fn zones<'a>(sku: &'a Value) -> Vec<&'a str> {
     let listed = |value: &'a Value| value["zones"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let restrictions = sku["restrictions"].as_array().into_iter().flatten();
-    let closed: Vec<&str> = restrictions.flat_map(|one| listed(&one["restrictionInfo"])).collect();
+    let restrictions = || sku["restrictions"].as_array().into_iter().flatten();
+    // One of the kind `Location` names no zones: it closes them all.
+    if restrictions().any(|one| one["type"] == "Location") {
+        return Vec::new();
+    }
+    let closed: Vec<&str> = restrictions().flat_map(|one| listed(&one["restrictionInfo"])).collect();
     let places = sku["locationInfo"].as_array().into_iter().flatten();
     let mut zones: Vec<&str> = places.flat_map(listed).filter(|zone| !closed.contains(zone)).collect();
     zones.sort_unstable();

@@ -155,6 +155,14 @@ fn a_machine_that_a_zone_lacks_or_that_is_closed_there_is_told() {
         let error = found.iter().find(|finding| finding.severity == Severity::Error).expect("a zone lacks it");
         assert!(error.message.contains("zones 1, 2 of"), "{}", error.message);
     }
+    let mut nowhere = sku(json!(["1", "2", "3"]), json!([]));
+    nowhere["value"][0]["restrictions"] = json!([{
+        "type": "Location", "values": ["westeurope"], "restrictionInfo": {"locations": ["westeurope"]},
+        "reasonCode": "NotAvailableForSubscription",
+    }]);
+    let (found, _) = look(Azure::well().with("Microsoft.Compute/skus?", 200, nowhere));
+    let error = found.iter().find(|finding| finding.severity == Severity::Error).expect("it is closed");
+    assert!(error.message.contains("in no zone of `westeurope`"), "{}", error.message);
     let none = errors(Azure::well().with("Microsoft.Compute/skus?", 200, json!({"value": []})));
     assert_eq!(none[0].0, "machine");
 }
