@@ -10,8 +10,14 @@ use serde_json::Value;
 
 use crate::slots::Slots;
 
-/// What a principal of Entra needs for whatever else it may do.
+/// What a principal of Entra needs for whatever else it may do, and the same in clouds apart, by where one signs in there
+/// (Microsoft, "Azure Government compared to global Azure", "Azure China endpoints"). Each knows its own alone.
 const AZURE_SCOPE: &str = "https://management.azure.com/.default";
+const AZURE_APART: [(&str, &str); 3] = [
+    ("login.microsoftonline.us", "https://management.usgovcloudapi.net/.default"),
+    ("login.chinacloudapi.cn", "https://management.chinacloudapi.cn/.default"),
+    ("login.partner.microsoftonline.cn", "https://management.chinacloudapi.cn/.default"),
+];
 
 impl Slots {
     /// Uses what a slot holds as far as that changes nothing, and says who it is.
@@ -27,7 +33,7 @@ impl Slots {
                 return Ok(format!("by {}{}", keys.link, until(keys.expires, ", which does not expire")));
             }
             CredentialValue::Google(google) => (of_google(google), google::CLOUD_PLATFORM),
-            CredentialValue::Azure(azure) => (of_azure(azure), AZURE_SCOPE),
+            CredentialValue::Azure(azure) => (of_azure(azure), azure_scope(azure)),
             _ => return Ok("is there".to_owned()),
         };
         let wanted = Wanted { scope: scope.to_owned(), audience: None, parameters: Vec::new() };
@@ -57,6 +63,12 @@ fn of_file(text: &SecretString) -> String {
     let whose = file["client_email"].as_str().or(impersonated.and_then(|name| name.split(':').next()));
     let whose = whose.or_else(|| file["audience"].as_str()).map_or_else(String::new, |whose| format!(" (`{whose}`)"));
     format!("a credential file of type `{kind}`{whose}")
+}
+
+fn azure_scope(value: &AzureValue) -> &'static str {
+    let AzureValue::Client { authority, .. } = value else { return AZURE_SCOPE };
+    let apart = AZURE_APART.iter().find(|(host, _)| authority.host_str() == Some(host));
+    apart.map_or(AZURE_SCOPE, |(_, scope)| scope)
 }
 
 fn of_azure(value: &AzureValue) -> String {
@@ -112,6 +124,20 @@ mod tests {
         client `c` of tenant `t` with the federated token `/run/token`
         this machine's identity `c` (the metadata server `h`)
         ");
+    }
+
+    #[test]
+    fn a_cloud_apart_is_asked_for_a_token_of_its_own() {
+        for (host, wanted) in [
+            ("login.microsoftonline.com", AZURE_SCOPE),
+            ("login.microsoftonline.us", "https://management.usgovcloudapi.net/.default"),
+            ("login.partner.microsoftonline.cn", "https://management.chinacloudapi.cn/.default"),
+        ] {
+            let authority = format!("https://{host}/").parse().expect("a URL");
+            let proof = AzureProofValue::Secret("s".into());
+            let client = AzureValue::Client { authority, tenant_id: "t".into(), client_id: "c".into(), proof };
+            assert_eq!(azure_scope(&client), wanted);
+        }
     }
 
     #[test]

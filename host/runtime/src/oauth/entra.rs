@@ -79,7 +79,11 @@ pub(super) async fn of_machine(url: &Url, header: Option<&SecretString>, scope: 
 
 /// What an operator does about an answer of Entra; its descriptions begin with a number.
 pub(super) fn cure(description: &str) -> Option<&'static str> {
-    const CURES: [(&str, &str); 10] = [
+    const UNFEDERATED: &str =
+        "no federated credential of the client fits the token: check issuer, subject and audience";
+    const UNCERTIFIED: &str =
+        "the certificate is over or was revoked: make a new one and upload it to the app registration";
+    const CURES: [(&str, &str); 18] = [
         ("AADSTS7000222", "the client's secret has expired: make a new one for the app registration"),
         (
             "AADSTS700027",
@@ -89,7 +93,19 @@ pub(super) fn cure(description: &str) -> Option<&'static str> {
         ("AADSTS700016", "the client is not known in this tenant: check `client_id` and `tenant_id`"),
         ("AADSTS90002", "there is no such tenant: check `tenant_id`"),
         ("AADSTS900023", "there is no such tenant: check `tenant_id`"),
-        ("AADSTS70021", "no federated credential of the client fits the token: check issuer, subject and audience"),
+        ("AADSTS70021", UNFEDERATED),
+        // What Entra says of late in place of the one before: of issuer, audience and subject, and of a subject in other letters.
+        ("AADSTS700211", UNFEDERATED),
+        ("AADSTS700212", UNFEDERATED),
+        ("AADSTS700213", UNFEDERATED),
+        ("AADSTS7002138", UNFEDERATED),
+        ("AADSTS7000214", UNCERTIFIED),
+        ("AADSTS7000277", UNCERTIFIED),
+        ("AADSTS1000502", UNCERTIFIED),
+        (
+            "AADSTS500011",
+            "this cloud does not know what the token is for: check `authority` and the block's `endpoints`",
+        ),
         (
             "AADSTS700024",
             "the federated token has expired, or the clock is wrong: whoever writes its file must renew it",
@@ -114,6 +130,7 @@ mod tests {
                 .is_some_and(|said| said.contains("clock"))
         );
         assert!(cure("AADSTS70021: No matching federated identity record").is_some_and(|said| said.contains("issuer")));
+        assert!(cure("AADSTS700213: No matching federated").is_some_and(|said| said.contains("subject")));
         assert_eq!(cure("AADSTS7002111: something else"), None);
     }
 
