@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use kube::Client;
 use serde_json::json;
@@ -10,7 +11,7 @@ use world_clouds::{AZURE, Clouds, GOOGLE, Provider};
 
 use crate::address::OrganisationAddresses;
 use crate::aws::{AccessEntry, AccessKey, Eks, Emulator, SERVICES};
-use crate::azure::{Entra, Principal};
+use crate::azure::{Azure, Principal};
 use crate::pki::write_private;
 use crate::world_file::CloudFile;
 use crate::{WorldError, first_objects};
@@ -34,13 +35,15 @@ pub(crate) struct RunningCloud {
     /// Whose tokens its cluster takes beside those of every cluster.
     pub(crate) eks: Option<Eks>,
     _emulator: Option<Emulator>,
-    _entra: Option<Entra>,
+    _azure: Option<Azure>,
 }
 
 /// The principal that every operator of Azure is given.
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const CLIENT: &str = "11111111-2222-3333-4444-666666666666";
 const SECRET: &str = "a-client-secret-of-entra";
+/// How long its tokens are good for.
+const TOKENS: Duration = Duration::from_secs(3600);
 
 impl Cloud {
     /// Gives a cluster what every one of this cloud has from the start.
@@ -86,7 +89,7 @@ impl RunningCloud {
             Cloud::Aws => aws(organisation, dir).await,
             Cloud::Google => {
                 let file = CloudFile::Google { provider_mirror: stand_in(GOOGLE, organisation, dir, addresses)? };
-                Ok(Self { file, eks: None, _emulator: None, _entra: None })
+                Ok(Self { file, eks: None, _emulator: None, _azure: None })
             }
             Cloud::Azure => azure(organisation, dir, addresses).await,
         }
@@ -115,7 +118,7 @@ async fn aws(organisation: &str, dir: &Path) -> Result<RunningCloud, WorldError>
         credentials_file,
         hosted_zone,
     };
-    Ok(RunningCloud { file, eks: Some(eks), _emulator: Some(emulator), _entra: None })
+    Ok(RunningCloud { file, eks: Some(eks), _emulator: Some(emulator), _azure: None })
 }
 
 fn profile(key: &AccessKey) -> String {
@@ -124,18 +127,18 @@ fn profile(key: &AccessKey) -> String {
 
 async fn azure(organisation: &str, dir: &Path, addresses: OrganisationAddresses) -> Result<RunningCloud, WorldError> {
     let provider_mirror = stand_in(AZURE, organisation, dir, addresses)?;
-    let principal = Principal { tenant: TENANT.into(), client: CLIENT.into(), secret: SECRET.into() };
-    let entra = Entra::start(principal, &dir.join("operator.token")).await?;
+    let principal = Principal::with_secret(TENANT, CLIENT, SECRET);
+    let azure = Azure::start(principal, Some(&dir.join("operator.token")), TOKENS).await?;
     let secret_file = dir.join("entra-secret");
     write_private(&secret_file, SECRET)?;
     let file = CloudFile::Azure {
         provider_mirror,
-        authority: entra.authority().to_owned(),
+        authority: azure.authority().to_owned(),
         tenant: TENANT.into(),
         client: CLIENT.into(),
         secret_file,
     };
-    Ok(RunningCloud { file, eks: None, _emulator: None, _entra: Some(entra) })
+    Ok(RunningCloud { file, eks: None, _emulator: None, _azure: Some(azure) })
 }
 
 /// A cloud that is a folder, with addresses that the cluster's load balancers can have. Returns the mirror of its provider.

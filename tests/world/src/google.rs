@@ -3,29 +3,31 @@
 
 mod assertion;
 mod bucket;
-mod exchanges;
+mod permissions;
 
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use url::form_urlencoded;
 
 use crate::WorldError;
+use crate::bearers::{Bearers, Shown};
+use crate::delegations::Delegations;
+use crate::exchanges::Exchanges;
+use crate::loopback;
 use bucket::Bucket;
-use exchanges::Exchanges;
+use permissions::Permissions;
 
 const WHAT: &str = "Google";
+const EXCHANGES: &str = include_str!("google/exchanges.json");
+/// Whom its tokens are for: one is as good as another for all of its APIs.
+const APIS: &str = "googleapis.com";
 
 /// A service account, and what its key is known by.
 #[derive(Debug, Clone)]
@@ -42,7 +44,8 @@ pub struct ServiceAccount {
 ///
 /// `/token` gives one token after another to who shows an assertion that the account's key has signed (RFC 7523 section 2.1).
 /// `/check` answers 200 to a token that is still good. Everything else is what the APIs of Google say of the project `dss-prod`, and
-/// the interface of Cloud Storage for one bucket; nobody is answered without such a token.
+/// the interface of Cloud Storage for one bucket; nobody is answered without such a token. `/resolve` is what the world's DNS says, to
+/// anybody.
 pub struct Google {
     url: String,
     known: Arc<Known>,
@@ -52,16 +55,16 @@ pub struct Google {
 struct Known {
     account: ServiceAccount,
     audience: String,
-    issued: Mutex<Issued>,
-    bucket: Mutex<Bucket>,
-    exchanges: Mutex<Exchanges>,
+    kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
-struct Issued {
-    lifetime: Duration,
-    until: HashMap<String, Instant>,
-    n_refused: usize,
+/// What changes while it runs.
+struct Kept {
+    bearers: Bearers,
+    bucket: Bucket,
+    exchanges: Exchanges,
+    permissions: Permissions,
+    delegations: Delegations,
 }
 
 impl Google {
@@ -71,21 +74,17 @@ impl Google {
     ///
     /// If there is no free port.
     pub async fn start(account: ServiceAccount, bucket: &str, lifetime: Duration) -> Result<Self, WorldError> {
-        let listen = |err| WorldError::Listen { what: WHAT, address: "127.0.0.1".to_owned(), err };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(listen)?;
-        let url = format!("http://{}", listener.local_addr().map_err(listen)?);
-        let issued = Mutex::new(Issued { lifetime, ..Issued::default() });
-        let bucket = Mutex::new(Bucket::new(bucket));
-        let exchanges = Mutex::new(Exchanges::new());
-        let known = Arc::new(Known { account, audience: format!("{url}/token"), issued, bucket, exchanges });
+        let (listener, url) = loopback::listen(WHAT).await?;
+        let kept = Kept {
+            bearers: Bearers::new("ya29.token-of-google", lifetime),
+            bucket: Bucket::new(bucket),
+            exchanges: Exchanges::of(EXCHANGES),
+            permissions: Permissions::default(),
+            delegations: Delegations::default(),
+        };
+        let known = Arc::new(Known { account, audience: format!("{url}/token"), kept: Mutex::new(kept) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&known));
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            if let Err(err) = axum::serve(listener, router).await {
-                tracing::warn!(%err, "Google ended");
-            }
-        });
-        Ok(Self { url, known, _server: server })
+        Ok(Self { url, known, _server: loopback::serve(WHAT, listener, router) })
     }
 
     /// The account's key file, as Google's console gives it.
@@ -110,28 +109,30 @@ impl Google {
     pub fn endpoints(&self) -> String {
         let url = &self.url;
         format!(
-            "{{ compute = \"{url}/compute/v1/\", container = \"{url}/v1/\", dns = \"{url}/dns/v1/\", resource_manager = \
-             \"{url}/v3/\", service_usage = \"{url}/v1/\" }}"
+            "{{ compute = \"{url}/compute/v1/\", container = \"{url}/v1/\", dns = \"{url}/dns/v1/\", resolver = \"{url}{}\", \
+             resource_manager = \"{url}/v3/\", service_usage = \"{url}/v1/\" }}",
+            Delegations::PATH,
         )
     }
 
     /// Answers a request, named by its method and path, in another way from now on.
     pub fn answer(&self, asked: &str, status: u16, body: Value) {
-        self.known.exchanges().set(asked, status, body);
+        self.known.kept().exchanges.set(asked, status, body);
     }
 
     /// The account has not this permission from now on.
     pub fn deny(&self, permission: &str) {
-        self.known.exchanges().deny(permission);
+        self.known.kept().permissions.deny(permission);
+    }
+
+    /// The parent of a zone names these servers for it from now on.
+    pub fn delegate(&self, zone: &str, servers: &[&str]) {
+        self.known.kept().delegations.set(zone, servers);
     }
 
     /// Takes every token back that was given, as when a session is revoked, and gives none that is good any more.
     pub fn revoke(&self) {
-        let mut issued = self.known.issued();
-        issued.lifetime = Duration::ZERO;
-        for until in issued.until.values_mut() {
-            *until = Instant::now();
-        }
+        self.known.kept().bearers.revoke();
     }
 
     /// Where a token can be shown.
@@ -143,74 +144,45 @@ impl Google {
     /// Every token that was given, good or not any more.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
-        self.known.issued().until.keys().cloned().collect()
+        self.known.kept().bearers.tokens()
     }
 
     /// A token for who has no way to sign in, as a person copies one.
     #[must_use]
     pub fn copied_token(&self) -> String {
-        self.known.issued().give().0
+        self.known.kept().bearers.give(APIS).0
     }
 
     /// How many calls came without a token that was good.
     #[must_use]
     pub fn n_refused(&self) -> usize {
-        self.known.issued().n_refused
+        self.known.kept().bearers.n_refused()
     }
 
     /// An object of the bucket.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Vec<u8>> {
-        self.known.bucket().object(name)
+        self.known.kept().bucket.object(name)
     }
 }
 
 impl Known {
-    fn issued(&self) -> std::sync::MutexGuard<'_, Issued> {
-        self.issued.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn bucket(&self) -> std::sync::MutexGuard<'_, Bucket> {
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn exchanges(&self) -> std::sync::MutexGuard<'_, Exchanges> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn token(&self, body: &[u8]) -> Response {
-        let field = |wanted: &str| {
-            let mut fields = form_urlencoded::parse(body).filter(|(name, _)| name == wanted);
-            fields.next().map(|(_, value)| value.into_owned()).unwrap_or_default()
-        };
         let refused = |error: &str, said: &str| {
             (StatusCode::BAD_REQUEST, Json(json!({ "error": error, "error_description": said }))).into_response()
         };
-        if field("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
+        if loopback::field(body, "grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
             return refused("unsupported_grant_type", "Invalid grant_type");
         }
-        if let Err(said) = assertion::check(&field("assertion"), &self.account, &self.audience) {
+        if let Err(said) = assertion::check(&loopback::field(body, "assertion"), &self.account, &self.audience) {
             return refused("invalid_grant", said);
         }
-        let (token, expires_in) = self.issued().give();
+        let (token, expires_in) = self.kept().bearers.give(APIS);
         Json(json!({ "access_token": token, "expires_in": expires_in, "token_type": "Bearer" })).into_response()
-    }
-
-    fn lets_in(&self, headers: &HeaderMap) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let mut issued = self.issued();
-        let is_good = shown.is_some_and(|token| issued.until.get(token).is_some_and(|until| *until > Instant::now()));
-        issued.n_refused += usize::from(!is_good);
-        is_good
-    }
-}
-
-impl Issued {
-    fn give(&mut self) -> (String, u64) {
-        let token = format!("ya29.token-of-google-number-{}", self.until.len());
-        self.until.insert(token.clone(), Instant::now() + self.lifetime);
-        // Issuers say of none that it is over already.
-        (token, self.lifetime.as_secs().max(1))
     }
 }
 
@@ -224,14 +196,22 @@ async fn answer(
     if uri.path() == "/token" && method == Method::POST {
         return known.token(&body);
     }
-    if !known.lets_in(&headers) {
+    let mut kept = known.kept();
+    if uri.path() == Delegations::PATH {
+        return kept.delegations.answer(&uri, &headers);
+    }
+    if kept.bearers.look(&headers, APIS) != Shown::Good {
         return (StatusCode::UNAUTHORIZED, Json(unauthenticated())).into_response();
     }
-    if uri.path() == "/check" {
-        return StatusCode::OK.into_response();
+    let asked = format!("{method} {}", uri.path());
+    match asked.as_str() {
+        _ if uri.path() == "/check" => StatusCode::OK.into_response(),
+        Permissions::ASKED => kept.permissions.answer(&body),
+        asked => match kept.exchanges.answer(asked) {
+            Some(said) => said,
+            None => kept.bucket.answer(&method, &uri, &headers, &body),
+        },
     }
-    let said = known.exchanges().answer(&method, &uri, &body);
-    said.unwrap_or_else(|| known.bucket().answer(&method, &uri, &headers, &body))
 }
 
 fn unauthenticated() -> Value {

@@ -2,21 +2,24 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use test_support::{AZURE, Cloud, Clouds, Description, Plugin, Run, Workspace, needed, scratch};
-use test_world::azure::{Entra, Principal};
+use test_world::azure::{Azure, Principal};
 
 use crate::cluster::furnish;
 use crate::life::Life;
 use crate::pooled::{ALONE, alone};
 
-const SECRET: &str = "a-client-secret-of-entra";
-const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
+pub(crate) const SECRET: &str = "a-client-secret-of-entra";
+pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
-const TENANT: &str = "11111111-2222-3333-4444-555555555555";
-const CLIENT: &str = "11111111-2222-3333-4444-666666666666";
+pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+pub(crate) const CLIENT: &str = "11111111-2222-3333-4444-666666666666";
+/// How long tokens are good for.
+pub(crate) const TOKENS: Duration = Duration::from_secs(3600);
 /// Where no Entra is.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -86,7 +89,7 @@ terraform {{
     }
 }
 
-fn plugin(name: &str) -> Result<Plugin> {
+pub(crate) fn plugin(name: &str) -> Result<Plugin> {
     Ok(Plugin::of_file(name, &needed("HANGAR_PLUGINS_DIR")?.join(format!("{name}.wasm"))))
 }
 
@@ -151,14 +154,14 @@ fn holds_no_credential(site: &Site) -> Result<()> {
 async fn an_instance_on_azure_goes_from_nothing_to_a_pool_and_back_to_nothing() -> Result<()> {
     let apart = alone().await?;
     let organisation = apart.stage.organisation(ALONE)?;
-    let principal = Principal { tenant: TENANT.into(), client: CLIENT.into(), secret: SECRET.into() };
-    let entra = Entra::start(principal, &organisation.token_file).await?;
+    let principal = Principal::with_secret(TENANT, CLIENT, SECRET);
+    let azure = Azure::start(principal, Some(&organisation.token_file), TOKENS).await?;
     let root = apart.stage.root.join("azure");
     fs::create_dir_all(&root)?;
     let mut description = apart.stage.description(ALONE)?;
     description.plugins = vec![plugin("azure")?, plugin("local")?, plugin("cockroachdb")?];
     description.pool = Some("north".into());
-    let site = Site::of(&root, description, entra.authority(), false)?;
+    let site = Site::of(&root, description, azure.authority(), false)?;
     furnish(organisation, test_world::Cloud::Azure).await?;
     // Addresses that the cluster's load balancers can have.
     let network = organisation.load_balancer_range.rsplit_once('.').context("no range")?.0.to_owned();

@@ -2,13 +2,14 @@
 //! signs in by the library of the real one. Issuer and bucket are the world's, and let in nobody whose token is not good.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use test_support::{Cloud, Clouds, Description, GOOGLE, Plugin, Run, Workspace, needed, scratch};
 use test_world::google::{Google, ServiceAccount};
+use test_world::rsa;
 
 const BUCKET: &str = "dss-prod-state";
 const STATE: &str = "uss1/default.tfstate";
@@ -32,7 +33,7 @@ impl Site {
         let account = ServiceAccount {
             email: "deploy@dss-prod.iam.gserviceaccount.com".into(),
             key_id: "k1".into(),
-            key_pem: key(&root).await?,
+            key_pem: rsa::key().await?,
         };
         let google = Google::start(account, BUCKET, lifetime).await?;
         let file = root.join("account.json");
@@ -88,6 +89,15 @@ terraform {{
         self.workspace.run_with(arguments, &[("GOOGLE_TOKEN", &self.google.copied_token())]).await
     }
 
+    /// What `doctor` says, which holds all of these.
+    async fn looks(&self, wanted: &[&str]) -> Result<String> {
+        let said = self.run(&["doctor"]).await?.stdout;
+        for wanted in wanted {
+            ensure!(said.contains(wanted), "no `{wanted}`:\n{said}");
+        }
+        Ok(said)
+    }
+
     fn state(&self) -> Result<Value> {
         let bytes = self.google.object(STATE).context("no state in the bucket")?;
         Ok(serde_json::from_slice(&bytes)?)
@@ -96,19 +106,6 @@ terraform {{
 
 fn by_key(file: &Path) -> String {
     format!("key_file = \"{}\"", file.display())
-}
-
-/// A key of RSA, which nothing else here makes.
-async fn key(folder: &Path) -> Result<String> {
-    let file: PathBuf = folder.join("key.pem");
-    let out = file.to_str().context("the path is text")?;
-    let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", out];
-    #[expect(clippy::disallowed_methods, reason = "a test's own key")]
-    let made = tokio::process::Command::new("openssl").args(arguments).kill_on_drop(true).output().await?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let text = fs::read_to_string(&file)?;
-    fs::remove_file(&file)?;
-    Ok(text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,23 +144,17 @@ async fn a_token_that_somebody_else_renews_ends_an_apply_when_it_ends() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_is_looked_at_with_tokens_that_its_key_has_signed_for() -> Result<()> {
     let site = Site::approved("google-doctor", Duration::from_secs(3600), by_key).await?;
-    let said = async |wanted: &[&str]| -> Result<String> {
-        let said = site.run(&["doctor"]).await?.stdout;
-        for wanted in wanted {
-            ensure!(said.contains(wanted), "no `{wanted}`:\n{said}");
-        }
-        Ok(said)
-    };
-    let well = said(&[
-        "identity: signed in; project `dss-prod` is projects/415104041262",
-        "permission: all 20 that are needed are there",
-        "services: all APIs that are needed are enabled",
-        "machine: `n2-standard-4` has 4 processors",
-        "quota: region `europe-west4` has enough",
-        "quota: the project has enough",
-        "kubernetes: channel REGULAR has 1.34",
-    ])
-    .await?;
+    let well = site
+        .looks(&[
+            "identity: signed in; project `dss-prod` is projects/415104041262",
+            "permission: all 20 that are needed are there",
+            "services: all APIs that are needed are enabled",
+            "machine: `n2-standard-4` has 4 processors",
+            "quota: region `europe-west4` has enough",
+            "quota: the project has enough",
+            "kubernetes: channel REGULAR has 1.34",
+        ])
+        .await?;
     ensure!(!well.contains("permission:compute"), "{well}");
     ensure!(site.google.n_refused() == 0, "{} calls came without a good token", site.google.n_refused());
 
@@ -178,7 +169,7 @@ async fn a_project_is_looked_at_with_tokens_that_its_key_has_signed_for() -> Res
                       "domain": "googleapis.com", "metadata": { "service": "serviceusage.googleapis.com" } }],
     } });
     site.google.answer("GET /v1/projects/415104041262/services:batchGet", 403, disabled);
-    said(&[
+    site.looks(&[
         "permission:compute.networks.create: the credential may not `compute.networks.create` in project `dss-prod`",
         "give it `roles/compute.admin`",
         "quota:STATIC_ADDRESSES: region `europe-west4` has 2 of 8 `STATIC_ADDRESSES` left, 4 are needed",
@@ -187,8 +178,52 @@ async fn a_project_is_looked_at_with_tokens_that_its_key_has_signed_for() -> Res
     .await?;
 
     site.google.revoke();
-    said(&["the credential of slot `google` has expired: sign in again"]).await?;
+    site.looks(&["the credential of slot `google` has expired: sign in again"]).await?;
     ensure!(site.google.n_refused() > 0, "nobody was refused");
+    Ok(())
+}
+
+/// Services that are off among others that are on, and a zone that is led to nowhere, to another's servers, and to its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_are_off_and_a_zone_that_nobody_is_led_to_are_told_each_by_its_name() -> Result<()> {
+    let site = Site::approved("google-names", Duration::from_secs(3600), by_key).await?;
+    site.workspace.edit("hangar.hcl", "endpoints ", "dns_managed_zone = \"dss\"\n  endpoints ")?;
+    let service = |name: &str, state: &str| {
+        let name = format!("{name}.googleapis.com");
+        json!({ "name": format!("projects/415104041262/services/{name}"), "config": { "name": name }, "state": state })
+    };
+    let some = json!({ "services": [
+        service("cloudkms", "DISABLED"), service("compute", "ENABLED"), service("container", "ENABLED"),
+        service("dns", "ENABLED"), service("iam", "ENABLED"), service("secretmanager", "DISABLED"),
+    ] });
+    site.google.answer("GET /v1/projects/415104041262/services:batchGet", 200, some);
+    let off = ["cloudkms", "secretmanager"].map(|name| format!("service:{name}.googleapis.com: "));
+    let early = site
+        .looks(&[
+            &off[0],
+            &off[1],
+            "secretmanager.googleapis.com is not enabled yet; `hangar up` enables it",
+            "permission: all 23 that are needed are there",
+            "bad     dns:delegation: nobody delegates `uss1.example.com`",
+            "name for `uss1.example.com`: ns-cloud-a1.googledomains.com, ns-cloud-a2.googledomains.com",
+        ])
+        .await?;
+    ensure!(early.matches("service:").count() == 2 && !early.contains("bad     service:"), "{early}");
+
+    // Nobody switches them on then.
+    site.workspace.edit("hangar.hcl", "endpoints ", "enable_services = false\n  endpoints ")?;
+    site.google.delegate("uss1.example.com", &["ns1.registrar.example."]);
+    site.looks(&[
+        "bad     service:cloudkms.googleapis.com: cloudkms.googleapis.com is not enabled",
+        "bad     service:secretmanager.googleapis.com: secretmanager.googleapis.com is not enabled",
+        "cure: `gcloud services enable secretmanager.googleapis.com`, or leave `enable_services` on",
+        "bad     dns:delegation: `uss1.example.com` is delegated to ns1.registrar.example, not to this zone",
+    ])
+    .await?;
+
+    site.google.delegate("uss1.example.com", &["NS-CLOUD-A2.googledomains.com."]);
+    site.looks(&["good    dns:delegation: `uss1.example.com` is delegated to this zone"]).await?;
+    ensure!(site.google.n_refused() == 0, "{} calls came without a good token", site.google.n_refused());
     Ok(())
 }
 
@@ -199,7 +234,7 @@ async fn a_key_that_is_not_the_accounts_is_told_before_anything_starts() -> Resu
     let folder = site.workspace.folder.parent().context("it has a parent")?;
     let file = folder.join("account.json");
     let mut account: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
-    account["private_key"] = json!(key(folder).await?);
+    account["private_key"] = json!(rsa::key().await?);
     fs::write(&file, account.to_string())?;
     let run = site.run(&["plan"]).await?.exits(1)?;
     ensure!(run.stderr.contains("terraform needs a credential that is not there"), "{}", run.stderr);

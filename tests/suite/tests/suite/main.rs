@@ -20,6 +20,7 @@ mod disks;
 mod doctor;
 #[cfg(feature = "real-aws")]
 mod eks;
+mod entra;
 mod evict;
 mod existing;
 mod faults;
