@@ -6,7 +6,7 @@ use test_support::{Workspace, is_set, repository, wait_for};
 use crate::evict::sees_dead;
 use crate::leave::is_out;
 use crate::links::Cuts;
-use crate::pooled::{Carrier, MEMBERS, Pooled, Setting, Stage, accept, invite, turn};
+use crate::pooled::{Carrier, MEMBERS, Pooled, Setting, Stage, accept, invite, quiet, turn};
 use crate::post::Fate;
 use crate::traffic::Traffic;
 
@@ -94,6 +94,7 @@ async fn lives_under(fates: &'static [Fate], name: &str, ending: Ending) -> Resu
         tokio::try_join!(evict(first), evict(second))?;
         cuts.end().await?;
     } else {
+        quiet(&pooled.members).await?;
         let leave = async { third.run(&["pool", "leave", "--lose-tolerance", "--yes"]).await?.done() };
         tokio::try_join!(leave, accept(first, "uss3"), accept(second, "uss3"))?;
         ensure!(cuts.end().await? > 0, "no node has heard of a cut");

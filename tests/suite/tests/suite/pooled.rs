@@ -130,7 +130,9 @@ impl Pooled {
         let founder = founded.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
         join(&members[0], &founder, &[], &members[1]).await?;
         if post.is_some() {
+            quiet(&members[..2]).await?;
             join_on_bad_ways(&stage, &founder, &members).await?;
+            quiet(&members).await?;
         } else {
             join(&members[0], &founder, &members[1..2], &members[2]).await?;
         }
@@ -189,11 +191,26 @@ pub(crate) async fn invite(member: &Workspace, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Accepts once somebody proposes.
+/// Waits until each of them has heard that nothing is under way any more: a bad post may tell some late.
+pub(crate) async fn quiet(members: &[Workspace]) -> Result<()> {
+    for member in members {
+        wait_for("no change to be open", async || {
+            let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+            let is_still = status["open"].is_null() && status["proposed"].as_array().is_some_and(Vec::is_empty);
+            Ok(is_still.then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Accepts once somebody proposes, and the record of whom that is about has come, which a bad post may bring later.
 pub(crate) async fn accept(member: &Workspace, joiner: &str) -> Result<()> {
     wait_for("a proposal to accept", async || {
         let run = member.run(&["pool", "accept", joiner]).await?;
-        let is_early = run.stderr.contains("no member proposes") || run.stdout.contains("It was so already");
+        let is_early = run.stderr.contains("no member proposes")
+            || run.stderr.contains("no record of")
+            || run.stdout.contains("It was so already");
         Ok((!is_early).then_some(run))
     })
     .await?
