@@ -137,13 +137,24 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), WriteError> {
 /// [`WriteError`] with [`Failure::Remove`] or [`Failure::Sync`].
 pub fn remove(path: &Path) -> Result<(), WriteError> {
     failpoint::hit("durable.remove.before");
-    match fs::remove_file(path) {
-        Ok(()) => sync_folder(path)?,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-        Err(err) => return Err(failed(path, Failure::Remove, err)),
+    if remove_unsynced(path)? {
+        sync_folder(path)?;
     }
     failpoint::hit("durable.remove.after");
     Ok(())
+}
+
+/// Like [`remove`], but for what [`write_unsynced`] has made: a power cut may bring it back. Says whether it was there.
+///
+/// # Errors
+///
+/// [`WriteError`] with [`Failure::Remove`].
+pub fn remove_unsynced(path: &Path) -> Result<bool, WriteError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(err) => Err(failed(path, Failure::Remove, err)),
+    }
 }
 
 /// Makes a folder, and those above it, that only the owner may enter. An existing folder keeps its mode.

@@ -11,7 +11,8 @@ mod file;
 pub mod process;
 
 pub use file::{
-    Failure, WriteError, copy, create_private, private_dir, remove, rename, sweep, write, write_private, write_unsynced,
+    Failure, WriteError, copy, create_private, private_dir, remove, remove_unsynced, rename, sweep, write,
+    write_private, write_unsynced,
 };
 pub use process::ProcessId;
 

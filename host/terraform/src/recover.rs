@@ -10,7 +10,7 @@ use crate::driver::Driver;
 use crate::error::TerraformError;
 use crate::running_copy;
 use crate::stack::Stack;
-use crate::state::{State, said};
+use crate::state::{State, beside, said};
 
 /// Where the tool puts the state that it could not put where it belongs.
 pub(crate) const ERRORED: &str = "errored.tfstate";
@@ -57,12 +57,6 @@ pub(crate) fn drop_backup(stack: &Stack) -> Result<(), TerraformError> {
 
 fn backup(state: &Path) -> PathBuf {
     beside(state, ".hangar-backup")
-}
-
-fn beside(state: &Path, end: &str) -> PathBuf {
-    let mut name = state.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 /// Whether a crash has left something to make good.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::error::TerraformError;
 use crate::stack::Stack;
-use crate::state::State;
+use crate::state::{State, beside};
 use crate::stream::Event;
 
 /// From the word that a resource is done to its place in the state.
@@ -71,21 +71,13 @@ impl RunningCopy {
 
 /// Where the copy is.
 pub(crate) fn path(state: &Path) -> PathBuf {
-    let mut name = state.as_os_str().to_owned();
-    name.push(".hangar-running");
-    PathBuf::from(name)
+    beside(state, ".hangar-running")
 }
 
 /// Removes the copy. Whoever removes something beside it for good removes it for good, too.
 pub(crate) fn forget(state: &Path) -> Result<(), TerraformError> {
-    let path = path(state);
-    match fs::remove_file(&path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => {
-            let failure = hangar_durable::Failure::Remove;
-            Err(hangar_durable::WriteError { path, failure, err }.into())
-        }
-        _ => Ok(()),
-    }
+    hangar_durable::remove_unsynced(&path(state))?;
+    Ok(())
 }
 
 /// Copies what is whole; false if it is not just now. Not synced: it is for a kill, and the copy from before the apply for a power cut.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -132,6 +132,13 @@ impl Driver {
 pub(crate) fn said(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     text.lines().map(plain).find(|line| !line.is_empty()).unwrap_or_else(|| "nothing".to_owned())
+}
+
+/// A file beside that of a state, by what its name ends in.
+pub(crate) fn beside(state: &Path, end: &str) -> PathBuf {
+    let mut name = state.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 #[cfg(test)]
