@@ -34,8 +34,7 @@ struct Giver {
 
 /// Gives assertions about the client of one slot, on a port of this machine.
 pub(crate) async fn start(slot: &str, slots: Slots) -> io::Result<Renewable> {
-    let secret = loopback::secret()?;
-    slots.redactor.register(secret.expose_secret());
+    let secret = loopback::secret(&slots.redactor)?;
     let server = Loopback::start(Giver { slot: slot.to_owned(), slots, secret: secret.clone() }).await?;
     let url = format!("http://{}{PATH}", server.address()).into();
     Ok(Renewable {

@@ -41,8 +41,7 @@ struct Giver {
 
 /// Gives the tokens of one slot, on a port of this machine.
 pub(crate) async fn start(slot: &str, slots: Slots) -> io::Result<Renewable> {
-    let secret = loopback::secret()?;
-    slots.redactor.register(secret.expose_secret());
+    let secret = loopback::secret(&slots.redactor)?;
     let server = Loopback::start(Giver { slot: slot.to_owned(), slots, secret: secret.clone() }).await?;
     let host = format!("{}/{}", server.address(), secret.expose_secret()).into();
     Ok(Renewable { variables: vec![(VARIABLE, host)], _server: server })
@@ -50,7 +49,7 @@ pub(crate) async fn start(slot: &str, slots: Slots) -> io::Result<Renewable> {
 
 /// The token that terraform's provider and its backend work with, whatever they ask for: its permissions are what counts.
 pub(crate) fn everything() -> Wanted {
-    Wanted { scope: google::CLOUD_PLATFORM.to_owned(), audience: None, parameters: Vec::new() }
+    Wanted::of_scope(google::CLOUD_PLATFORM)
 }
 
 #[async_trait]

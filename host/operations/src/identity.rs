@@ -36,8 +36,7 @@ impl Slots {
             CredentialValue::Azure(azure) => (of_azure(azure), azure_scope(azure)),
             _ => return Ok("is there".to_owned()),
         };
-        let wanted = Wanted { scope: scope.to_owned(), audience: None, parameters: Vec::new() };
-        let expires = self.token_until(slot, &wanted).await?.1;
+        let expires = self.token_until(slot, &Wanted::of_scope(scope)).await?.1;
         Ok(format!("by {who}{}", until(expires, "")))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hangar_runtime::Redactor;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
@@ -106,11 +107,13 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Answer {
     response
 }
 
-/// What nobody can guess.
-pub(crate) fn secret() -> io::Result<SecretString> {
+/// What nobody can guess, and nobody is shown.
+pub(crate) fn secret(redactor: &Redactor) -> io::Result<SecretString> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(hex::encode(random).into())
+    let secret = SecretString::from(hex::encode(random));
+    redactor.register(secret.expose_secret());
+    Ok(secret)
 }
 
 /// Whether that is what was given, in a time that says nothing of the secret.

@@ -181,7 +181,7 @@ mod tests {
         let token_url = issuer("ya29.made-a-moment-ago").await.parse().expect("a URL");
         let proof = ClientProof::Secret(SecretFrom::Variable("SECRET".into()));
         let slots = slots(Credential::Oauth2 { token_url, client_id: "c".into(), proof });
-        let wanted = Wanted { scope: "all".into(), audience: None, parameters: Vec::new() };
+        let wanted = Wanted::of_scope("all");
         let token = slots.token("cloud", &wanted).await.expect("a token");
         assert_eq!(token.expose_secret(), "ya29.made-a-moment-ago");
         let said = "Error 401: ya29.made-a-moment-ago of the-clients-own-secret is not good";

@@ -31,6 +31,14 @@ pub struct Wanted {
     pub parameters: Vec<(String, String)>,
 }
 
+impl Wanted {
+    /// A token for these space-separated scopes, of whoever the issuer takes for its audience.
+    #[must_use]
+    pub fn of_scope(scope: &str) -> Self {
+        Self { scope: scope.to_owned(), audience: None, parameters: Vec::new() }
+    }
+}
+
 /// How tokens are come by.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -293,9 +301,7 @@ impl Source {
             }
             Self::AzureMachine { url, header } => entra::of_machine(url, header.as_ref(), &wanted.scope).await,
             Self::Impersonated { url, by } => {
-                let scope = google::CLOUD_PLATFORM.to_owned();
-                let own = Wanted { scope, audience: None, parameters: Vec::new() };
-                let token = Box::pin(by.token(&own)).await?;
+                let token = Box::pin(by.token(&Wanted::of_scope(google::CLOUD_PLATFORM))).await?;
                 endpoint::impersonate(url, &token, &wanted.scope).await
             }
         }

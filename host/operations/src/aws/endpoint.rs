@@ -47,8 +47,7 @@ impl Endpoint {
         redactor: Redactor,
         folder: Scratch,
     ) -> io::Result<Self> {
-        let token = loopback::secret()?;
-        redactor.register(token.expose_secret());
+        let token = loopback::secret(&redactor)?;
         let server = Loopback::start(Giver { from, keyring, redactor, token: token.clone() }).await?;
         Ok(Self { token, folder, server })
     }

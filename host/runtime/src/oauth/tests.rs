@@ -15,7 +15,7 @@ use issuer::Issuer;
 const KEY: &str = include_str!("tests/service-account.pem");
 
 fn wanted(scope: &str) -> Wanted {
-    Wanted { scope: scope.into(), audience: None, parameters: Vec::new() }
+    Wanted::of_scope(scope)
 }
 
 fn file(value: &Value) -> Result<Source, OauthError> {
