@@ -85,7 +85,18 @@ pub(crate) struct OwnModule<'a> {
     pub(crate) duration: &'a str,
 }
 
-impl OwnModule<'_> {
+impl<'a> OwnModule<'a> {
+    /// A program that is the module itself, of one version, with nothing stamped in.
+    pub(crate) fn plain(name: &'a str, folder: PathBuf) -> Self {
+        let (package, ldflags) = (".", String::new());
+        Self { name, version: "0.1.0", folder, modules: None, package, ldflags, duration: "up to a minute" }
+    }
+
+    /// Returns the program from the cache, built first if need be.
+    pub(crate) fn install(&self, search: &Search<'_>) -> Result<PathBuf> {
+        search.cache.program(&self.recipe(search)?, |folder| self.build(search, folder))
+    }
+
     /// What decides what a build makes: the sources, the compiler, and the machine it is for.
     pub(crate) fn recipe(&self, search: &Search<'_>) -> Result<Recipe<'_>> {
         let mut inputs = Fields::default().with(self.package).with(&self.ldflags).with(FLAGS.join(" "));
