@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::{CLIENT_SECRET, secret};
 use crate::killed::dying_at;
-use crate::pool::live_nodes;
+use crate::pool::{is_still, live_nodes};
 use crate::pooled::{Carrier, Pooled, Setting, accept, turn};
 use crate::post::IN_TURN;
 use crate::traffic::{Gateway, Traffic};
@@ -49,8 +49,7 @@ pub(crate) async fn is_out(pooled: &Pooled, others: &[&Workspace]) -> Result<()>
     for member in others {
         let status = wait_for("six live nodes and no change", async || {
             let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-            let is_still = status["open"] == Value::Null && status["proposed"] == serde_json::json!([]);
-            ensure!(live_nodes(&status) >= 6 && is_still, "{status:#}");
+            ensure!(live_nodes(&status) >= 6 && is_still(&status), "{status:#}");
             Ok(Some(status))
         })
         .await?;

@@ -92,6 +92,11 @@ pub(crate) fn live_nodes(status: &Value) -> usize {
     nodes.filter(is_live).filter(|node| node["accepts-us"] != false).count()
 }
 
+/// No change is open, and none is proposed.
+pub(crate) fn is_still(status: &Value) -> bool {
+    status["open"].is_null() && status["proposed"].as_array().is_some_and(Vec::is_empty)
+}
+
 fn states(status: &Value) -> Vec<&str> {
     status["members"].as_array().into_iter().flatten().filter_map(|member| member["state"].as_str()).collect()
 }

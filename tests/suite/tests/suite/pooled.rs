@@ -12,6 +12,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, OnceCell, Semaphore, Sema
 
 use crate::faults::join_on_bad_ways;
 use crate::links::can_be_cut;
+use crate::pool::is_still;
 use crate::post::{Fate, Post};
 
 /// The members of the pool; the first founds it.
@@ -196,8 +197,7 @@ pub(crate) async fn quiet(members: &[Workspace]) -> Result<()> {
     for member in members {
         wait_for("no change to be open", async || {
             let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-            let is_still = status["open"].is_null() && status["proposed"].as_array().is_some_and(Vec::is_empty);
-            Ok(is_still.then_some(()))
+            Ok(is_still(&status).then_some(()))
         })
         .await?;
     }
