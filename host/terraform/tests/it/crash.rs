@@ -62,6 +62,10 @@ pub(crate) fn killed(site: &Site, plan: &StackPlan, point: &str, children: bool)
 /// Where the last attempt to apply has its output.
 pub(crate) fn apply_spool(site: &Site) -> PathBuf {
     let operation = last_operation(site).expect("an operation has begun");
+    spool_of(&operation)
+}
+
+fn spool_of(operation: &Path) -> PathBuf {
     operation.join("infra+apply/attempt-1/apply")
 }
 
@@ -155,9 +159,9 @@ async fn killed_at_any_point_the_next_run_ends_the_same() {
 fn kill_in_the_middle(site: &Site, plan: &StackPlan, continues: bool) {
     let mut host = host(site, plan, None, false, continues);
     let has_begun = || {
-        let operations = site.dir.join("engine/operations");
-        operations.exists()
-            && fs::read_to_string(apply_spool(site).join("stdout")).is_ok_and(|text| text.contains("provision_start"))
+        // Its folder is there before the operation's own is.
+        let stream = last_operation(site).map(|operation| spool_of(&operation).join("stdout"));
+        stream.and_then(|stream| fs::read_to_string(stream).ok()).is_some_and(|text| text.contains("provision_start"))
     };
     wait_until("the slow resource to be begun", has_begun);
     kill(Pid::from_raw(i32::try_from(host.id()).unwrap()), Signal::SIGKILL).unwrap();

@@ -7,6 +7,7 @@ use test_support::{Workspace, wait_for};
 use crate::cluster::lose_database;
 use crate::killed::dying_at;
 use crate::leave::{Watch, is_out};
+use crate::pool::verifies;
 use crate::pooled::{Carrier, Pooled, Setting, turn};
 use crate::traffic::Traffic;
 
@@ -45,7 +46,7 @@ async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result
     assert!(again.stdout.contains("It was so already"), "{}", again.stdout);
     let up = second.run(&["up", "--yes"]).await?.done()?;
     assert!(up.stdout.contains("nothing was done"), "{}", up.stdout);
-    first.run(&["pool", "verify"]).await?.done()?;
+    verifies(first).await?;
     Ok(())
 }
 

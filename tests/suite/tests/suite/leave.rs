@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::{CLIENT_SECRET, secret};
 use crate::killed::dying_at;
-use crate::pool::{is_still, live_nodes};
+use crate::pool::{is_still, live_nodes, verifies};
 use crate::pooled::{Carrier, Pooled, Setting, accept, turn};
 use crate::post::IN_TURN;
 use crate::traffic::{Gateway, Traffic};
@@ -40,7 +40,7 @@ async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> 
     a_second_run_changes_nothing(first, third).await?;
     asks_anew_and_is_rejected(first, second, third).await?;
     third.run(&["down", "--yes"]).await?.done()?;
-    first.run(&["pool", "verify"]).await?.done()?;
+    verifies(first).await?;
     pooled.post.as_ref().context("a post")?.has_been_bad()
 }
 

@@ -92,6 +92,16 @@ pub(crate) fn live_nodes(status: &Value) -> usize {
     nodes.filter(is_live).filter(|node| node["accepts-us"] != false).count()
 }
 
+/// Waits until a member finds nothing wrong with the pool: on a busy machine a node's sign of life may come late.
+pub(crate) async fn verifies(member: &Workspace) -> Result<()> {
+    wait_for("a pool with nothing wrong", async || {
+        let verified = member.run(&["pool", "verify"]).await?;
+        ensure!(verified.code == Some(0), "{}\n{}", verified.stdout, verified.stderr);
+        Ok(Some(()))
+    })
+    .await
+}
+
 /// No change is open, and none is proposed.
 pub(crate) fn is_still(status: &Value) -> bool {
     status["open"].is_null() && status["proposed"].as_array().is_some_and(Vec::is_empty)
