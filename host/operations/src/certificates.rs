@@ -69,6 +69,12 @@ impl CertificateEntry {
         self.not_after_ms <= now_ms().saturating_add(days.saturating_mul(DAY_MS))
     }
 
+    /// Whether it is a leaf of ours that is over.
+    #[must_use]
+    pub fn is_own_over(&self) -> bool {
+        self.member.is_none() && !self.is_authority && self.days_left.is_none()
+    }
+
     /// The member who replaces it; none: this one.
     #[must_use]
     pub fn whose(&self) -> Option<&str> {
@@ -121,6 +127,7 @@ impl Session {
         let history = verified(&membership.own.history().map_err(record)?);
         status.findings.extend(history.findings.iter().map(Into::into));
         let certificates = listed(&membership, &connected).await?;
+        status.is_over = certificates.iter().any(CertificateEntry::is_own_over);
         status.findings.extend(certificates.iter().filter_map(CertificateEntry::finding));
         status.findings.extend(status.gaps());
         let Connected { hands, pooling, .. } = &connected;

@@ -80,11 +80,10 @@ impl Session {
         check(&membership)?;
         let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
         let mut status = status_of(&membership, &connected).await?;
+        let ends = if membership.is_active() { held(&membership, &connected).await? } else { Vec::new() };
+        status.is_over = ends.iter().any(CertificateEntry::is_own_over);
         status.findings.extend(status.gaps());
-        if membership.is_active() {
-            let ends = held(&membership, &connected).await?;
-            status.findings.extend(ends.iter().filter_map(CertificateEntry::finding));
-        }
+        status.findings.extend(ends.iter().filter_map(CertificateEntry::finding));
         Ok(status)
     }
 }

@@ -44,6 +44,8 @@ pub struct PoolStatus {
     /// Whether the strategy asks about ranges at all: not every database tells of them by the way.
     #[serde(skip)]
     pub asks_ranges: bool,
+    /// Whether a leaf of our own nodes or clients is over, by which they are called by nobody.
+    pub is_over: bool,
     /// What is not as it should be, each with the next command and the member who runs it.
     pub findings: Vec<Finding>,
 }
@@ -80,6 +82,8 @@ pub struct NodeStatus {
     pub live: (usize, usize),
     /// Whether it takes a leaf of our authority; none for our own nodes.
     pub accepts_us: Option<bool>,
+    /// Which certificate between it and us is over, where one is.
+    pub over: Option<String>,
 }
 
 impl NodeStatus {
@@ -123,6 +127,7 @@ impl PoolStatus {
                         node_id: seen.first().map(|known| known.node_id.clone()),
                         live: (seen.iter().filter(|known| known.is_live).count(), gateways.len()),
                         accepts_us: accepts(facts, &node.host),
+                        over: over(facts, &node.host),
                         address,
                     }
                 })
@@ -145,6 +150,7 @@ impl PoolStatus {
             underreplicated: ranges.and_then(|seen| number(seen, 0)),
             unavailable: ranges.and_then(|seen| number(seen, 1)),
             asks_ranges: ranges.is_some(),
+            is_over: false,
             findings,
         }
     }
@@ -194,10 +200,21 @@ fn known_nodes(fact: &Fact) -> Option<BTreeMap<String, Known>> {
     Some(known.collect())
 }
 
+/// What was seen of the handshakes with a node.
+fn handshakes<'a>(facts: &'a [Fact], host: &'a str) -> impl Iterator<Item = &'a Fact> {
+    facts.iter().filter(move |fact| matches!(&fact.probe.question, Question::Tls(tls) if tls.host == host))
+}
+
+fn over(facts: &[Fact], host: &str) -> Option<String> {
+    handshakes(facts, host).find_map(|fact| match &fact.observation {
+        Observation::Tls(answer) if answer.outcome == TlsOutcome::Expired => Some(answer.detail.clone()),
+        _ => None,
+    })
+}
+
 /// A node accepts us if every process of it does that was asked.
 fn accepts(facts: &[Fact], host: &str) -> Option<bool> {
-    let is_of = |fact: &&Fact| matches!(&fact.probe.question, Question::Tls(tls) if tls.host == host);
-    let mut asked = facts.iter().filter(is_of).peekable();
+    let mut asked = handshakes(facts, host).peekable();
     asked.peek()?;
     Some(asked.all(|fact| {
         matches!(&fact.observation, Observation::Tls(answer)

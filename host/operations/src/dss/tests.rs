@@ -67,7 +67,13 @@ fn pool() -> Pool {
             (POOL, http(200, json!({"dar_id": POOL_ID}))),
         ])
     };
-    let node = || NodeStatus { address: "n:26257".into(), node_id: Some("1".into()), live: (1, 1), accepts_us: None };
+    let node = || NodeStatus {
+        address: "n:26257".into(),
+        node_id: Some("1".into()),
+        live: (1, 1),
+        accepts_us: None,
+        over: None,
+    };
     let member_status = |id: &str| MemberStatus {
         id: id.into(),
         state: MemberState::Active,
@@ -95,6 +101,7 @@ fn pool() -> Pool {
         underreplicated: Some(0),
         unavailable: Some(0),
         asks_ranges: true,
+        is_over: false,
         findings: Vec::new(),
     };
     Pool { status, roster: Roster { members, founder: "uss1".into(), open: None }, seen }

@@ -37,8 +37,12 @@ impl PoolStatus {
         let mut gaps = Vec::new();
         let nodes = || active.iter().flat_map(|member| member.nodes.iter().map(move |node| (*member, node)));
         if nodes().all(|(_, node)| node.live.1 == 0) {
-            let message = "no own node answers: what the pool is like cannot be told from here".to_owned();
-            gaps.push(gap(Severity::Error, format!("member:{}", self.own), message, "hangar up", &self.own));
+            let (why, command) = match self.is_over {
+                true => (", for certificates of ours are over", "hangar cert renew"),
+                false => ("", "hangar up"),
+            };
+            let message = format!("no own node answers{why}: what the pool is like cannot be told from here");
+            gaps.push(gap(Severity::Error, format!("member:{}", self.own), message, command, &self.own));
         } else {
             gaps.extend(nodes().filter_map(|(member, node)| node_gap(member, node)));
         }
@@ -70,6 +74,10 @@ impl PoolStatus {
 
 fn node_gap(member: &MemberStatus, node: &NodeStatus) -> Option<Finding> {
     let address = &node.address;
+    if let Some(over) = &node.over {
+        let message = format!("a certificate between `{address}` and us is over: {over}");
+        return Some(gap(Severity::Error, format!("node:{address}"), message, "hangar cert renew", &member.id));
+    }
     let message = if node.node_id.is_none() {
         format!("`{address}` is not known to the cluster")
     } else if node.live.0 < node.live.1 {
@@ -109,7 +117,13 @@ mod tests {
     use super::*;
 
     fn node(host: &str) -> NodeStatus {
-        NodeStatus { address: format!("{host}:26257"), node_id: Some("1".into()), live: (1, 1), accepts_us: Some(true) }
+        NodeStatus {
+            address: format!("{host}:26257"),
+            node_id: Some("1".into()),
+            live: (1, 1),
+            accepts_us: Some(true),
+            over: None,
+        }
     }
 
     fn whole() -> PoolStatus {
@@ -136,6 +150,7 @@ mod tests {
             underreplicated: Some(0),
             unavailable: Some(0),
             asks_ranges: true,
+            is_over: false,
             findings: Vec::new(),
         }
     }
@@ -170,6 +185,14 @@ mod tests {
             change(&mut status.members[2].nodes[0]);
             assert_eq!(told(&status), one("node:uss3:26257", "uss3", "hangar up"));
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_over_is_renewed_by_whose_it_is_and_nothing_else_of_the_node_is_told() {
+        let mut status = whole();
+        let node = &mut status.members[2].nodes[0];
+        (node.live, node.accepts_us, node.over) = ((0, 1), Some(false), Some("expired".into()));
+        assert_eq!(told(&status), one("node:uss3:26257", "uss3", "hangar cert renew"));
     }
 
     #[test]
@@ -232,6 +255,8 @@ mod tests {
         }
         (status.unavailable, status.underreplicated) = (None, None);
         assert_eq!(told(&status), one("member:uss1", "uss1", "hangar up"));
+        status.is_over = true;
+        assert_eq!(told(&status), one("member:uss1", "uss1", "hangar cert renew"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use hangar_sdk::pooling_strategy::{
     Action, Certificate, Decision, Finding, Goal, Member, MemberState, Observation, Probe, Question, Rows,
 };
-use hangar_sdk::testing::pool::authority;
+use hangar_sdk::testing::pool::{Process, authority};
 
 use crate::sim::{World, at_rest, builds, in_maintenance, nodes_in, process};
 use crate::site::{CLUSTER, Site, fingerprint, healthy, member};
@@ -28,7 +28,7 @@ pub(crate) fn standing(n: usize) -> World {
         world.set_goal(&id, adopt(), &[]);
         let one = world.organisation(&id);
         (one.deployed, one.stands) = (false, true);
-        one.secret.issued_ms = 0;
+        one.secret = Process::default();
     }
     world
 }

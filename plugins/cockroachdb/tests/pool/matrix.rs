@@ -5,10 +5,10 @@
 use std::fmt::Write as _;
 
 use hangar_sdk::pooling_strategy::{Goal, MemberState};
-use hangar_sdk::testing::pool::authority;
+use hangar_sdk::testing::pool::{NOW_MS, authority};
 
 use crate::adopting::{adopted, standing};
-use crate::sim::{World, at_rest, builds, founding, in_maintenance, nodes_in, process};
+use crate::sim::{World, at_rest, builds, founding, in_maintenance, nodes_in, process, wear};
 use crate::upgrading::{NEXT, wanting};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/testing.md");
@@ -22,7 +22,7 @@ struct Procedure {
     has_ended: fn(&World) -> bool,
 }
 
-const PROCEDURES: [Procedure; 10] = [
+const PROCEDURES: [Procedure; 11] = [
     Procedure {
         name: "`pool create`",
         begin: founding,
@@ -51,7 +51,21 @@ const PROCEDURES: [Procedure; 10] = [
             world
         },
         rest: |_| {},
-        has_ended: |world| process(world, "uss0").issued_ms > 0,
+        has_ended: |world| process(world, "uss0").issued_ms > NOW_MS,
+    },
+    Procedure {
+        name: "`pool rotate-certs`, of leaves that are over in every organisation",
+        begin: || {
+            let mut world = at_rest(3);
+            for id in ["uss0", "uss1", "uss2"] {
+                let before = (world.now_ms + 1).to_string();
+                wear(&mut world, id);
+                world.set_goal(id, Goal::RotateLeaves, &[("renew-before", before.as_str())]);
+            }
+            world
+        },
+        rest: |_| {},
+        has_ended: |world| ["uss0", "uss1", "uss2"].iter().all(|id| process(world, id).issued_ms > NOW_MS),
     },
     Procedure {
         name: "`pool rotate-ca`",

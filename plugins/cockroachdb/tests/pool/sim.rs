@@ -115,12 +115,26 @@ pub(crate) fn builds(world: &World, id: &str) -> Vec<String> {
     world.play.nodes.iter().filter(|node| node.owner == id).map(|node| node.build.clone()).collect()
 }
 
+/// The leaves of an organisation's nodes have come to their end.
+pub(crate) fn wear(world: &mut World, id: &str) {
+    let one = world.organisation(id);
+    (one.secret, one.mounted) = (one.secret.clone().worn(), one.mounted.clone().worn());
+    for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
+        node.process = node.process.clone().worn();
+    }
+}
+
+/// Whether a node runs and is called by the others.
+fn is_live(world: &World, node: &Node) -> bool {
+    world.organisations[&node.owner].alive && !node.process.is_over(world.now_ms)
+}
+
 /// Whether more than half of the nodes run: without them nothing that all share is answered.
 pub(crate) fn has_majority(world: &World) -> bool {
     let (mut n_all, mut n_alive) = (0, 0);
     for node in world.play.nodes.iter().filter(|node| node.membership == "active") {
         n_all += 1;
-        n_alive += usize::from(world.organisations[&node.owner].alive);
+        n_alive += usize::from(is_live(world, node));
     }
     2 * n_alive > n_all
 }
@@ -223,7 +237,12 @@ impl Play for Cockroach {
 
     fn look(world: &World, id: &str, probe: &Probe) -> Observation {
         let (is_in, runs) = (world.play.is_in(id), world.organisations[id].deployed);
+        let is_over = is_in && process(world, id).is_over(world.now_ms);
         match &probe.question {
+            Question::Http(_) | Question::Sql(_) if is_over => {
+                let detail = "certificate expired".into();
+                Observation::Failed(Failure { class: FailureClass::Tls, detail })
+            }
             Question::Http(_) if is_in => http(200, "{}"),
             Question::Http(_) if runs => http(503, "node is waiting for cluster initialization"),
             // The gateway answers from its own memory who is there; all else hangs.
@@ -280,7 +299,7 @@ fn clocks(world: &World) -> Observation {
 
 fn known(world: &World) -> Observation {
     let row = |node: &Node| {
-        let live = world.organisations[&node.owner].alive;
+        let live = is_live(world, node);
         let address = format!("{}:{}", node.host, node.port);
         let cells =
             [node.id.to_string(), address, String::new(), node.build.clone(), live.to_string(), node.membership.into()];

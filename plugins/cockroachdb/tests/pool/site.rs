@@ -1,8 +1,8 @@
 //! A pool on paper: members, facts and what the strategy says to them.
 
 use hangar_sdk::pooling_strategy::{
-    Acknowledgement, AcknowledgementKind, Action, Change, Decision, Fact, Facts, Goal, Intent, Member, MemberState,
-    Observation, Probe, Question, Roster, Rows, Step, TlsOutcome, Workload,
+    Acknowledgement, AcknowledgementKind, Action, Certificate, Change, Decision, Fact, Facts, Goal, Intent, Member,
+    MemberState, Observation, Probe, Question, Roster, Rows, Step, TlsOutcome, Workload,
 };
 use hangar_sdk::testing::pool;
 pub(crate) use hangar_sdk::testing::pool::{NOW_MS, deployed, fingerprint, http, tls, value};
@@ -66,6 +66,20 @@ impl Site {
             self.see(probe.clone(), rule(probe));
         }
     }
+}
+
+/// A Secret whose leaf is good for another day.
+pub(crate) fn a_good_leaf(_: &Probe) -> Observation {
+    Observation::Certificates(vec![Certificate {
+        file: "node.crt".into(),
+        fingerprint: fingerprint("leaf"),
+        subject: "CN=node".into(),
+        issuer: "CN=ca".into(),
+        alternatives: Vec::new(),
+        not_before_ms: 0,
+        not_after_ms: NOW_MS + 24 * 3_600_000,
+        is_authority: false,
+    }])
 }
 
 pub(crate) fn uninitialised() -> Observation {

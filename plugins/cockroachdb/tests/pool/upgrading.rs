@@ -5,7 +5,7 @@ use hangar_sdk::pooling_strategy::{
 };
 
 use crate::sim::{World, at_rest, builds};
-use crate::site::{Site, healthy, member, steps};
+use crate::site::{NOW_MS, Site, a_good_leaf, healthy, member, steps};
 
 pub(crate) const NEXT: &str = "docker.io/cockroachdb/cockroach:v24.3.1";
 
@@ -92,6 +92,10 @@ fn nothing_is_touched_while_another_member_is_in_maintenance() {
         busy(&mut site);
         let (id, kind, subject) = ("leave:uss0".into(), "leave".into(), "uss0".into());
         site.roster.open = Some(Change { id, kind, subject, authority: None });
+        site.intent.pool.facts.push(("renew-before".into(), NOW_MS.to_string()));
+        if let Decision::Look(secrets) = site.decide() {
+            site.answer(&secrets, a_good_leaf);
+        }
         let Decision::Awaiting(awaiting) = site.decide() else { panic!("{goal:?} does not wait for it") };
         assert_eq!((awaiting.members, awaiting.what.as_str()), (vec!["uss1".to_owned()], "end its maintenance"));
     }

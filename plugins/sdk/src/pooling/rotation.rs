@@ -22,18 +22,32 @@ const HOUR_MS: u64 = 3_600_000;
 /// [`Error`] where the database has no values for this instance.
 pub fn leaves<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Error> {
     let before: u64 = situation.fact(RENEW_BEFORE).and_then(|text| text.parse().ok()).unwrap_or_default();
-    if let Some(decision) = D::unhealthy(situation, "before certificates change") {
-        return Ok(decision);
-    }
+    let now = situation.facts.now_ms;
+    let held = match held(situation) {
+        Ok(held) => held,
+        Err(decision) => return Ok(decision),
+    };
     // A leaf is dated back for clocks that are late, and ends to the second after its lifetime.
     let policy = situation.database.policy(situation.intent);
     let hours = policy.profiles.first().map_or(0, |profile| profile.lifetime_hours);
     let lifetime_ms = u64::from(hours) * HOUR_MS;
     let is_new = |leaf: &Certificate| {
         let issued_ms = leaf.not_after_ms.saturating_sub(lifetime_ms);
-        (before..=situation.facts.now_ms).contains(&issued_ms)
+        (before..=now).contains(&issued_ms)
     };
-    Ok(reissued(situation, "leaves", is_new).unwrap_or_else(|| Decision::Done(Vec::new())))
+    // Nobody calls a node whose leaf is over, and no client is let in by such a one: there is no health to wait for but that which new
+    // leaves bring back. For the same reason the nodes load what was put, however the cluster is by then.
+    let is_over = held.iter().flatten().any(|leaf| leaf.not_after_ms <= now);
+    let is_put = held.iter().flatten().all(|leaf| is_new(leaf));
+    if !is_over
+        && !is_put
+        && let Some(decision) = D::unhealthy(situation, "before certificates change")
+    {
+        return Ok(decision);
+    }
+    let left = reissued(situation, "leaves", &held, is_new);
+    let left = left.or_else(|| D::unhealthy(situation, "after certificates have changed"));
+    Ok(left.unwrap_or_else(|| Decision::Done(Vec::new())))
 }
 
 /// Replaces this organisation's authority, step by step with all other members.
@@ -86,8 +100,12 @@ pub fn authority<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, 
     if let Some(decision) = accepted_everywhere(situation, own, new) {
         return Ok(decision);
     }
+    let held = match held(situation) {
+        Ok(held) => held,
+        Err(decision) => return Ok(decision),
+    };
     let subject = new.subject.clone();
-    if let Some(decision) = reissued(situation, "authority", |leaf| leaf.issuer == subject) {
+    if let Some(decision) = reissued(situation, "authority", &held, |leaf| leaf.issuer == subject) {
         return Ok(decision);
     }
     let wanted = [own.id.clone(), new.fingerprint.clone()];
@@ -113,24 +131,23 @@ fn accepted_everywhere<D: Database>(situation: &Situation<'_, D>, own: &Member, 
     Some(situation.wait(all, format!("every node of `{}` to accept the new authority", peer.id)))
 }
 
-/// New leaves are in every Secret and every pod has them loaded. Nothing where that is so.
-fn reissued<D: Database>(
-    situation: &Situation<'_, D>,
-    why: &str,
-    is_new: impl Fn(&Certificate) -> bool,
-) -> Option<Decision> {
-    let database = &situation.database;
-    let workload = database.workload(situation.intent);
-    let policy = database.policy(situation.intent);
+/// Looks at every Secret of our nodes and clients.
+fn secrets<D: Database>(situation: &Situation<'_, D>) -> Vec<Probe> {
     let mut secrets: Vec<Probe> = Vec::new();
-    for profile in &policy.profiles {
+    for profile in &situation.database.policy(situation.intent).profiles {
         let probe = probes::secret(profile.placement.secret.clone());
         if !secrets.iter().any(|known| known.id == probe.id) {
             secrets.push(probe);
         }
     }
+    secrets
+}
+
+/// The leaves in each Secret of our nodes and clients; or the look, or the wait, that tells.
+fn held<'a, D: Database>(situation: &Situation<'a, D>) -> Result<Vec<Vec<&'a Certificate>>, Decision> {
+    let secrets = secrets(situation);
     if let Some(look) = situation.look(&secrets) {
-        return Some(look);
+        return Err(look);
     }
     let leaf_of = |certificate: &&Certificate| !certificate.is_authority;
     let held: Vec<Vec<&Certificate>> = secrets
@@ -141,8 +158,20 @@ fn reissued<D: Database>(
         })
         .collect();
     if held.iter().any(Vec::is_empty) {
-        return Some(situation.wait(secrets, "the certificates in the cluster"));
+        return Err(situation.wait(secrets, "the certificates in the cluster"));
     }
+    Ok(held)
+}
+
+/// New leaves are in every Secret and every pod has them loaded. Nothing where that is so.
+fn reissued<D: Database>(
+    situation: &Situation<'_, D>,
+    why: &str,
+    held: &[Vec<&Certificate>],
+    is_new: impl Fn(&Certificate) -> bool,
+) -> Option<Decision> {
+    let database = &situation.database;
+    let workload = database.workload(situation.intent);
     if !held.iter().flatten().all(|leaf| is_new(leaf)) {
         let mut asked = steps::put_secrets(situation, "certificates");
         for step in &mut asked {
@@ -151,7 +180,7 @@ fn reissued<D: Database>(
             step.already_done = None;
         }
         if asked.iter().all(|step| situation.did(&step.key)) {
-            return Some(situation.wait(secrets, "the new certificates in the cluster"));
+            return Some(situation.wait(secrets(situation), "the new certificates in the cluster"));
         }
         return Some(Decision::Steps(asked));
     }

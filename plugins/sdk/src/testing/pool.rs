@@ -16,6 +16,11 @@ use crate::pooling_strategy::{
 
 /// When such a pool begins.
 pub const NOW_MS: u64 = 1_800_000_000_000;
+const DAY_MS: u64 = 24 * 3_600_000;
+/// How long a leaf is good.
+const LEAF_MS: u64 = 365 * DAY_MS;
+/// How old the leaves of a pool at rest are when it begins.
+const AGE_MS: u64 = 30 * DAY_MS;
 
 /// One kind of database on paper, and the strategy that pools it.
 pub trait Play: Sized {
@@ -64,6 +69,20 @@ pub struct Process {
     pub shows: String,
     /// When that was issued.
     pub issued_ms: u64,
+}
+
+impl Process {
+    /// Whether the leaf that it shows has come to its end.
+    #[must_use]
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        now_ms >= self.issued_ms + LEAF_MS
+    }
+
+    /// The same with a leaf that has come to its end by the time a pool begins.
+    #[must_use]
+    pub fn worn(self) -> Self {
+        Self { issued_ms: NOW_MS - LEAF_MS - DAY_MS, ..self }
+    }
 }
 
 /// One organisation, as the world sees it.
@@ -159,7 +178,8 @@ impl<P: Play> World<P> {
         let all: BTreeSet<String> =
             world.members.iter().flat_map(|one| one.authorities.iter().map(|a| a.fingerprint.clone())).collect();
         for (id, one) in &mut world.organisations {
-            one.secret = Process { trusts: all.clone(), shows: authority(id, 1).fingerprint, issued_ms: 0 };
+            let shows = authority(id, 1).fingerprint;
+            one.secret = Process { trusts: all.clone(), shows, issued_ms: NOW_MS - AGE_MS };
             (one.mounted, one.deployed) = (one.secret.clone(), true);
         }
         for member in &mut world.members {

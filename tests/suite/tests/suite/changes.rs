@@ -6,7 +6,7 @@ use test_support::wait_for;
 
 use crate::killed::dying_at;
 use crate::links::Cuts;
-use crate::pool::live_nodes;
+use crate::pool::{live_nodes, verifies};
 use crate::pooled::{MEMBERS, accept, pooled};
 use crate::traffic::Traffic;
 
@@ -108,13 +108,7 @@ async fn what_ends_in_sixty_thirty_and_seven_days_is_told_to_everybody_and_renew
     for member in [first, second] {
         member.run(&["cert", "list", "--within", "60"]).await?.done()?;
     }
-    // On a busy machine a node's sign of life may come late.
-    wait_for("a pool with nothing wrong", async || {
-        let verified = second.run(&["pool", "verify"]).await?;
-        ensure!(verified.code == Some(0), "{}\n{}", verified.stdout, verified.stderr);
-        Ok(Some(()))
-    })
-    .await
+    verifies(second).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,8 +119,7 @@ async fn every_record_is_kept_and_verified_from_one_file() -> Result<()> {
     let told = pooled.members[1].run(&["pool", "history", "--file", &file]).await?.done()?.stdout;
     assert!(told.contains("founds the pool") && told.contains("opens the join of uss3"), "{told}");
     pooled.members[2].run(&["pool", "import", &file]).await?.done()?;
-    pooled.members[2].run(&["pool", "verify"]).await?.done()?;
-    Ok(())
+    verifies(&pooled.members[2]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

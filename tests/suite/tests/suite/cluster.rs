@@ -15,7 +15,7 @@ use test_world::{Cloud, OrganisationFile};
 const FOUNDED: &str = "initialized new cluster";
 const JOINED: &str = "joined pre-existing cluster";
 /// The namespace of an instance whose workspace names none.
-const NAMESPACE: &str = "dss";
+pub(crate) const NAMESPACE: &str = "dss";
 
 /// How the database nodes of one organisation came to their cluster, by their logs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,8 @@ pub(crate) async fn n_revisions(organisation: &OrganisationFile, namespace: &str
 
 /// The Secret of the instance's root client, with the bundle beside its certificate.
 pub(crate) const CLIENT_SECRET: &str = "dss-cockroachdb-client-root";
-const DATABASE: &str = "dss-cockroachdb";
+/// The StatefulSet of the instance's database nodes, and the Service that names its pods.
+pub(crate) const DATABASE: &str = "dss-cockroachdb";
 
 /// The files of a Secret of the instance.
 pub(crate) async fn secret(organisation: &OrganisationFile, name: &str) -> Result<BTreeMap<String, Vec<u8>>> {

@@ -6,6 +6,7 @@ use test_support::{Workspace, is_set, repository, wait_for};
 use crate::evict::sees_dead;
 use crate::leave::is_out;
 use crate::links::Cuts;
+use crate::pool::verifies;
 use crate::pooled::{Carrier, MEMBERS, Pooled, Setting, Stage, accept, invite, quiet, turn};
 use crate::post::Fate;
 use crate::traffic::Traffic;
@@ -102,7 +103,7 @@ async fn lives_under(fates: &'static [Fate], name: &str, ending: Ending) -> Resu
     // A query may fail whose gateway is cut from whoever leads; what was written is found again.
     traffic.ends_lossless().await?;
     is_out(&pooled, &[first, second]).await?;
-    first.run(&["pool", "verify"]).await?.done()?;
+    verifies(first).await?;
     pooled.post.as_ref().context("a post")?.has_been_bad()
 }
 

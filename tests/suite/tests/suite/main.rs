@@ -23,6 +23,7 @@ mod eks;
 mod entra;
 mod evict;
 mod existing;
+mod expired;
 mod faults;
 mod full_disk;
 mod gcp;

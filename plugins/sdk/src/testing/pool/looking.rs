@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Play, Process, World, authority, deployed, tls};
+use super::{DAY_MS, LEAF_MS, Play, Process, World, authority, deployed, tls};
 use crate::pooling_strategy::{
     Authority, Certificate, Check, Expectation, Mounted, Observation, Probe, Question, TlsAnswer, TlsOutcome,
     TlsQuestion,
 };
-
-const DAY_MS: u64 = 24 * 3_600_000;
 
 impl<P: Play> World<P> {
     /// Whether the world is as a step wants it, as the host would find out.
@@ -72,9 +70,9 @@ impl<P: Play> World<P> {
         let signer = self.every_authority().find(|one| one.fingerprint == of.shows).map(|one| one.subject);
         let fingerprint = format!("leaf-of-{id}-by-{}-at-{}", of.shows, of.issued_ms);
         let mut leaf = certificate("node.crt", fingerprint, "CN=node".into(), signer.unwrap_or_default(), false);
-        // Dated back, and good for a year from when it was issued.
+        // Dated back.
         leaf.not_before_ms = of.issued_ms.saturating_sub(DAY_MS);
-        leaf.not_after_ms = of.issued_ms + 365 * DAY_MS;
+        leaf.not_after_ms = of.issued_ms + LEAF_MS;
         let bundle = of.trusts.iter().map(|one| certificate("ca.crt", one.clone(), String::new(), String::new(), true));
         std::iter::once(leaf).chain(bundle).collect()
     }
@@ -91,8 +89,11 @@ impl<P: Play> World<P> {
             return tls(TlsOutcome::Unreachable);
         };
         let newest = self.member(id).authorities.last().map(|one| one.fingerprint.clone()).unwrap_or_default();
-        let outcome =
-            if there.trusts.contains(&newest) { TlsOutcome::IdentityRefused } else { TlsOutcome::AuthorityUnknown };
+        let outcome = match there.trusts.contains(&newest) {
+            _ if there.is_over(self.now_ms) => TlsOutcome::Expired,
+            true => TlsOutcome::IdentityRefused,
+            false => TlsOutcome::AuthorityUnknown,
+        };
         let peer_authority = Some(there.shows.clone());
         Observation::Tls(TlsAnswer { outcome, peer_leaf: None, peer_authority, detail: String::new() })
     }
