@@ -12,7 +12,7 @@ use hangar_runtime::Runtime;
 use crate::certificates::{CertificateEntry, held};
 use crate::failure::{Cause, Failure};
 use crate::pool_commands::{in_none, only_members};
-use crate::pool_status::{PoolStatus, Proposal, Tally};
+use crate::pool_status::{PoolStatus, Proposal, Tally, as_known};
 use crate::pooling::{Connected, Membership, findings, record, strategy};
 use crate::session::Session;
 use crate::vault::Vault;
@@ -128,6 +128,7 @@ pub(crate) async fn facts_of(
     } else {
         Vec::new()
     };
+    let roster = as_known(roster, &pooling.intent.instance.nodes, &facts);
     let proposed = Proposal::all(&membership.own.roster());
     Ok((PoolStatus::new(&pooling.pool_name(), &roster, proposed, &facts, findings(&found)), facts))
 }

@@ -17,8 +17,13 @@ use crate::session::Session;
 pub(crate) enum When {
     /// Before anything of ours is touched: the others let in from where we call, beside from where we called.
     Before,
+    /// Once all of it is done, but for a restart after which nodes go by other names: until then the others have to call them as
+    /// they do now.
+    ButForNames,
     /// Once all of it is done: nodes are where, and what, the workspace says.
     After,
+    /// Once nodes were restarted: they go by the names that they were given.
+    Restarted,
 }
 
 impl Session {
@@ -77,7 +82,9 @@ impl Session {
         };
         let next = match when {
             When::Before => beside(held, &wanted),
+            When::ButForNames => Presence { nodes: as_called(&held.nodes, wanted.nodes), ..wanted },
             When::After => wanted,
+            When::Restarted => Presence { nodes: wanted.nodes, ..held },
         };
         own.step(|roster| next::presence(roster, next, now_ms())).map(drop).map_err(record)
     }
@@ -88,6 +95,15 @@ fn beside(held: Presence, coming: &Presence) -> Presence {
     let mut egress = held.egress.clone();
     egress.extend(coming.egress.iter().filter(|range| !held.egress.contains(range)).cloned());
     Presence { egress, ..held }
+}
+
+/// The nodes that are wanted, each under the name that it is called by now.
+fn as_called(held: &[Node], wanted: Vec<Node>) -> Vec<Node> {
+    let called = |node: Node| match held.iter().find(|one| one.ordinal == node.ordinal) {
+        Some(held) => Node { host: held.host.clone(), ..node },
+        None => node,
+    };
+    wanted.into_iter().map(called).collect()
 }
 
 /// Names that our record gives and that no node has by the infrastructure as it stands now.
@@ -131,6 +147,17 @@ mod tests {
         assert_eq!(ranges, ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]);
         assert_eq!(Presence { egress: held.egress.clone(), ..shown }, held, "where the nodes are comes after");
         assert_eq!(beside(held.clone(), &held), held, "and nothing where nothing comes");
+    }
+
+    #[test]
+    fn until_a_restart_nodes_are_shown_where_they_are_now_under_the_names_they_still_go_by() {
+        let held = presence("0.db.old.example.com", &[]).nodes;
+        let mut wanted = presence("0.db.new.example.com", &[]).nodes;
+        wanted[0].addresses.push("192.0.2.1".parse().expect("an address"));
+        wanted.push(Node { ordinal: 1, host: "1.db.new.example.com".into(), ..wanted[0].clone() });
+        let shown = as_called(&held, wanted.clone());
+        assert_eq!((&shown[0].host, &shown[0].addresses), (&held[0].host, &wanted[0].addresses));
+        assert_eq!(shown[1], wanted[1], "a node that is new has no other name");
     }
 
     #[test]

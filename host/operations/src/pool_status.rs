@@ -9,9 +9,11 @@ use hangar_plan::strategy::probe::Question;
 use serde::Serialize;
 
 mod gaps;
+mod names;
 mod proposal;
 mod tally;
 
+pub(crate) use names::as_known;
 pub use proposal::Proposal;
 pub use tally::{Count, Tally};
 

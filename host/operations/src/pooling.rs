@@ -22,6 +22,7 @@ mod driven;
 mod membership;
 
 pub(crate) use connected::Connected;
+pub(crate) use driven::is_at_rest;
 pub(crate) use membership::Membership;
 
 /// Domain of the Kubernetes cluster; every managed one has this.

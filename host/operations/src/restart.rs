@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::hands::outside;
 use crate::pool_look::status_of;
-use crate::pooling::{Connected, Membership};
+use crate::pool_presence::When;
+use crate::pooling::{Connected, Membership, is_at_rest, record};
 use crate::services::{Services, failed};
 use crate::session::{Outcome, Session, key, kube};
 use crate::up::work;
@@ -122,8 +123,20 @@ impl Session {
         });
         operation.run(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?)).await?;
         operation.finish().await?;
+        if let Some((membership, connected)) = pool.as_deref() {
+            membership.own.refresh().map_err(record)?;
+            if is_at_rest(&membership.own) {
+                let Connected { stands, pooling, .. } = connected;
+                self.show_presence(stands, &membership.own, &pooling.database, When::Restarted)?;
+            }
+        }
         Ok(Outcome::Done)
     }
+}
+
+/// Whether nodes are of an older template than the release has.
+pub(crate) async fn is_due(services: &Services) -> Result<bool, Failure> {
+    Ok(!due(services).await?.is_empty())
 }
 
 async fn due(services: &Services) -> Result<Vec<Due>, Failure> {

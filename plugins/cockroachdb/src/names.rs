@@ -12,8 +12,8 @@ pub(crate) const HTTP_PORT: u16 = 8080;
 /// Fact of the instance: a name that its nodes had, and still have for whoever has not heard of the new one.
 const FORMER_HOST: &str = "former-host";
 
-fn former_hosts(instance: &Instance) -> impl Iterator<Item = String> {
-    instance.facts.iter().filter(|(name, _)| name == FORMER_HOST).map(|(_, host)| host.clone())
+fn former_hosts(instance: &Instance) -> impl Iterator<Item = &str> {
+    instance.facts.iter().filter(|(name, _)| name == FORMER_HOST).map(|(_, host)| host.as_str())
 }
 
 /// What made the nodes, and so what their objects are called. A volume is found by the name of its StatefulSet and a certificate is
@@ -88,13 +88,23 @@ impl<'a> Names<'a> {
         pod_host(self.instance, &self.workload(), ordinal)
     }
 
+    /// What the public names of own nodes ended in before, and still do for whoever has not heard of the new ones.
+    pub(crate) fn former_suffixes(&self) -> Vec<&str> {
+        let is_number = |label: &str| label.parse::<u32>().is_ok();
+        let parts = former_hosts(self.instance).filter_map(|host| host.split_once('.'));
+        let mut suffixes: Vec<_> = parts.filter(|(label, _)| is_number(label)).map(|(_, suffix)| suffix).collect();
+        suffixes.sort_unstable();
+        suffixes.dedup();
+        suffixes
+    }
+
     /// Every name under which somebody reaches a node of this instance.
     pub(crate) fn node_alternatives(&self) -> Vec<String> {
         let Instance { namespace, cluster_domain, nodes, .. } = self.instance;
         let mut names = vec!["localhost".to_owned()];
         names.extend(nodes.iter().map(|node| node.host.clone()));
         // Names that our record still gives: nodes advertise them, and others call them, until the release is another one.
-        names.extend(former_hosts(self.instance));
+        names.extend(former_hosts(self.instance).map(ToOwned::to_owned));
         for service in [self.public_service(), self.workload(), format!("*.{}", self.workload())] {
             names.push(service.clone());
             names.push(format!("{service}.{namespace}"));

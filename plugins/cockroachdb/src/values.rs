@@ -39,7 +39,7 @@ pub(crate) fn database(config: &Config, intent: &Intent, roster: &Roster) -> Res
         "nodes": intent.instance.nodes.len(),
         "locality": [{"key": config.locality_key, "value": intent.pool.locality}],
         "join": join,
-        "advertise": {"suffix": suffix},
+        "advertise": {"suffix": suffix, "formerSuffixes": names.former_suffixes()},
         "sourceRanges": ranges,
         "secrets": {"node": names.node_secret(), "clientRoot": names.client_secret()},
     });

@@ -79,7 +79,7 @@ fn node_gap(member: &MemberStatus, node: &NodeStatus) -> Option<Finding> {
         return Some(gap(Severity::Error, format!("node:{address}"), message, "hangar cert renew", &member.id));
     }
     let message = if node.node_id.is_none() {
-        format!("`{address}` is not known to the cluster")
+        format!("`{address}` is not known to the cluster; it may go by another name by now")
     } else if node.live.0 < node.live.1 {
         format!("{} of {} own nodes call `{address}` live", node.live.0, node.live.1)
     } else if node.accepts_us == Some(false) {

@@ -12,7 +12,8 @@ use super::{Connected, Membership, pool, record, strategy};
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::pool_adopt;
-use crate::pool_presence::When;
+use crate::pool_presence::{When, former_hosts};
+use crate::restart::is_due;
 use crate::session::Session;
 use crate::up::work;
 use crate::vault::Vault;
@@ -88,7 +89,14 @@ impl Session {
             pool_adopt::remember(engine, false).await?;
         }
         if follows {
-            self.show_presence(&stands, &membership.own, &pooling.database, When::After)?;
+            let has_former = !former_hosts(&stands, &membership.own).is_empty();
+            let when = if has_former && is_due(&trusting.services).await? {
+                (self.waiting)("our nodes go by their former names until `hangar restart`, and are found under both");
+                When::ButForNames
+            } else {
+                When::After
+            };
+            self.show_presence(&stands, &membership.own, &pooling.database, when)?;
         }
         Ok(())
     }
@@ -128,7 +136,7 @@ impl Session {
 }
 
 /// In the pool, and neither on the way out nor frozen: its record may follow its nodes.
-fn is_at_rest(own: &OwnRecord) -> bool {
+pub(crate) fn is_at_rest(own: &OwnRecord) -> bool {
     let roster = own.roster();
     roster.own_record().record().state == State::Active && roster.forks().is_empty()
 }

@@ -1,6 +1,7 @@
 //! A member whose nodes are somewhere else now.
 
 use hangar_sdk::pooling_strategy::{Action, Decision, Goal, MemberState, SubjectAlternative};
+use serde_json::json;
 
 use crate::site::{Site, healthy, member, steps};
 
@@ -25,6 +26,23 @@ fn a_leaf_is_for_the_former_names_beside_the_new_ones() {
     );
     let client = &policy.profiles[1];
     assert!(client.alternatives.is_empty(), "a client has no name but its own");
+}
+
+/// A name that leads nowhere is of no use to whoever still calls it.
+#[test]
+fn former_names_lead_to_the_nodes_beside_the_new_ones() {
+    let mut site = site();
+    let advertised = |site: &Site| {
+        let values = plugin_cockroachdb::values("{}", &site.intent, &site.roster).expect("the block is good");
+        serde_json::from_str::<serde_json::Value>(&values).expect("values are JSON")["cockroachdb"]["advertise"].take()
+    };
+    assert_eq!(advertised(&site), json!({"suffix": "db.uss0.example.com", "formerSuffixes": []}));
+    for node in &mut site.intent.instance.nodes {
+        let former = std::mem::replace(&mut node.host, format!("{}.db.elsewhere.example.com", node.ordinal));
+        site.intent.instance.facts.push(("former-host".into(), former));
+    }
+    let both = json!({"suffix": "db.elsewhere.example.com", "formerSuffixes": ["db.uss0.example.com"]});
+    assert_eq!(advertised(&site), both, "each once");
 }
 
 /// Its leaf is put before the release that advertises the new names.

@@ -91,6 +91,12 @@ fn every_node_has_one_address_that_only_members_may_call() -> Result<()> {
     assert_eq!((&annotations["own"], &annotations["all"]), (&json!("1"), &json!("b")));
     assert!(second["spec"]["loadBalancerIP"].is_null());
     assert!(rendered.object("Service", "dss-cockroachdb-node-3").is_err());
+    let moved = renderer.render(&with("/cockroachdb/advertise/formerSuffixes", json!(["db.former.example.com"])))?;
+    let first = moved.object("Service", "dss-cockroachdb-node-0")?;
+    assert_eq!(
+        first["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/hostname"],
+        "0.db.uss1.example.com,0.db.former.example.com"
+    );
     let closed = renderer.render(&with("/cockroachdb/sourceRanges", json!([])))?;
     let first = closed.object("Service", "dss-cockroachdb-node-0")?;
     assert_eq!(first["spec"]["loadBalancerSourceRanges"], json!(["255.255.255.255/32"]));

@@ -46,7 +46,7 @@ loadBalancerClass: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* The one public address of each database node: a dict of `root`, `component`, `workload`, `external`, `nodes`, `suffix`, `service`, `sourceRanges` and
+{{/* The one public address of each database node: a dict of `root`, `component`, `workload`, `external`, `nodes`, `suffixes`, `service`, `sourceRanges` and
      `ports`, a list of name, port and target. */}}
 {{- define "dss.nodeServices" -}}
 {{- $ := . -}}
@@ -61,7 +61,11 @@ loadBalancerClass: {{ . | quote }}
 {{- with $service.subnets }}
 {{- $_ := set $at "subnet" (index . (mod $ordinal (len .))) }}
 {{- end }}
-{{- $annotations := dict "external-dns.alpha.kubernetes.io/hostname" (printf "%d.%s" $ordinal $.suffix) }}
+{{- $names := list }}
+{{- range $.suffixes }}
+{{- $names = append $names (printf "%d.%s" $ordinal .) }}
+{{- end }}
+{{- $annotations := dict "external-dns.alpha.kubernetes.io/hostname" (join "," $names) }}
 {{- $annotations = mergeOverwrite $annotations (include "dss.cloud.annotations" $at | fromYaml) $service.annotations }}
 {{- if gt (len $service.nodeAnnotations) $ordinal }}
 {{- $annotations = mergeOverwrite $annotations (index $service.nodeAnnotations $ordinal) }}
