@@ -21,9 +21,7 @@ const ELSEWHERE: &str = "203.0.113.0/24";
 async fn another_release_comes_in_under_load_and_the_last_member_opens_the_way() -> Result<()> {
     let pooled = pooled().await?;
     let first = &pooled.members[0];
-    for member in &pooled.members {
-        member.edit("hangar.hcl", "  nodes     = 3", &format!("  nodes     = 3\n  database_image = \"{NEXT}\""))?;
-    }
+    pooled.members.iter().try_for_each(wants_next)?;
     first.edit("hangar.hcl", "egress    = [", &format!("egress    = [\"{ELSEWHERE}\", "))?;
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
     // All at once, as operators would after they have agreed: each waits for those before it.
@@ -55,6 +53,11 @@ async fn another_release_comes_in_under_load_and_the_last_member_opens_the_way()
     Ok(())
 }
 
+/// Its workspace names the other release.
+pub(crate) fn wants_next(member: &Workspace) -> Result<()> {
+    member.edit("hangar.hcl", "  nodes     = 3", &format!("  nodes     = 3\n  database_image = \"{NEXT}\""))
+}
+
 /// A member's mark that its nodes are being restarted outlives its host.
 async fn says_who_goes_on(member: &Workspace) -> Result<()> {
     wait_for("the workspace to be free", async || {
@@ -72,7 +75,8 @@ async fn says_who_goes_on(member: &Workspace) -> Result<()> {
     .await
 }
 
-async fn version(pooled: &Pooled) -> Result<Vec<String>> {
+/// What the cluster is at, by the third member's nodes.
+pub(crate) async fn version(pooled: &Pooled) -> Result<Vec<String>> {
     let organisation = pooled.stage.organisation("uss3")?;
     Gateway::to(organisation, organisation).await?.ask("SHOW CLUSTER SETTING version").await
 }
