@@ -67,9 +67,11 @@ async fn only_the_founder_ever_initialised_a_database() -> Result<()> {
     for name in MEMBERS {
         found.push(origins(pooled.stage.organisation(name)?).await?);
     }
-    let founder = Origins { n_nodes: 3, n_founded: 1, n_joined: 2 };
-    let joiner = || Origins { n_nodes: 3, n_founded: 0, n_joined: 3 };
-    assert_eq!(found, [founder, joiner(), joiner()]);
+    assert_eq!(found[0], Origins { n_nodes: 3, n_founded: 1, n_joined: 2 });
+    for joiner in &found[1..] {
+        // A node that another case has restarted says only that it has returned.
+        assert!(joiner.n_nodes == 3 && joiner.n_founded == 0, "{found:?}");
+    }
     Ok(())
 }
 
