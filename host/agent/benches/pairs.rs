@@ -50,8 +50,12 @@ async fn organisation(authority: Authority, trusts: &Bundle) -> Organisation {
 }
 
 /// For each own node, each node of every other organisation.
+fn called(own: usize, all: &[Organisation]) -> impl Iterator<Item = &Server> {
+    let others = move || all.iter().enumerate().filter(move |(other, _)| *other != own);
+    (0..N_NODES).flat_map(move |_| others().flat_map(|(_, other)| &other.nodes))
+}
+
 fn round(own: usize, all: &[Organisation]) -> Spec {
-    let others = || all.iter().enumerate().filter(|(other, _)| *other != own).flat_map(|(_, other)| &other.nodes);
     let question = |node: &Server| TlsQuestion {
         host: "localhost".into(),
         port: node.port(),
@@ -59,12 +63,11 @@ fn round(own: usize, all: &[Organisation]) -> Spec {
         identity: Identity::Probe,
         call: TlsCall::Grpc("/cockroach.server.serverpb.Admin/Health".into()),
     };
-    let asked = (0..N_NODES).flat_map(|_| others().map(question));
     let probe = |(n, question): (usize, TlsQuestion)| Probe {
         id: n.to_string(),
         ..site::probe(Question::Tls(question), 5_000)
     };
-    Spec { parallel: PARALLEL, ..Spec::new(asked.enumerate().map(probe).collect()) }
+    Spec { parallel: PARALLEL, ..Spec::new(called(own, all).map(question).enumerate().map(probe).collect()) }
 }
 
 async fn probed(all: &[Organisation]) -> usize {
@@ -97,19 +100,13 @@ fn connector(of: &Authority, trusts: &Bundle) -> TlsConnector {
 async fn shaken(connectors: &[TlsConnector], all: &[Organisation]) -> usize {
     let mut n_shaken = 0;
     for (own, connector) in connectors.iter().enumerate() {
-        let ports: Vec<u16> = all
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != own)
-            .flat_map(|(_, other)| other.nodes.iter().map(Server::port))
-            .collect();
         let shake = |port: u16| async move {
             let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a server");
             let name = ServerName::try_from("localhost").expect("a name");
             connector.connect(name, stream).await.expect("a handshake");
         };
-        let each = (0..N_NODES).flat_map(|_| ports.iter().copied());
-        n_shaken += stream::iter(each.map(shake)).buffer_unordered(PARALLEL).count().await;
+        n_shaken +=
+            stream::iter(called(own, all).map(Server::port).map(shake)).buffer_unordered(PARALLEL).count().await;
     }
     n_shaken
 }

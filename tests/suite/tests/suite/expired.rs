@@ -11,7 +11,7 @@ use test_world::OrganisationFile;
 
 use crate::authority::{Authority, in_cluster};
 use crate::cluster::{CLIENT_SECRET, DATABASE, NAMESPACE, client, logs};
-use crate::pool::live_nodes;
+use crate::pool::sees_nine;
 use crate::pooled::pooled;
 use crate::traffic::Traffic;
 
@@ -46,12 +46,7 @@ async fn leaves_that_are_over_are_told_with_their_cure_and_renewed_though_no_nod
     third.run(&["cert", "renew", "--yes"]).await?.done()?;
     third.run(&["cert", "list"]).await?.done()?;
     for member in [first, second, third] {
-        wait_for("nine live nodes that let us in", async || {
-            let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-            ensure!(live_nodes(&status) == 9, "{status:#}");
-            Ok(Some(()))
-        })
-        .await?;
+        sees_nine(member).await?;
     }
     // What was under way at the node that stopped is lost with it; no write is.
     traffic.ends_lossless().await

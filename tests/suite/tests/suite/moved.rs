@@ -1,11 +1,11 @@
 //! The nodes of a member get other public addresses, or other names.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use test_support::{Workspace, wait_for};
+use test_support::wait_for;
 use test_world::OrganisationFile;
 
 use crate::cluster::service_addresses;
-use crate::pool::live_nodes;
+use crate::pool::sees_nine;
 use crate::pooled::pooled;
 use crate::traffic::{Gateway, Traffic};
 
@@ -34,7 +34,7 @@ async fn nodes_move_to_other_addresses_under_load_and_every_member_finds_them() 
         })
         .await?;
         for member in [first, second, third] {
-            is_found(member).await?;
+            sees_nine(member).await?;
         }
         let again = second.run(&["up", "--yes"]).await?.done()?;
         ensure!(again.stdout.contains("nothing was done"), "{}", again.stdout);
@@ -64,7 +64,7 @@ async fn nodes_go_by_other_names_under_load_and_are_found_under_both_until_all_h
         let again = second.run(&["up", "--yes"]).await?.done()?;
         ensure!(again.stdout.contains("nothing was done"), "{}", again.stdout);
         ensure!((advertised(former).await?, advertised(new).await?) == (3, 0), "a node restarted by itself");
-        is_found(first).await?;
+        sees_nine(first).await?;
         second.run_killed_at("kube.restart.pod:2", &["restart", "--yes"]).await?;
         let seen = third.run(&["pool", "status"]).await?.done()?;
         ensure!(seen.stdout.contains("it may go by another name by now\n  uss2: "), "{}", seen.stdout);
@@ -75,7 +75,7 @@ async fn nodes_go_by_other_names_under_load_and_are_found_under_both_until_all_h
             member.run(&["up", "--yes"]).await?.done()?;
         }
         for member in [first, second, third] {
-            is_found(member).await?;
+            sees_nine(member).await?;
             let last = member.run(&["up", "--yes"]).await?.done()?;
             ensure!(last.stdout.contains("nothing was done"), "{}", last.stdout);
         }
@@ -87,14 +87,4 @@ async fn nodes_go_by_other_names_under_load_and_are_found_under_both_until_all_h
 fn addresses(organisation: &OrganisationFile, first: u8) -> Result<Vec<String>> {
     let (prefix, _) = organisation.load_balancer_range.rsplit_once('.').context("a range")?;
     Ok((first..first + 3).map(|n| format!("{prefix}.{n}")).collect())
-}
-
-/// Its nodes reach all others, and its probes are let in everywhere.
-async fn is_found(member: &Workspace) -> Result<()> {
-    wait_for("nine live nodes that let us in", async || {
-        let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-        ensure!(live_nodes(&status) == 9, "{status:#}");
-        Ok(Some(()))
-    })
-    .await
 }

@@ -86,6 +86,16 @@ async fn a_member_can_neither_found_nor_ask_again() -> Result<()> {
     Ok(())
 }
 
+/// Waits until a member's nodes reach all nine of the pool, and its probes are let in everywhere.
+pub(crate) async fn sees_nine(member: &Workspace) -> Result<()> {
+    wait_for("nine live nodes that let us in", async || {
+        let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        ensure!(live_nodes(&status) == 9, "{status:#}");
+        Ok(Some(()))
+    })
+    .await
+}
+
 /// Nodes that every own node calls live and that take our certificate, or are ours.
 pub(crate) fn live_nodes(status: &Value) -> usize {
     let members = status["members"].as_array().into_iter().flatten();
