@@ -118,10 +118,12 @@ impl Node {
     /// A node that has not begun.
     pub fn new(config: StartConfig, certs: Certificates, store: Store) -> Arc<Self> {
         let addresses = Mutex::new(store.addresses());
+        let timers = Timers::from_environment();
         Arc::new(Self {
+            offsets: Offsets::new(config.max_offset, timers.offset_ttl()),
             config,
             build: BuildInfo::from_environment(),
-            timers: Timers::from_environment(),
+            timers,
             certs,
             store,
             gossip: Gossip::default(),
@@ -133,7 +135,6 @@ impl Node {
             process: uuid::Uuid::new_v4().as_u64_pair().0,
             txns: AtomicUsize::new(0),
             drains_since: Mutex::new(None),
-            offsets: Offsets::default(),
             refusals: Mutex::default(),
             tripped: Mutex::default(),
             removal: OnceLock::new(),

@@ -65,6 +65,11 @@ impl Timers {
         self.millis(4_000).max(Duration::from_secs(1))
     }
 
+    /// How long a measurement of another clock is good for.
+    pub fn offset_ttl(self) -> Duration {
+        10 * self.ping().max(self.network())
+    }
+
     /// Between two attempts to dial a peer.
     pub fn redial(self) -> Duration {
         self.millis(1_000)

@@ -185,7 +185,7 @@ async fn ping(node: &Node, channel: Channel, target: Option<NodeId>, limit: Dura
     check(node, &answer).map_err(Status::unknown)?;
     if let Some(target) = target {
         node.offsets.measure(target, sent, answer.server_time, now_nanos());
-        if let Err(text) = node.offsets.verify(node.config.max_offset, 10 * node.timers.ping().max(limit)) {
+        if let Err(text) = node.offsets.verify() {
             node.end(FATAL, text);
         }
     }
