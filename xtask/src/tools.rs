@@ -6,6 +6,7 @@ mod debian;
 mod definitions;
 mod download;
 mod go;
+mod go_cache;
 mod helm;
 mod kubectl;
 mod kubeone;
@@ -25,7 +26,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{checkout::Checkout, tools::search::Search};
+use crate::{
+    checkout::Checkout,
+    tools::{go_cache::GoCache, search::Search},
+};
 pub(crate) use toolbox::Toolbox;
 
 /// What the tools are wanted for.
@@ -167,6 +171,7 @@ fn may_lack(tool: &Tool, purpose: Purpose) -> bool {
 /// Names each tool that is missing and its cure.
 pub(crate) fn run(checkout: &Checkout, purpose: Purpose, versions: Versions) -> Result<Toolbox> {
     let search = Search::new(&checkout.environment, &checkout.root)?;
+    let compiled = GoCache::below(search.cache.root())?;
     let mut toolbox = Toolbox::default();
     let mut missing = Vec::new();
     match wasm::find(&search) {
@@ -189,5 +194,6 @@ pub(crate) fn run(checkout: &Checkout, purpose: Purpose, versions: Versions) -> 
     if !missing.is_empty() {
         bail!("{} missing:\n  {}", missing.len(), missing.join("\n  "));
     }
+    compiled.remove()?;
     Ok(toolbox)
 }

@@ -52,6 +52,10 @@ impl Cache {
         Ok(Self(cache.join("hangar/tools")))
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.0
+    }
+
     /// The program, if it was made before.
     pub(crate) fn find(&self, recipe: &Recipe<'_>) -> Option<PathBuf> {
         Some(self.folder(recipe).join("bin").join(recipe.program)).filter(|path| path.exists())

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::{
     digest::Fields,
     program::Program,
-    tools::{cache::Recipe, search::Search},
+    tools::{cache::Recipe, go_cache::GoCache, search::Search},
 };
 
 /// Said when there is no Go.
@@ -140,6 +140,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 fn go(search: &Search<'_>) -> Result<Program> {
     let program = search.environment.program("go").context(CURE)?;
     let mut go = Program::new(program).env("CGO_ENABLED", "0").env("GOWORK", "off");
+    go = go.env("GOCACHE", GoCache::folder(search.cache.root()));
     for variable in ["GOFLAGS", "GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "GODEBUG"] {
         go = go.without_env(variable);
     }
