@@ -11,7 +11,7 @@ fn masters_that_are_all_new_and_name_each_other_found_one_universe() {
     assert_eq!(leaders, 1);
     let logs: String = nodes.iter().map(Node::log).collect();
     assert_eq!(logs.matches("founded universe").count(), 1, "{logs}");
-    let health = nodes[1].page("health-check").expect("a follower shows its leader's page");
+    let health = until("a follower that shows its leader's page", || nodes[1].page("health-check"));
     assert_eq!(health["dead_nodes"], serde_json::json!([]));
     let listed = nodes[2].admin(&masters(&nodes), &["list_all_masters"]).expect("it lists");
     assert_eq!(listed.matches("ALIVE").count(), 3, "{listed}");
