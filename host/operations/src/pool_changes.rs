@@ -308,7 +308,7 @@ fn rejection(roster: &Roster, subject: &MemberId, now_ms: u64) -> Result<Option<
             Phase::Open | Phase::Done | Phase::Abandoned | Phase::Dropped => next::abandon(roster, now_ms),
         };
     }
-    // What is over may still stand in the record of who has left.
+    // What is over stays in a slot until the others have seen that.
     let change = roster.changes().into_iter().find(|change| change.subject == *subject && roster.is_alive(change));
     match change {
         Some(change) => next::reject(roster, change.id, now_ms),

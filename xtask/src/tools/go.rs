@@ -139,8 +139,8 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 /// The Go command with nothing from outside that would change what it makes.
 fn go(search: &Search<'_>) -> Result<Program> {
     let program = search.environment.program("go").context(CURE)?;
-    let mut go = Program::new(program).env("CGO_ENABLED", "0").env("GOWORK", "off");
-    go = go.env("GOCACHE", GoCache::folder(search.cache.root()));
+    let cache = GoCache::folder(search.cache.root());
+    let mut go = Program::new(program).env("CGO_ENABLED", "0").env("GOWORK", "off").env("GOCACHE", cache);
     for variable in ["GOFLAGS", "GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "GODEBUG"] {
         go = go.without_env(variable);
     }

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+use crate::tools::cache;
+
 /// A build cache of our own beside the tools. It serves all of them, takes gigabytes, and goes when all are built.
 pub(crate) struct GoCache {
     folder: PathBuf,
@@ -32,8 +34,8 @@ impl GoCache {
     /// Gives the space back, unless another process still builds.
     pub(crate) fn remove(self) -> Result<()> {
         self.lock.unlock()?;
-        if self.lock.try_lock().is_ok() && self.folder.exists() {
-            fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove `{}`", self.folder.display()))?;
+        if self.lock.try_lock().is_ok() {
+            cache::remove(&self.folder)?;
         }
         Ok(())
     }

@@ -19,8 +19,6 @@ struct Offset {
 #[derive(Debug)]
 pub struct Offsets {
     known: Mutex<BTreeMap<NodeId, Offset>>,
-    /// The furthest that a clock may be away, in nanoseconds: four fifths of the greatest offset.
-    tolerated: i64,
     max_offset: Duration,
     /// How long a measurement is good for.
     ttl: Duration,
@@ -29,8 +27,12 @@ pub struct Offsets {
 impl Offsets {
     /// With the flag `--max-offset`, and how long a measurement is good for.
     pub fn new(max_offset: Duration, ttl: Duration) -> Self {
-        let tolerated = i64::try_from(max_offset.as_nanos()).unwrap_or(i64::MAX) / 5 * 4;
-        Self { known: Mutex::default(), tolerated, max_offset, ttl }
+        Self { known: Mutex::default(), max_offset, ttl }
+    }
+
+    /// The furthest that a clock may be away, in nanoseconds: four fifths of the greatest offset.
+    fn tolerated(&self) -> i64 {
+        i64::try_from(self.max_offset.as_nanos()).unwrap_or(i64::MAX) / 5 * 4
     }
 
     /// Takes a measurement: sent and received by our clock, answered in between by theirs. One that took more than twice
@@ -42,7 +44,7 @@ impl Offsets {
         let mut known = self.known.lock().expect("no holder panics");
         known.retain(|_, seen| seen.at.elapsed() < self.ttl);
         let is_worse = known.get(&peer).is_some_and(|seen| seen.uncertainty <= uncertainty);
-        if !is_worse && round_trip <= self.tolerated.saturating_mul(2) {
+        if !is_worse && round_trip <= self.tolerated().saturating_mul(2) {
             known.insert(peer, offset);
         }
     }
@@ -55,7 +57,8 @@ impl Offsets {
     pub fn verify(&self) -> Result<(), String> {
         let known = self.known.lock().expect("no holder panics");
         // A measurement too vague to tell counts as good.
-        let healthy = known.values().filter(|seen| seen.offset.abs() - seen.uncertainty <= self.tolerated).count();
+        let tolerated = self.tolerated();
+        let healthy = known.values().filter(|seen| seen.offset.abs() - seen.uncertainty <= tolerated).count();
         let known = known.len();
         if known > 0 && healthy <= known / 2 {
             let limit = self.max_offset.as_millis();
