@@ -1,6 +1,7 @@
 //! The reload sidecar with a real process that counts its SIGHUPs.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -45,20 +46,24 @@ impl Database {
             fs::copy("/bin/sh", &program)?;
         }
         let hang_ups = site.path(&format!("{name}.log"));
-        let script =
-            format!("trap 'echo hup >> {0}' HUP; echo ready >> {0}; while :; do sleep 0.05; done", hang_ups.display());
+        // It starts nothing: until it is another program, a child is one more process of this name.
+        let lines = "while kill -0 $PPID; do read -r _; done";
+        let script = format!("trap 'echo hup >> {0}' HUP; echo ready >> {0}; {lines}", hang_ups.display());
         drop(fs::remove_file(&hang_ups));
         if ignores_signal(Signal::SIGHUP as i32)? {
             // As under `nohup`. A shell cannot trap what it was told to ignore; what is caught here it has by default.
             drop(signal(SignalKind::hangup())?);
         }
-        let child = Command::new(&program).args(["-c", &script]).stdin(Stdio::null()).spawn()?;
+        let child = Command::new(&program).args(["-c", &script]).stdin(Stdio::piped()).spawn()?;
         let database = Self { child, hang_ups };
         until(async || database.log(), |log| log.contains("ready")).await;
         Ok(database)
     }
 
     fn log(&self) -> String {
+        // A signal that came just before the shell waits for a line is seen with the next one.
+        let mut lines = self.child.stdin.as_ref().expect("it is piped");
+        writeln!(lines).expect("it reads as long as it runs");
         fs::read_to_string(&self.hang_ups).unwrap_or_default()
     }
 
