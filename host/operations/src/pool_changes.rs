@@ -48,6 +48,7 @@ impl Session {
             if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
                 return Ok(Outcome::Declined);
             }
+            self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
             propose(&membership.own, Kind::Leave)?;
         }
         self.drive(&engine, &vault, &runtime, membership, goal).await?;
@@ -150,6 +151,9 @@ impl Session {
         let plan = Goal::RotateCa { authority: String::new() };
         if !is_under_way && !self.approve_change(&engine, &vault, &runtime, &membership, &plan).await? {
             return Ok(Outcome::Declined);
+        }
+        if !is_under_way {
+            self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
         }
         let new = self.next_authority(&engine, &vault, &runtime, &membership, is_under_way).await?;
         if !is_under_way {

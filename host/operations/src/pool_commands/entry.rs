@@ -1,14 +1,19 @@
 //! `pool invite | accept | join`: how a newcomer comes in.
 
+use std::sync::Arc;
+
+use hangar_engine::Engine;
 use hangar_pool::OwnRecord;
-use hangar_roster::{Invitation, MemberId, Roster, SignedInvitation, State, next};
+use hangar_roster::{Change, ChangeId, Invitation, MemberId, Phase, Roster, SignedInvitation, State, next};
+use hangar_runtime::Runtime;
 
 use super::fingerprint;
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
-use crate::pooling::record;
+use crate::pooling::{Membership, record};
 use crate::session::{Outcome, Session};
+use crate::vault::Vault;
 
 /// How long an invitation is good for.
 const INVITATION_MS: u64 = 24 * 3_600_000;
@@ -29,6 +34,7 @@ impl Session {
         let found = own.refresh().map_err(record)?;
         // A vote that was taken back is over once the others have seen that.
         own.duties(now_ms()).map_err(record)?;
+        self.free_slot(&engine, &vault, &runtime, own).await?;
         let joiner = own
             .roster()
             .records()
@@ -61,16 +67,17 @@ impl Session {
         let (engine, runtime, vault) = self.begin("pool accept").await?;
         let membership = self.active_member(&vault).await?;
         let own = &membership.own;
-        own.refresh().map_err(record)?;
-        own.duties(now_ms()).map_err(record)?;
-        let change =
-            own.roster().changes().into_iter().find(|change| change.subject == subject).map(|change| change.id);
-        let Some(id) = change else {
+        self.catch_up(&membership)?;
+        let settled = self.free_slot(&engine, &vault, &runtime, own).await?;
+        let Some(id) = proposed(&own.roster(), &subject) else {
             if own.roster().evictions().iter().any(|change| change.subject == subject) {
                 return Err(Failure::person(format!(
                     "it is proposed to put `{subject}` out, which needs what each has seen of it"
                 ))
                 .hint_is(format!("`hangar pool evict {subject}` looks, and votes")));
+            }
+            if settled == Some(subject.clone()) {
+                return Ok(Outcome::Unchanged);
             }
             if is_active(&own.roster(), &subject) {
                 self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
@@ -113,6 +120,22 @@ impl Session {
         self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
     }
 
+    /// Stays, where the change that our vote was for is over, until the others have seen that: only then is there room for
+    /// another vote. Returns whom that change was about.
+    pub(crate) async fn free_slot(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        own: &Arc<OwnRecord>,
+    ) -> Result<Option<MemberId>, Failure> {
+        let over = over(&own.roster());
+        if over.is_some() {
+            self.drive(engine, vault, runtime, Membership { own: Arc::clone(own) }, Goal::Settle).await?;
+        }
+        Ok(over)
+    }
+
     fn invite(&self, own: &OwnRecord, joiner: &MemberId) -> Result<(), Failure> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)
@@ -123,6 +146,18 @@ impl Session {
             invitation.ok_or_else(|| Failure::refused("not every member's record is held yet"))?.sign(own.key());
         own.invite(joiner, &signed, now).map_err(record)
     }
+}
+
+/// Whom a change was about that is over, while our vote still names it.
+fn over(roster: &Roster) -> Option<MemberId> {
+    let vote = roster.own_record().record().vote.as_ref()?;
+    matches!(vote.phase, Phase::Done | Phase::Dropped).then(|| vote.change.subject.clone())
+}
+
+/// The change about this member that is still to be dealt with.
+fn proposed(roster: &Roster, subject: &MemberId) -> Option<ChangeId> {
+    let is_it = |change: &&Change| change.subject == *subject && roster.is_alive(change);
+    roster.changes().into_iter().find(is_it).map(|change| change.id)
 }
 
 fn is_active(roster: &Roster, member: &MemberId) -> bool {

@@ -98,12 +98,11 @@ async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner
         Ok((state(&status, "uss3") == Some("asking")).then_some(()))
     })
     .await?;
-    // Over a bad way the inviter may have to be told more than once: what it lacks comes late.
-    let invite = wait_for("an invitation that ends by a no", async || {
+    let invite = async {
         let invited = first.run(&["pool", "invite", "--to", &key]).await?.exits(4)?;
         ensure!(invited.stderr.contains("the join of `uss3` is taken back: `uss2` said no"), "{}", invited.stderr);
-        Ok(Some(()))
-    });
+        Ok(())
+    };
     let reject = async {
         // The inviter's own workspace can be looked at while its command waits there.
         wait_for("the proposal in a status beside the command", async || {
