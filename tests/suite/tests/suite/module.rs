@@ -99,6 +99,8 @@ pub(crate) async fn goes_only_unprotected(terraform: &Terraform, example: &Path)
             })
             .collect())
     };
+    // A cloud says more of what stands than of what was just made, and a destroy looks first.
+    terraform.done(&["apply", "-refresh-only", "-auto-approve"]).await?;
     let before = known()?;
     let refused = terraform.run(&["destroy", "-auto-approve"]).await?.exits(1)?;
     ensure!(refused.words().contains("Set deletion_protection to false and apply, then destroy."), "{}", refused.said);
