@@ -9,6 +9,7 @@ use hangar_runtime::Runtime;
 use serde::Serialize;
 
 use crate::failure::{Cause, Failure};
+use crate::infrastructure::outlive;
 use crate::pooling::Membership;
 use crate::session::Session;
 use crate::vault::Vault;
@@ -44,8 +45,10 @@ impl Identity {
 }
 
 impl Session {
+    /// Takes the workspace's lock, once no tool of an earlier run lives: what is wanted now may be another plan than it is at.
     pub(crate) async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
         let engine = self.site.engine(command, Arc::clone(&self.progress))?;
+        outlive(&engine, &*self.waiting).await?;
         let runtime = self.site.runtime(self.program.clone())?;
         let vault = self.vault(&runtime).await?;
         Ok((engine, runtime, vault))

@@ -37,8 +37,10 @@ async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result
         );
         Ok(())
     };
-    // With its vote at home alone; and where nothing of it is known to have been done.
-    tokio::try_join!(put_out(first, &["pool.record.kept", "engine.act.before"]), put_out(second, &[]))?;
+    // With its vote at home alone; where nothing of it is known to have been done; and with a helm that works on, which the next
+    // run waits for although it looks at something else first.
+    let points = ["pool.record.kept", "engine.act.before", "helm.upgrade.started"];
+    tokio::try_join!(put_out(first, &points), put_out(second, &[]))?;
     watch.ends_well().await?;
     traffic.ends_well(n_lost_with_the_nodes).await?;
     is_out(&pooled, &[first, second]).await?;
