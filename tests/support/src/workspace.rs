@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 use crate::description::Description;
-use crate::needed::hangar;
+use crate::needed::{hangar, is_set};
 use crate::run::Run;
 
 /// No command of a test takes longer, on the busiest machine, unless the test says so.
@@ -37,7 +37,9 @@ impl Workspace {
         for folder in [&folder, &home] {
             fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         }
-        let workspace = Self { name, folder, home, deadline: DEADLINE };
+        // A command may wait for another that dies hundreds of times.
+        let deadline = if is_set("HANGAR_SUITE_ALL_POINTS") { 12 * DEADLINE } else { DEADLINE };
+        let workspace = Self { name, folder, home, deadline };
         workspace.write("hangar.hcl", &description.to_string())?;
         workspace.write("services.yaml", description.database.services())?;
         Ok(workspace)
