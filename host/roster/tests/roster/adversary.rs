@@ -1,6 +1,7 @@
 //! Records that somebody tampered with, and what each of them is called.
 
 use anyhow::Result;
+use hangar_plan::diagnostic::Severity;
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{EnvelopeError, Finding, Genesis, Problem, Record, Seen, State, limits};
 
@@ -25,6 +26,9 @@ fn refuses(reader: &mut Organisation, bytes: &[u8], wanted: &Problem) {
     assert_eq!(problems(&found), std::slice::from_ref(wanted));
     assert_eq!(reader.roster, before, "{wanted}");
     assert!(!wanted.cure().is_empty() && !wanted.is_remark());
+    // The held record stays in force; a fork is for a person, even that of one who only asks.
+    let severity = if matches!(wanted, Problem::Forked { .. }) { Severity::Error } else { Severity::Warning };
+    assert_eq!(wanted.severity(), severity, "{wanted}");
 }
 
 #[test]
@@ -112,6 +116,7 @@ fn a_withheld_record_is_noticed_by_what_others_have_seen() -> Result<()> {
     let (now, held) = (latest.record().sequence, latest.record().sequence - 1);
     assert_eq!(problems(&found), [Problem::Withheld { witness: id("uss1"), seen: now, held }]);
     assert!(found[0].problem.is_remark() && found[0].member == Some(id("uss2")));
+    assert_eq!(found[0].problem.severity(), Severity::Note);
     assert_eq!(problems(&all[0].take_in(&latest)), []);
     Ok(())
 }
@@ -133,6 +138,7 @@ fn two_records_of_one_sequence_are_a_fork() -> Result<()> {
     let other = Record { at_ms: 1, ..one.clone() }.sign(&key(2));
     all[0].take_in(&one.sign(&key(2)));
     assert_eq!(problems(&all[0].take_in(&other)), [Problem::Forked { sequence }]);
+    assert_eq!(all[0].roster.forks()[0].problem.severity(), Severity::Error);
     assert!(is_frozen(&all[0]));
     Ok(())
 }

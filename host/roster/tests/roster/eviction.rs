@@ -92,6 +92,7 @@ fn a_silent_member_is_put_out_by_all_others_after_the_period() -> Result<()> {
     for one in &all[..3] {
         assert_eq!(one.roster.in_pool().count(), 3);
         assert_eq!(one.roster.state(&id("uss3")), Some(State::Gone));
+        assert!(one.latest().record().seen.contains_key(&id("uss3")), "what was seen of it stays seen");
         assert_eq!(Roster::from_bytes(&one.roster.to_bytes())?, one.roster);
     }
     // It wakes up, hears of it, owns up, and comes in again by a vote like anybody.

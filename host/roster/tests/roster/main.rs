@@ -3,8 +3,10 @@
 mod abandoned;
 mod adopted;
 mod adversary;
+mod bounds;
 mod eviction;
 mod gates;
+mod histories;
 mod keys;
 mod model;
 mod organisation;

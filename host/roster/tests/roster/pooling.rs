@@ -1,10 +1,10 @@
 //! The ordinary life of a pool.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hangar_pki::Certificate;
 use hangar_plan::strategy::member::MemberState;
 use hangar_roster::next::{self, NextError};
-use hangar_roster::{Kind, Phase, Problem, Record, Roster, State};
+use hangar_roster::{Kind, Phase, Problem, Proof, Record, Roster, State};
 
 use crate::organisation::{LATER, NOW, Organisation, bring_in, exchange, id, pool};
 
@@ -210,5 +210,47 @@ fn a_fourth_member_meets_all_three() -> Result<()> {
     let mut all = pool(3)?;
     bring_in(&mut all, Organisation::joiner("uss3", 4))?;
     assert!(all.iter().all(|one| one.roster.in_pool().count() == 4 && one.roster.forks().is_empty()));
+    Ok(())
+}
+
+/// Whoever only asks proposes nothing.
+#[test]
+fn nobody_outside_proposes_a_change() {
+    let joiner = Organisation::joiner("uss1", 2);
+    let refused = next::propose(&joiner.roster, Kind::Leave, LATER, NOW);
+    assert_eq!(refused, Err(NextError::NotInPool { member: id("uss1") }));
+    assert!(!joiner.roster.is_in_pool(&id("uss1")));
+}
+
+/// A joiner is nobody that a member says it has seen, and is forgotten with its key.
+#[test]
+fn a_joiner_is_forgotten_and_a_member_is_not() -> Result<()> {
+    let mut all = pool(2)?;
+    let joiner = Organisation::joiner("uss2", 3);
+    all[0].roster.expect_joiner(joiner.key.public().fingerprint());
+    assert_eq!(all[0].take_in(joiner.latest()), []);
+    let news = Proof::Other { name: "news".to_owned(), values: vec![] };
+    let next = next::acknowledge(&all[0].roster, news, NOW)?.expect("news");
+    assert_eq!(next.seen.keys().collect::<Vec<_>>(), [&id("uss1")]);
+
+    for member in ["uss0", "uss1", "uss2"] {
+        all[0].roster.forget_joiner(&id(member));
+    }
+    let held: Vec<_> = all[0].roster.records().map(|signed| signed.record().member.clone()).collect();
+    assert_eq!(held, [id("uss0"), id("uss1")]);
+    let key = joiner.key.public().fingerprint();
+    assert_eq!(all[0].take_in(joiner.latest())[0].problem, Problem::UnknownKey { key });
+    Ok(())
+}
+
+/// A member of an older program says nothing of how long a silence has to be.
+#[test]
+fn a_genesis_without_a_silence_has_three_days() -> Result<()> {
+    let founder = Organisation::founder("uss0", 1);
+    let mut value = serde_json::to_value(founder.latest().record())?;
+    let genesis = value["genesis"].as_object_mut().context("a founder's record has a genesis")?;
+    assert!(genesis.remove("silence-ms").is_some());
+    let record: Record = serde_json::from_value(value)?;
+    assert_eq!(record.genesis.context("it is still there")?.silence_ms, 3 * 24 * 3_600_000);
     Ok(())
 }
