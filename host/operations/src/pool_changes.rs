@@ -35,7 +35,10 @@ impl Session {
         let (engine, runtime, vault) = self.begin("pool leave").await?;
         refuse_untaken(&engine).await?;
         let membership = self.in_pool(&vault).await?;
-        if membership.own.roster().own_record().record().state == State::Gone {
+        let is_gone = membership.own.roster().own_record().record().state == State::Gone;
+        if is_gone {
+            // A run that was killed may have kept that record and not have shown it, and the others wait for it.
+            membership.own.refresh().map_err(record)?;
             return Ok(Outcome::Unchanged);
         }
         let goal = Goal::Leave { consent: lose_tolerance };
