@@ -118,6 +118,7 @@ impl OwnRecord {
         let roster = Roster::from_bytes(&bytes).map_err(|err| RecordError::Stored { path: path.to_owned(), err })?;
         let own = Self { roster: Mutex::new(roster), key, path: path.to_owned(), carrier, only_looks };
         if !only_looks {
+            own.sweep();
             own.remember_all();
         }
         Ok(Some(own))
@@ -212,6 +213,14 @@ impl OwnRecord {
         }
         let lines: Vec<_> = news.iter().map(named).collect();
         Ok(Archive::append(&self.history_path(), &lines)?)
+    }
+
+    /// A run that was killed while it wrote has left a file that nobody reads.
+    fn sweep(&self) {
+        let Some(folder) = self.path.parent() else { return };
+        if let Err(err) = hangar_durable::sweep(folder) {
+            tracing::debug!(%err, folder = %folder.display(), "what killed runs have left stays");
+        }
     }
 
     /// A run that was killed may have kept records and not have added them to the history.

@@ -68,3 +68,18 @@ fn a_record_that_no_carrier_took_is_in_the_history_all_the_same() {
     assert!(matches!(begun, Err(RecordError::Carrier(_))), "{begun:?}");
     assert_eq!(Archive::read(&path.with_extension("history.jsonl")).expect("readable").files.len(), 1);
 }
+
+#[test]
+fn what_a_killed_writer_left_goes_with_the_next_that_writes() {
+    let site = tempfile::tempdir().expect("a temporary folder");
+    let path = site.path().join("us-east.json");
+    let carrier = || Arc::new(Folder::new(&site.path().join("shelf")));
+    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+    OwnRecord::begin(&path, key(1), carrier(), genesis).expect("a roster");
+    let left = site.path().join(".us-east.json.Dy5HqF.hangar-tmp");
+    std::fs::write(&left, "half").expect("writable");
+    OwnRecord::open_to_look(&path, key(1), carrier()).expect("readable").expect("it was begun");
+    assert!(left.exists(), "another process may be writing it");
+    OwnRecord::open(&path, key(1), carrier()).expect("readable").expect("it was begun");
+    assert!(!left.exists() && path.exists());
+}
