@@ -41,6 +41,7 @@ mod pool_commands;
 mod pool_look;
 mod pool_presence;
 mod pool_records;
+mod pool_rotations;
 mod pool_status;
 mod pooling;
 mod prepared;

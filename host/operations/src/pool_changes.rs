@@ -1,21 +1,19 @@
-//! `pool leave | evict | reject | rotate-certs | rotate-ca`.
+//! `pool leave | evict | reject`, and how a change of ours is approved and proposed.
 
 use std::sync::Arc;
 
 use hangar_engine::Engine;
-use hangar_pki::{AuthorityRequest, Fingerprint};
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_plan::strategy::decision::Decision;
 use hangar_plan::strategy::observation::Facts;
 use hangar_pool::{OwnRecord, PoolError, Strategy as _};
 use hangar_roster::next::{self, NextError};
-use hangar_roster::{Kind, MemberId, Phase, Presence, Roster, State};
+use hangar_roster::{Kind, MemberId, Phase, Roster, State};
 use hangar_runtime::Runtime;
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
-use crate::organisation;
 use crate::pool_adopt::refuse_untaken;
 use crate::pool_commands::only_members;
 use crate::pooling::{Connected, Membership, pool, record, strategy};
@@ -119,93 +117,6 @@ impl Session {
         Ok(if changed { Outcome::Done } else { Outcome::Unchanged })
     }
 
-    /// Issues new leaves under the authority we have, and lets every node load them.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`]; the same command goes on.
-    pub async fn pool_rotate_certs(&self) -> Result<Outcome, Failure> {
-        let (engine, runtime, vault) = self.begin("pool rotate-certs").await?;
-        refuse_untaken(&engine).await?;
-        let membership = self.active_member(&vault).await?;
-        self.catch_up(&membership)?;
-        // Certificates are dated in whole seconds.
-        let goal = Goal::RotateCerts { before_ms: now_ms() / 1000 * 1000 };
-        if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
-            return Ok(Outcome::Declined);
-        }
-        self.drive(&engine, &vault, &runtime, membership, goal).await?;
-        Ok(Outcome::Done)
-    }
-
-    /// Goes over to a new authority together with all other members; no node is refused meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`]; the same command goes on.
-    pub async fn pool_rotate_ca(&self) -> Result<Outcome, Failure> {
-        let (engine, runtime, vault) = self.begin("pool rotate-ca").await?;
-        refuse_untaken(&engine).await?;
-        let membership = self.active_member(&vault).await?;
-        self.catch_up(&membership)?;
-        let is_proposed = has_proposed(&membership.own.roster(), Kind::RotateCa);
-        let named = membership.own.roster().own_record().record().presence.fingerprints().len();
-        let is_under_way = is_proposed || named > 1;
-        let plan = Goal::RotateCa { authority: String::new() };
-        if !is_under_way && !self.approve_change(&engine, &vault, &runtime, &membership, &plan).await? {
-            return Ok(Outcome::Declined);
-        }
-        if !is_under_way {
-            self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
-        }
-        let new = self.next_authority(&engine, &vault, &runtime, &membership, is_under_way).await?;
-        if !is_under_way {
-            propose(&membership.own, Kind::RotateCa)?;
-        }
-        let goal = Goal::RotateCa { authority: new.fingerprint().to_string() };
-        let pem = new.to_pem();
-        let attend = |own: &OwnRecord| {
-            let moved = own.step(|roster| overlapped(roster, &pem, now_ms()));
-            if let Err(err) = moved {
-                tracing::debug!(%err, "the authorities of our record stay for now");
-            }
-        };
-        self.drive_attended(&engine, &vault, &runtime, membership, goal, &attend).await?;
-        Ok(Outcome::Done)
-    }
-
-    async fn next_authority(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-        membership: &Membership,
-        is_under_way: bool,
-    ) -> Result<hangar_pki::Certificate, Failure> {
-        let named: Vec<Fingerprint> = {
-            let roster = membership.own.roster();
-            let named = roster.own_record().record().presence.fingerprints();
-            named.iter().filter_map(|one| one.to_string().parse().ok()).collect()
-        };
-        let mut all = organisation::read_authorities(vault).await?;
-        let (n_all, newest) = (all.len(), all.pop());
-        // Made for this rotation: our record names it beside the old one, or has dropped the old one already.
-        let is_this = |newest: &hangar_pki::Authority| named.contains(&newest.certificate().fingerprint());
-        if let Some(newest) = newest.filter(|newest| is_under_way && n_all > 1 && is_this(newest)) {
-            return Ok(newest.certificate().clone());
-        }
-        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
-        let policy = pooling.certificates().await?;
-        let request = AuthorityRequest {
-            organisation: self.site.workspace.instance.name.as_str(),
-            pool: &pooling.intent.pool.name,
-            algorithm: policy.authority_algorithm,
-            lifetime_hours: policy.authority_lifetime_hours,
-        };
-        let made = organisation::make_next_authority(vault, &named, request).await?;
-        Ok(made.certificate().clone())
-    }
-
     /// Takes in what the others have said, and does what is due.
     pub(crate) fn catch_up(&self, membership: &Membership) -> Result<(), Failure> {
         membership.own.refresh().map_err(record)?;
@@ -213,7 +124,7 @@ impl Session {
     }
 
     /// Shows the envelope of a goal, and first asks the strategy whether it refuses outright.
-    async fn approve_change(
+    pub(crate) async fn approve_change(
         &self,
         engine: &Engine,
         vault: &Arc<Vault>,
@@ -250,30 +161,13 @@ pub(crate) fn member_id(text: &str) -> Result<MemberId, Failure> {
     text.parse().map_err(|err| Failure::of(Cause::Refused, format!("`{text}` is no member"), err))
 }
 
-fn has_proposed(roster: &Roster, kind: Kind) -> bool {
+pub(crate) fn has_proposed(roster: &Roster, kind: Kind) -> bool {
     let vote = roster.own_record().record().vote.as_ref();
     vote.is_some_and(|vote| vote.change.kind == kind && vote.change.subject == *roster.own())
 }
 
-fn propose(own: &OwnRecord, kind: Kind) -> Result<(), Failure> {
+pub(crate) fn propose(own: &OwnRecord, kind: Kind) -> Result<(), Failure> {
     own.step(|roster| next::propose(roster, kind, now_ms() + PROPOSAL_MS, now_ms())).map(drop).map_err(record)
-}
-
-/// Our next record with the authorities that come next: the new one beside the old, then the new one alone. Nothing where the
-/// others are not that far.
-fn overlapped(roster: &Roster, new: &str, now_ms: u64) -> Result<Option<hangar_roster::Record>, NextError> {
-    let held = roster.own_record().record().presence.clone();
-    let authorities = match held.authorities.as_slice() {
-        [one] if one != new => vec![one.clone(), new.to_owned()],
-        [_, newest] if newest == new => vec![new.to_owned()],
-        _ => return Ok(None),
-    };
-    // An authority of ours alone has a subject of its own.
-    let adopted = held.adopted && authorities != [new];
-    match next::presence(roster, Presence { authorities, adopted, ..held }, now_ms) {
-        Err(NextError::Unvoted) => Ok(None),
-        made => made,
-    }
 }
 
 /// Our vote on putting a member out: for what another member proposes, else a proposal of ours.

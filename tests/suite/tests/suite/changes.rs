@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use test_support::wait_for;
+use test_support::{Workspace, is_set, wait_for};
 
 use crate::killed::dying_at;
 use crate::links::Cuts;
@@ -24,10 +24,19 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
     let before = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
     let cuts = Cuts::begin(&pooled.stage, &MEMBERS)?;
-    // Before the others see its new authority, while they wait for what it proves, and with its new leaves in the cluster.
-    let points = ["pool.record.kept:2", "engine.act.after", "kube.secret.after:3"];
+    // Before the others see its new authority, while they wait for what it proves, with its new leaves in the cluster, and when all is
+    // done and only its journal does not say so: the next run begins no other rotation.
+    let points = ["pool.record.kept:2", "engine.act.after", "kube.secret.after:3", "journal.end.before"];
     let rotate = dying_at(&points, second, &["pool", "rotate-ca", "--yes"]);
-    tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
+    if is_set("HANGAR_SUITE_ALL_POINTS") {
+        tokio::select! {
+            rotated = rotate => drop(rotated?),
+            ended = accepts_all(first, "uss2") => ended?,
+            ended = accepts_all(third, "uss2") => ended?,
+        }
+    } else {
+        tokio::try_join!(rotate, accept(first, "uss2"), accept(third, "uss2"))?;
+    }
     ensure!(cuts.end().await? > 0, "no node has heard of a cut");
     traffic.ends_well(0).await?;
     let after = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
@@ -42,6 +51,13 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
         whole.await?;
     }
     Ok(())
+}
+
+/// Accepts whatever is proposed about a member: one that dies once its rotation is over begins another.
+async fn accepts_all(member: &Workspace, subject: &str) -> Result<()> {
+    loop {
+        accept(member, subject).await?;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,147 @@
+//! `pool rotate-certs | rotate-ca`.
+
+use std::sync::Arc;
+
+use hangar_engine::{Engine, OperationState};
+use hangar_pki::{AuthorityRequest, Fingerprint};
+use hangar_pool::OwnRecord;
+use hangar_roster::next::{self, NextError};
+use hangar_roster::{Kind, Presence, Roster};
+use hangar_runtime::Runtime;
+
+use crate::clock::now_ms;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::infrastructure::unkept;
+use crate::organisation;
+use crate::pool_adopt::refuse_untaken;
+use crate::pool_changes::{has_proposed, propose};
+use crate::pooling::{Connected, Membership};
+use crate::session::{Outcome, Session};
+use crate::vault::Vault;
+
+impl Session {
+    /// Issues new leaves under the authority we have, and lets every node load them.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_rotate_certs(&self) -> Result<Outcome, Failure> {
+        let (engine, runtime, vault) = self.begin("pool rotate-certs").await?;
+        refuse_untaken(&engine).await?;
+        let membership = self.active_member(&vault).await?;
+        self.catch_up(&membership)?;
+        // What a run that did not end has issued by now is new enough. Certificates are dated in whole seconds.
+        let since = unended(&engine, "pool rotate-certs").await?.unwrap_or_else(now_ms);
+        let goal = Goal::RotateCerts { before_ms: since / 1000 * 1000 };
+        if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
+            return Ok(Outcome::Declined);
+        }
+        self.drive(&engine, &vault, &runtime, membership, goal).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Goes over to a new authority together with all other members; no node is refused meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]; the same command goes on.
+    pub async fn pool_rotate_ca(&self) -> Result<Outcome, Failure> {
+        let (engine, runtime, vault) = self.begin("pool rotate-ca").await?;
+        refuse_untaken(&engine).await?;
+        let membership = self.active_member(&vault).await?;
+        self.catch_up(&membership)?;
+        let is_proposed = has_proposed(&membership.own.roster(), Kind::RotateCa);
+        let n_named = named(&membership).len();
+        let is_under_way = is_proposed
+            || n_named > 1
+            || (unended(&engine, "pool rotate-ca").await?.is_some() && self.has_rotated(&vault, &membership).await?);
+        let plan = Goal::RotateCa { authority: String::new() };
+        if !is_under_way && !self.approve_change(&engine, &vault, &runtime, &membership, &plan).await? {
+            return Ok(Outcome::Declined);
+        }
+        if !is_under_way {
+            self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
+        }
+        let new = self.next_authority(&engine, &vault, &runtime, &membership, is_under_way).await?;
+        if !is_under_way {
+            propose(&membership.own, Kind::RotateCa)?;
+        }
+        let goal = Goal::RotateCa { authority: new.fingerprint().to_string() };
+        let pem = new.to_pem();
+        let attend = |own: &OwnRecord| {
+            let moved = own.step(|roster| overlapped(roster, &pem, now_ms()));
+            if let Err(err) = moved {
+                tracing::debug!(%err, "the authorities of our record stay for now");
+            }
+        };
+        self.drive_attended(&engine, &vault, &runtime, membership, goal, &attend).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Whether our record names the newest authority we have, and there was another before it.
+    async fn has_rotated(&self, vault: &Arc<Vault>, membership: &Membership) -> Result<bool, Failure> {
+        let mut all = organisation::read_authorities(vault).await?;
+        let (n_all, newest) = (all.len(), all.pop());
+        let named = named(membership);
+        Ok(n_all > 1 && newest.is_some_and(|newest| named.contains(&newest.certificate().fingerprint())))
+    }
+
+    async fn next_authority(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        membership: &Membership,
+        is_under_way: bool,
+    ) -> Result<hangar_pki::Certificate, Failure> {
+        let named = named(membership);
+        let mut all = organisation::read_authorities(vault).await?;
+        let (n_all, newest) = (all.len(), all.pop());
+        // Made for this rotation: our record names it beside the old one, or has dropped the old one already.
+        let is_this = |newest: &hangar_pki::Authority| named.contains(&newest.certificate().fingerprint());
+        if let Some(newest) = newest.filter(|newest| is_under_way && n_all > 1 && is_this(newest)) {
+            return Ok(newest.certificate().clone());
+        }
+        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
+        let policy = pooling.certificates().await?;
+        let request = AuthorityRequest {
+            organisation: self.site.workspace.instance.name.as_str(),
+            pool: &pooling.intent.pool.name,
+            algorithm: policy.authority_algorithm,
+            lifetime_hours: policy.authority_lifetime_hours,
+        };
+        let made = organisation::make_next_authority(vault, &named, request).await?;
+        Ok(made.certificate().clone())
+    }
+}
+
+/// The authorities that our record names.
+fn named(membership: &Membership) -> Vec<Fingerprint> {
+    let roster = membership.own.roster();
+    let named = roster.own_record().record().presence.fingerprints();
+    named.iter().filter_map(|one| one.to_string().parse().ok()).collect()
+}
+
+/// When the last operation began, in milliseconds since 1970, if it was one of this command and did not end.
+async fn unended(engine: &Engine, command: &str) -> Result<Option<u64>, Failure> {
+    let last = engine.journal().last_operation().await.map_err(unkept)?;
+    Ok(last.filter(|last| last.command == command && last.state == OperationState::Open).map(|last| last.started_ms))
+}
+
+/// Our next record with the authorities that come next: the new one beside the old, then the new one alone. Nothing where the
+/// others are not that far.
+fn overlapped(roster: &Roster, new: &str, now_ms: u64) -> Result<Option<hangar_roster::Record>, NextError> {
+    let held = roster.own_record().record().presence.clone();
+    let authorities = match held.authorities.as_slice() {
+        [one] if one != new => vec![one.clone(), new.to_owned()],
+        [_, newest] if newest == new => vec![new.to_owned()],
+        _ => return Ok(None),
+    };
+    // An authority of ours alone has a subject of its own.
+    let adopted = held.adopted && authorities != [new];
+    match next::presence(roster, Presence { authorities, adopted, ..held }, now_ms) {
+        Err(NextError::Unvoted) => Ok(None),
+        made => made,
+    }
+}
