@@ -15,7 +15,7 @@ use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::pool_adopt::refuse_untaken;
-use crate::pool_commands::only_members;
+use crate::pool_commands::{only_members, proposed};
 use crate::pooling::{Connected, Membership, pool, record, strategy};
 use crate::session::{Outcome, Session};
 use crate::vault::Vault;
@@ -209,10 +209,8 @@ fn rejection(roster: &Roster, subject: &MemberId, now_ms: u64) -> Result<Option<
             Phase::Open | Phase::Done | Phase::Abandoned | Phase::Dropped => next::abandon(roster, now_ms),
         };
     }
-    // What is over stays in a slot until the others have seen that.
-    let change = roster.changes().into_iter().find(|change| change.subject == *subject && roster.is_alive(change));
-    match change {
-        Some(change) => next::reject(roster, change.id, now_ms),
+    match proposed(roster, subject) {
+        Some(id) => next::reject(roster, id, now_ms),
         None => Err(NextError::NothingProposed { member: subject.clone() }),
     }
 }

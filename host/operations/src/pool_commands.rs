@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use hangar_engine::Engine;
 use hangar_pool::OwnRecord;
-use hangar_roster::KeyFingerprint;
+use hangar_roster::{Change, ChangeId, KeyFingerprint, MemberId, Phase, Roster};
 use hangar_runtime::Runtime;
 use serde::Serialize;
 
 use crate::failure::{Cause, Failure};
-use crate::infrastructure::outlive;
+use crate::goal::Goal;
 use crate::pooling::Membership;
 use crate::session::Session;
 use crate::vault::Vault;
@@ -45,10 +45,8 @@ impl Identity {
 }
 
 impl Session {
-    /// Takes the workspace's lock, once no tool of an earlier run lives: what is wanted now may be another plan than it is at.
     pub(crate) async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
-        let engine = self.site.engine(command, Arc::clone(&self.progress))?;
-        outlive(&engine, &*self.waiting).await?;
+        let engine = self.take_lock(command).await?;
         let runtime = self.site.runtime(self.program.clone())?;
         let vault = self.vault(&runtime).await?;
         Ok((engine, runtime, vault))
@@ -62,6 +60,34 @@ impl Session {
     pub(crate) async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
         self.membership(vault).await?.filter(Membership::is_active).ok_or_else(only_members)
     }
+
+    /// Stays, where the change that our vote was for is over, until the others have seen that: only then is there room for
+    /// another vote. Returns whom that change was about.
+    pub(crate) async fn free_slot(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        own: &Arc<OwnRecord>,
+    ) -> Result<Option<MemberId>, Failure> {
+        let over = over(&own.roster());
+        if over.is_some() {
+            self.drive(engine, vault, runtime, Membership { own: Arc::clone(own) }, Goal::Settle).await?;
+        }
+        Ok(over)
+    }
+}
+
+/// Whom a change was about that is over, while our vote still names it.
+fn over(roster: &Roster) -> Option<MemberId> {
+    let vote = roster.own_record().record().vote.as_ref()?;
+    matches!(vote.phase, Phase::Done | Phase::Dropped).then(|| vote.change.subject.clone())
+}
+
+/// The change about this member that is still to be dealt with. What is over stays in a slot until the others have seen that.
+pub(crate) fn proposed(roster: &Roster, subject: &MemberId) -> Option<ChangeId> {
+    let is_it = |change: &&Change| change.subject == *subject && roster.is_alive(change);
+    roster.changes().into_iter().find(is_it).map(|change| change.id)
 }
 
 pub(crate) fn in_none() -> Failure {

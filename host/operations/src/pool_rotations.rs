@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hangar_engine::{Engine, OperationState};
-use hangar_pki::{AuthorityRequest, Fingerprint};
+use hangar_pki::{AuthorityRequest, Certificate, Fingerprint};
 use hangar_pool::OwnRecord;
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, Presence, Roster};
@@ -53,9 +53,9 @@ impl Session {
         self.catch_up(&membership)?;
         let is_proposed = has_proposed(&membership.own.roster(), Kind::RotateCa);
         let n_named = named(&membership).len();
-        let is_under_way = is_proposed
-            || n_named > 1
-            || (unended(&engine, "pool rotate-ca").await?.is_some() && self.has_rotated(&vault, &membership).await?);
+        let newest = newest_named(&vault, &membership).await?;
+        let is_under_way =
+            is_proposed || n_named > 1 || (newest.is_some() && unended(&engine, "pool rotate-ca").await?.is_some());
         let plan = Goal::RotateCa { authority: String::new() };
         if !is_under_way && !self.approve_change(&engine, &vault, &runtime, &membership, &plan).await? {
             return Ok(Outcome::Declined);
@@ -63,7 +63,10 @@ impl Session {
         if !is_under_way {
             self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
         }
-        let new = self.next_authority(&engine, &vault, &runtime, &membership, is_under_way).await?;
+        let new = match newest.filter(|_| is_under_way) {
+            Some(newest) => newest,
+            None => self.next_authority(&engine, &vault, &runtime, &membership).await?,
+        };
         if !is_under_way {
             propose(&membership.own, Kind::RotateCa)?;
         }
@@ -79,30 +82,13 @@ impl Session {
         Ok(Outcome::Done)
     }
 
-    /// Whether our record names the newest authority we have, and there was another before it.
-    async fn has_rotated(&self, vault: &Arc<Vault>, membership: &Membership) -> Result<bool, Failure> {
-        let mut all = organisation::read_authorities(vault).await?;
-        let (n_all, newest) = (all.len(), all.pop());
-        let named = named(membership);
-        Ok(n_all > 1 && newest.is_some_and(|newest| named.contains(&newest.certificate().fingerprint())))
-    }
-
     async fn next_authority(
         &self,
         engine: &Engine,
         vault: &Arc<Vault>,
         runtime: &Runtime,
         membership: &Membership,
-        is_under_way: bool,
-    ) -> Result<hangar_pki::Certificate, Failure> {
-        let named = named(membership);
-        let mut all = organisation::read_authorities(vault).await?;
-        let (n_all, newest) = (all.len(), all.pop());
-        // Made for this rotation: our record names it beside the old one, or has dropped the old one already.
-        let is_this = |newest: &hangar_pki::Authority| named.contains(&newest.certificate().fingerprint());
-        if let Some(newest) = newest.filter(|newest| is_under_way && n_all > 1 && is_this(newest)) {
-            return Ok(newest.certificate().clone());
-        }
+    ) -> Result<Certificate, Failure> {
         let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
         let policy = pooling.certificates().await?;
         let request = AuthorityRequest {
@@ -111,7 +97,7 @@ impl Session {
             algorithm: policy.authority_algorithm,
             lifetime_hours: policy.authority_lifetime_hours,
         };
-        let made = organisation::make_next_authority(vault, &named, request).await?;
+        let made = organisation::make_next_authority(vault, &named(membership), request).await?;
         Ok(made.certificate().clone())
     }
 }
@@ -121,6 +107,14 @@ fn named(membership: &Membership) -> Vec<Fingerprint> {
     let roster = membership.own.roster();
     let named = roster.own_record().record().presence.fingerprints();
     named.iter().filter_map(|one| one.to_string().parse().ok()).collect()
+}
+
+/// Our newest authority, if it was made for a rotation and our record names it: beside the old one, or alone since.
+async fn newest_named(vault: &Vault, membership: &Membership) -> Result<Option<Certificate>, Failure> {
+    let mut all = organisation::read_authorities(vault).await?;
+    let (n_all, newest) = (all.len(), all.pop());
+    let newest = newest.map(|newest| newest.certificate().clone()).filter(|_| n_all > 1);
+    Ok(newest.filter(|newest| named(membership).contains(&newest.fingerprint())))
 }
 
 /// When the last operation began, in milliseconds since 1970, if it was one of this command and did not end.

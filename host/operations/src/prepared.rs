@@ -45,12 +45,19 @@ impl Prepared {
 }
 
 impl Session {
-    /// Takes the workspace's lock and makes terraform ready, once no tool of an earlier run lives.
-    pub(crate) async fn open_stack(&self, command: &str, runtime: &Runtime) -> Result<OpenStack, Failure> {
+    /// Takes the workspace's lock and waits until no tool of an earlier run lives: what is wanted now may be another plan than
+    /// the one it is at.
+    pub(crate) async fn take_lock(&self, command: &str) -> Result<Engine, Failure> {
         let engine = self.site.engine(command, Arc::clone(&self.progress))?;
         infrastructure::outlive(&engine, &*self.waiting).await?;
         // A tool that lived until now may have kept the last sweep from what it wrote.
         self.site.sweep_scratch()?;
+        Ok(engine)
+    }
+
+    /// Takes the workspace's lock and makes terraform ready.
+    pub(crate) async fn open_stack(&self, command: &str, runtime: &Runtime) -> Result<OpenStack, Failure> {
+        let engine = self.take_lock(command).await?;
         let provider = self.site.provider(runtime).await?;
         let (driver, module) = self.site.driver(&provider).await?;
         let scratch = self.site.scratch(command)?;

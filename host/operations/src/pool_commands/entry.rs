@@ -1,19 +1,14 @@
 //! `pool invite | accept | join`: how a newcomer comes in.
 
-use std::sync::Arc;
-
-use hangar_engine::Engine;
 use hangar_pool::OwnRecord;
-use hangar_roster::{Change, ChangeId, Invitation, MemberId, Phase, Roster, SignedInvitation, State, next};
-use hangar_runtime::Runtime;
+use hangar_roster::{Invitation, MemberId, Roster, SignedInvitation, State, next};
 
-use super::fingerprint;
+use super::{fingerprint, proposed};
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
-use crate::pooling::{Membership, record};
+use crate::pooling::record;
 use crate::session::{Outcome, Session};
-use crate::vault::Vault;
 
 /// How long an invitation is good for.
 const INVITATION_MS: u64 = 24 * 3_600_000;
@@ -120,22 +115,6 @@ impl Session {
         self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
     }
 
-    /// Stays, where the change that our vote was for is over, until the others have seen that: only then is there room for
-    /// another vote. Returns whom that change was about.
-    pub(crate) async fn free_slot(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-        own: &Arc<OwnRecord>,
-    ) -> Result<Option<MemberId>, Failure> {
-        let over = over(&own.roster());
-        if over.is_some() {
-            self.drive(engine, vault, runtime, Membership { own: Arc::clone(own) }, Goal::Settle).await?;
-        }
-        Ok(over)
-    }
-
     fn invite(&self, own: &OwnRecord, joiner: &MemberId) -> Result<(), Failure> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)
@@ -146,18 +125,6 @@ impl Session {
             invitation.ok_or_else(|| Failure::refused("not every member's record is held yet"))?.sign(own.key());
         own.invite(joiner, &signed, now).map_err(record)
     }
-}
-
-/// Whom a change was about that is over, while our vote still names it.
-fn over(roster: &Roster) -> Option<MemberId> {
-    let vote = roster.own_record().record().vote.as_ref()?;
-    matches!(vote.phase, Phase::Done | Phase::Dropped).then(|| vote.change.subject.clone())
-}
-
-/// The change about this member that is still to be dealt with.
-fn proposed(roster: &Roster, subject: &MemberId) -> Option<ChangeId> {
-    let is_it = |change: &&Change| change.subject == *subject && roster.is_alive(change);
-    roster.changes().into_iter().find(is_it).map(|change| change.id)
 }
 
 fn is_active(roster: &Roster, member: &MemberId) -> bool {
