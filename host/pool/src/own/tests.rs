@@ -41,13 +41,19 @@ fn who_only_looks_sees_what_is_new_and_writes_nothing_anywhere() {
     assert!(shelf.join("uss1.record.json").exists(), "who may write shows what was not shown");
 }
 
+/// The roster of a founder, kept in this folder.
+fn founded(home: &Path, carrier: Arc<Folder>) -> PathBuf {
+    let path = home.join("us-east.json");
+    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+    OwnRecord::begin(&path, key(1), carrier, genesis).expect("a roster");
+    path
+}
+
 #[test]
 fn a_record_that_was_kept_and_not_remembered_is_remembered_by_the_next_run() {
     let site = tempfile::tempdir().expect("a temporary folder");
-    let path = site.path().join("us-east.json");
     let carrier = || Arc::new(Folder::new(&site.path().join("shelf")));
-    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
-    OwnRecord::begin(&path, key(1), carrier(), genesis).expect("a roster");
+    let path = founded(site.path(), carrier());
     let history = path.with_extension("history.jsonl");
     let whole = std::fs::read(&history).expect("the first record");
     std::fs::remove_file(&history).expect("it is there");
@@ -72,10 +78,8 @@ fn a_record_that_no_carrier_took_is_in_the_history_all_the_same() {
 #[test]
 fn what_a_killed_writer_left_goes_with_the_next_that_writes() {
     let site = tempfile::tempdir().expect("a temporary folder");
-    let path = site.path().join("us-east.json");
     let carrier = || Arc::new(Folder::new(&site.path().join("shelf")));
-    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
-    OwnRecord::begin(&path, key(1), carrier(), genesis).expect("a roster");
+    let path = founded(site.path(), carrier());
     let left = site.path().join(".us-east.json.Dy5HqF.hangar-tmp");
     std::fs::write(&left, "half").expect("writable");
     OwnRecord::open_to_look(&path, key(1), carrier()).expect("readable").expect("it was begun");

@@ -5,18 +5,10 @@ use hangar_plan::diagnostic::Severity;
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{EnvelopeError, Finding, Genesis, Problem, Record, Seen, State, limits};
 
-use crate::organisation::{NOW, Organisation, exchange, id, key, pool, presence};
+use crate::organisation::{NOW, Organisation, after, exchange, id, key, pool, presence};
 
 fn problems(found: &[Finding]) -> Vec<Problem> {
     found.iter().map(|finding| finding.problem.clone()).collect()
-}
-
-/// A record that would rightly come next.
-fn successor(of: &Organisation) -> Record {
-    let mut next = of.latest().record().clone();
-    next.sequence += 1;
-    next.previous = Some(of.latest().digest());
-    next
 }
 
 /// Nothing of what was refused is held, nothing is frozen, and the cure is said.
@@ -34,7 +26,7 @@ fn refuses(reader: &mut Organisation, bytes: &[u8], wanted: &Problem) {
 #[test]
 fn a_forged_record_is_refused() -> Result<()> {
     let mut all = pool(2)?;
-    let record = successor(&all[1]);
+    let record = after(all[1].latest());
     let right = String::from_utf8(record.clone().sign(&key(2)).to_bytes())?;
     let other = String::from_utf8(Record { at_ms: 1, ..record }.sign(&key(2)).to_bytes())?;
     // The payload of one with the signature of the other.
@@ -48,7 +40,7 @@ fn a_forged_record_is_refused() -> Result<()> {
 #[test]
 fn a_record_in_anothers_name_is_refused() -> Result<()> {
     let mut all = pool(3)?;
-    let stolen = Record { member: id("uss2"), ..successor(&all[1]) }.sign(&key(2));
+    let stolen = Record { member: id("uss2"), ..after(all[1].latest()) }.sign(&key(2));
     refuses(&mut all[0], &stolen.to_bytes(), &Problem::Impersonation { claimed: id("uss2") });
     // Nor can a joiner take a member's name.
     let joiner = Organisation::joiner("uss1", 9);
@@ -83,7 +75,7 @@ fn an_older_record_is_rolled_back_and_the_newer_stays_in_force() -> Result<()> {
 fn an_older_record_beside_a_newer_one_is_replayed() -> Result<()> {
     let mut all = pool(2)?;
     let old = all[1].published[1].to_bytes();
-    let new = successor(&all[1]).sign(&key(2));
+    let new = after(all[1].latest()).sign(&key(2));
     let found = all[0].roster.take_in([("new", new.to_bytes().as_slice()), ("old", old.as_slice())]);
     assert_eq!(problems(&found), [Problem::Replayed { found: 2, newer: new.record().sequence }]);
     assert_eq!(all[0].roster.signed(&id("uss1")), Some(&new));
@@ -94,7 +86,7 @@ fn an_older_record_beside_a_newer_one_is_replayed() -> Result<()> {
 fn a_record_of_another_pool_is_refused() -> Result<()> {
     let mut all = pool(2)?;
     let other: hangar_roster::PoolName = "us-west".parse()?;
-    let elsewhere = Record { pool: other.clone(), ..successor(&all[1]) }.sign(&key(2));
+    let elsewhere = Record { pool: other.clone(), ..after(all[1].latest()) }.sign(&key(2));
     refuses(&mut all[0], &elsewhere.to_bytes(), &Problem::OtherPool { found: other });
     Ok(())
 }
@@ -133,7 +125,7 @@ fn is_frozen(reader: &Organisation) -> bool {
 #[test]
 fn two_records_of_one_sequence_are_a_fork() -> Result<()> {
     let mut all = pool(2)?;
-    let one = successor(&all[1]);
+    let one = after(all[1].latest());
     let sequence = one.sequence;
     let other = Record { at_ms: 1, ..one.clone() }.sign(&key(2));
     all[0].take_in(&one.sign(&key(2)));
@@ -147,8 +139,8 @@ fn two_records_of_one_sequence_are_a_fork() -> Result<()> {
 fn a_record_that_follows_an_unseen_other_is_a_fork() -> Result<()> {
     let mut all = pool(2)?;
     let held = all[1].latest().record().sequence;
-    let other = Record { at_ms: 1, ..successor(&all[1]) }.sign(&key(2));
-    let next = Record { previous: Some(other.digest()), ..successor(&all[1]) }.sign(&key(2));
+    let other = Record { at_ms: 1, ..after(all[1].latest()) }.sign(&key(2));
+    let next = Record { previous: Some(other.digest()), ..after(all[1].latest()) }.sign(&key(2));
     assert_eq!(problems(&all[0].take_in(&next)), [Problem::Forked { sequence: held }]);
     assert!(is_frozen(&all[0]));
     Ok(())
@@ -157,7 +149,7 @@ fn a_record_that_follows_an_unseen_other_is_a_fork() -> Result<()> {
 #[test]
 fn a_record_that_has_seen_less_than_its_former_one_is_a_fork() -> Result<()> {
     let mut all = pool(2)?;
-    let mut next = successor(&all[1]);
+    let mut next = after(all[1].latest());
     let former = next.seen[&id("uss0")];
     next.seen.insert(id("uss0"), Seen { sequence: former.sequence - 1, ..former });
     let sequence = next.sequence;
@@ -170,7 +162,7 @@ fn a_record_that_has_seen_less_than_its_former_one_is_a_fork() -> Result<()> {
 #[test]
 fn two_histories_shown_to_two_members_are_found_out() -> Result<()> {
     let mut all = pool(3)?;
-    let one = successor(&all[2]);
+    let one = after(all[2].latest());
     let sequence = one.sequence;
     let other = Record { at_ms: 1, ..one.clone() }.sign(&key(3));
     all[0].take_in(&one.sign(&key(3)));
@@ -202,7 +194,7 @@ fn nobody_lets_itself_in() -> Result<()> {
     let joiner = Organisation::joiner("uss2", 3);
     all[0].roster.expect_joiner(joiner.key.public().fingerprint());
     all[0].take_in(joiner.latest());
-    let early = Record { state: State::Active, ..successor(&joiner) }.sign(&key(3));
+    let early = Record { state: State::Active, ..after(joiner.latest()) }.sign(&key(3));
     refuses(&mut all[0], &early.to_bytes(), &Problem::Premature);
     Ok(())
 }
@@ -229,14 +221,14 @@ fn two_organisations_cannot_have_one_locality_subject_or_address() -> Result<()>
 #[test]
 fn what_a_member_is_trusted_by_does_not_change_without_a_vote() -> Result<()> {
     let mut all = pool(2)?;
-    let mut next = successor(&all[1]);
+    let mut next = after(all[1].latest());
     next.presence.authorities.extend(presence("uss1").authorities);
     refuses(&mut all[0], &next.sign(&key(2)).to_bytes(), &Problem::Unvoted { field: "certificate authorities" });
-    let mut next = successor(&all[1]);
+    let mut next = after(all[1].latest());
     next.presence.locality[1].value = "elsewhere".to_owned();
     refuses(&mut all[0], &next.sign(&key(2)).to_bytes(), &Problem::Unvoted { field: "locality" });
     // Addresses may: they are reached, not trusted.
-    let mut next = successor(&all[1]);
+    let mut next = after(all[1].latest());
     next.presence.nodes[0].addresses = vec!["192.0.2.9".parse()?];
     assert_eq!(problems(&all[0].take_in(&next.sign(&key(2)))), []);
     Ok(())
@@ -246,7 +238,7 @@ fn what_a_member_is_trusted_by_does_not_change_without_a_vote() -> Result<()> {
 fn a_member_cannot_move_to_where_another_one_serves() -> Result<()> {
     let mut all = pool(3)?;
     let theirs = all[2].latest().record().presence.nodes.clone();
-    let mut next = successor(&all[1]);
+    let mut next = after(all[1].latest());
     next.presence.nodes = theirs;
     let clash = Problem::Clash { field: "address of a node", other: id("uss2") };
     refuses(&mut all[0], &next.clone().sign(&key(2)).to_bytes(), &clash);
@@ -265,7 +257,7 @@ fn what_a_joiner_was_voted_in_with_does_not_change_afterwards() -> Result<()> {
     let invitation = all[0].invitation_for(&id("uss1"), 1)?;
     let proposed = next::invite(&all[0].roster, &invitation, NOW);
     all[0].publish(proposed)?;
-    let changed = Record { presence: presence("uss1"), ..successor(&joiner) }.sign(&key(2));
+    let changed = Record { presence: presence("uss1"), ..after(joiner.latest()) }.sign(&key(2));
     refuses(&mut all[0], &changed.to_bytes(), &Problem::Unvoted { field: "presence" });
     Ok(())
 }
@@ -275,13 +267,13 @@ fn a_pool_has_one_genesis() -> Result<()> {
     let mut all = pool(2)?;
     exchange(&mut all);
     let genesis = all[0].latest().record().genesis.clone();
-    let second = Record { genesis: genesis.clone(), ..successor(&all[1]) }.sign(&key(2));
+    let second = Record { genesis: genesis.clone(), ..after(all[1].latest()) }.sign(&key(2));
     refuses(&mut all[0], &second.to_bytes(), &Problem::Genesis);
     let genesis = genesis.expect("the founder's");
     // How long a member may be silent is agreed when it comes in: the founder alone cannot shorten it.
     let others = [Genesis { at_ms: 1, ..genesis.clone() }, Genesis { silence_ms: 1, ..genesis }];
     for other in others {
-        let changed = Record { genesis: Some(other), ..successor(&all[0]) };
+        let changed = Record { genesis: Some(other), ..after(all[0].latest()) };
         refuses(&mut all[1], &changed.sign(&key(1)).to_bytes(), &Problem::Genesis);
     }
     Ok(())
@@ -290,7 +282,7 @@ fn a_pool_has_one_genesis() -> Result<()> {
 #[test]
 fn a_member_does_not_go_back_to_asking() -> Result<()> {
     let mut all = pool(2)?;
-    let back = Record { state: State::Asking, ..successor(&all[1]) }.sign(&key(2));
+    let back = Record { state: State::Asking, ..after(all[1].latest()) }.sign(&key(2));
     refuses(&mut all[0], &back.to_bytes(), &Problem::Transition { from: State::Active, to: State::Asking });
     Ok(())
 }
@@ -301,11 +293,11 @@ fn what_is_too_large_too_many_or_not_a_record_is_refused() -> Result<()> {
     let large = vec![b' '; limits::ENVELOPE_BYTES + 1];
     let too_large = EnvelopeError::TooLarge { n_bytes: large.len(), most: limits::ENVELOPE_BYTES };
     refuses(&mut all[0], &large, &Problem::Envelope(too_large));
-    let mut many = successor(&all[1]);
+    let mut many = after(all[1].latest());
     many.presence.nodes = vec![many.presence.nodes[0].clone(); limits::NODES + 1];
     let detail = format!("{} nodes, and at most {} are read", limits::NODES + 1, limits::NODES);
     refuses(&mut all[0], &many.sign(&key(2)).to_bytes(), &Problem::Unreadable { detail });
-    let mut rude = successor(&all[1]);
+    let mut rude = after(all[1].latest());
     rude.presence.endpoint = "https://\u{1b}[2J".to_owned();
     let found = all[0].take_in(&rude.sign(&key(2)));
     assert!(matches!(&problems(&found)[..], [Problem::Unreadable { detail }] if detail.contains("control characters")));
@@ -334,7 +326,7 @@ fn an_own_record_from_elsewhere_is_taken_up_and_told() -> Result<()> {
 fn one_liar_costs_one_finding_a_member() -> Result<()> {
     let mut all = pool(4)?;
     for liar in [2, 3] {
-        let mut lies = successor(&all[liar]);
+        let mut lies = after(all[liar].latest());
         for seen in lies.seen.values_mut() {
             seen.sequence += 1000;
         }

@@ -6,17 +6,10 @@ use hangar_roster::{
     Tier, limits,
 };
 
-use crate::organisation::{LATER, NOW, Organisation, id, key, pool};
+use crate::organisation::{LATER, NOW, Organisation, after, id, key, pool};
 
 /// What makes a record carry this many of something.
 type Fill<'a> = Box<dyn Fn(&mut Record, usize) + 'a>;
-
-fn successor(of: &Organisation) -> Record {
-    let mut next = of.latest().record().clone();
-    next.sequence += 1;
-    next.previous = Some(of.latest().digest());
-    next
-}
 
 /// What is said of a record by who reads it; nothing if it is taken in.
 fn refused(reader: &Organisation, record: Record, key: &OrganisationKey) -> Option<String> {
@@ -81,7 +74,7 @@ fn a_record_is_read_up_to_each_bound_and_refused_beyond() -> Result<()> {
     ];
     for (what, most, fill) in cases {
         let with = |n: usize| {
-            let mut next = successor(&all[1]);
+            let mut next = after(all[1].latest());
             fill(&mut next, n);
             refused(&all[0], next, &all[1].key)
         };
@@ -95,7 +88,7 @@ fn a_record_is_read_up_to_each_bound_and_refused_beyond() -> Result<()> {
 fn a_text_is_read_up_to_its_bound_and_a_proof_to_its_own() -> Result<()> {
     let all = pool(2)?;
     let with = |fill: fn(&mut Record, usize), n: usize| {
-        let mut next = successor(&all[1]);
+        let mut next = after(all[1].latest());
         fill(&mut next, n);
         refused(&all[0], next, &all[1].key)
     };
@@ -137,7 +130,7 @@ fn a_text_is_read_up_to_its_bound_and_a_proof_to_its_own() -> Result<()> {
 fn an_envelope_is_read_up_to_its_bound() -> Result<()> {
     let all = pool(2)?;
     let mut reader = all[0].clone();
-    let signed = successor(&all[1]).sign(&all[1].key);
+    let signed = after(all[1].latest()).sign(&all[1].key);
     let padded = |n: usize| {
         let mut bytes = signed.to_bytes();
         bytes.resize(n, b' ');

@@ -5,7 +5,7 @@ use hangar_roster::history::{self, History};
 use hangar_roster::next;
 use hangar_roster::{Acknowledgement, Problem, Proof, Record, Seen, SignedRecord, State};
 
-use crate::organisation::{NOW, Organisation, id, key, pool};
+use crate::organisation::{self, NOW, Organisation, id, key, pool};
 
 fn verify<'a>(records: impl IntoIterator<Item = &'a SignedRecord>) -> History {
     let files: Vec<_> = records.into_iter().map(SignedRecord::to_bytes).collect();
@@ -16,10 +16,9 @@ fn problems(records: &[SignedRecord]) -> Vec<Problem> {
     verify(records).findings.into_iter().map(|finding| finding.problem).collect()
 }
 
-/// The record after one, which says something more.
+/// The record after one, a moment later.
 fn after(former: &SignedRecord) -> Record {
-    let then = former.record();
-    Record { sequence: then.sequence + 1, previous: Some(former.digest()), at_ms: then.at_ms + 1, ..then.clone() }
+    Record { at_ms: former.record().at_ms + 1, ..organisation::after(former) }
 }
 
 /// Records of one founder, of which each follows the one before.

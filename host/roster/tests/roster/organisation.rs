@@ -175,6 +175,12 @@ impl Organisation {
     }
 }
 
+/// A record that would rightly come after one.
+pub(crate) fn after(former: &SignedRecord) -> Record {
+    let then = former.record();
+    Record { sequence: then.sequence + 1, previous: Some(former.digest()), ..then.clone() }
+}
+
 fn beginning(name: &str, seed: u8, presence: Presence) -> Beginning {
     Beginning {
         pool: "us-east".parse().expect("a name of these tests"),
