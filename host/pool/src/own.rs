@@ -286,13 +286,18 @@ impl OwnRecord {
         self.advance(next)
     }
 
-    /// Does what the rules of voting make due, until nothing is.
+    /// Does what the rules of voting make due, until nothing is. A joiner whose invitation is void takes up the one that its
+    /// inviter has made since.
     ///
     /// # Errors
     ///
     /// [`RecordError`].
     pub fn duties(&self, now_ms: u64) -> Result<(), RecordError> {
-        let is_news = self.roster().observe(now_ms);
+        let mut is_news = self.roster().observe(now_ms);
+        let is_void = self.roster().check_entered().is_err();
+        if is_void && let Some(Ok(signed)) = self.invitation()?.as_deref().map(SignedInvitation::parse) {
+            is_news |= self.roster().enter_anew(&signed, now_ms);
+        }
         if is_news {
             self.keep()?;
         }

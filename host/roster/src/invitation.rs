@@ -23,6 +23,8 @@ pub struct Invitation {
     pub pool: PoolName,
     /// Member who invites.
     pub inviter: MemberId,
+    /// Sequence of the inviter's record from which it invites: a later one names this invitation, or has voided it.
+    pub sequence: u64,
     /// The inviter's organisation key, with which this is signed; joiner and inviter compare it by voice.
     pub inviter_key: PublicKey,
     /// The joiner's organisation key.
@@ -128,6 +130,7 @@ impl Invitation {
             version: VERSION,
             pool: roster.pool().clone(),
             inviter: own.member.clone(),
+            sequence: own.sequence,
             inviter_key: own.key,
             audience: joiner.record().key.fingerprint(),
             record: joiner.digest(),

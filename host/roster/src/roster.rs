@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::ChangeId;
-use crate::digest::{InvitationDigest, KeyFingerprint};
+use crate::digest::KeyFingerprint;
 use crate::finding::Finding;
 use crate::name::{MemberId, PoolName};
 use crate::record::{Genesis, Record, Seen, SignedRecord, State};
@@ -16,6 +16,8 @@ mod succession;
 mod take_in;
 mod view;
 mod witness;
+
+use enter::Entered;
 
 /// The latest verified record of each member, as held by one of them.
 ///
@@ -35,17 +37,16 @@ pub struct Roster {
     pub(crate) admitted: BTreeSet<MemberId>,
     /// Keys of joiners that the operator has named.
     invited: BTreeSet<KeyFingerprint>,
-    /// The invitation by which this member came in, and whose it is.
-    entered: Option<(InvitationDigest, MemberId)>,
+    /// The invitation by which this member came in.
+    entered: Option<Entered>,
+    /// Sequence of the own record in which this member last said that it asks, or asked for something else.
+    request: u64,
     /// What proves that one key has signed two histories.
     pub(crate) forks: Vec<Finding>,
     /// When this member first saw each eviction that is proposed, by its own clock.
     pub(crate) observed: BTreeMap<ChangeId, u64>,
     /// Members that were put out and have not asked anew.
     pub(crate) expelled: BTreeSet<MemberId>,
-    /// Where a member's history begins anew: its key was replaced by its recovery key or by what others vouch for. What
-    /// anybody has seen of it before counts no more.
-    renewed: BTreeMap<MemberId, u64>,
 }
 
 impl Roster {
@@ -57,6 +58,7 @@ impl Roster {
         Self {
             pool: own.record.pool.clone(),
             founder: is_founder.then(|| member.clone()),
+            request: own.record.sequence,
             records: BTreeMap::from([(member.clone(), own)]),
             past: BTreeMap::new(),
             pinned: BTreeMap::new(),
@@ -66,7 +68,6 @@ impl Roster {
             forks: Vec::new(),
             observed: BTreeMap::new(),
             expelled: BTreeSet::new(),
-            renewed: BTreeMap::new(),
             own: member,
         }
     }

@@ -1,7 +1,7 @@
 //! `pool invite | accept | join`: how a newcomer comes in.
 
 use hangar_pool::OwnRecord;
-use hangar_roster::{Invitation, MemberId, Roster, SignedInvitation, State, next};
+use hangar_roster::{Invitation, KeyFingerprint, MemberId, Roster, SignedInvitation, State, next};
 
 use super::{fingerprint, proposed};
 use crate::clock::now_ms;
@@ -98,18 +98,9 @@ impl Session {
             Failure::refused("this instance has not asked to join").hint_is("`hangar pool request` asks")
         })?;
         let own = &membership.own;
-        let is_entered = own.roster().in_pool().next().is_some();
-        if !is_entered {
-            let bytes = own.invitation().map_err(record)?.ok_or_else(|| {
-                Failure::new(Cause::Outside, "the carrier shows no invitation for us")
-                    .hint_is("a member runs `hangar pool invite --to OUR-FINGERPRINT`")
-            })?;
-            let refused = |err: hangar_roster::InvitationError| {
-                let cure = err.cure();
-                Failure::of(Cause::Person, "the invitation is refused", err).hint_is(cure)
-            };
-            let invitation = SignedInvitation::parse(&bytes).map_err(refused)?;
-            own.change(|roster| roster.enter(&invitation, inviter, now_ms())).map_err(record)?.map_err(refused)?;
+        if own.roster().own_record().record().state == State::Asking {
+            own.refresh().map_err(record)?;
+            enter(own, inviter)?;
             own.refresh().map_err(record)?;
         }
         self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
@@ -124,6 +115,29 @@ impl Session {
         let signed =
             invitation.ok_or_else(|| Failure::refused("not every member's record is held yet"))?.sign(own.key());
         own.invite(joiner, &signed, now).map_err(record)
+    }
+}
+
+/// Takes up the invitation that the carrier shows. Whoever was invited once more may have entered by the former one, and goes on
+/// by that as long as it is in force.
+fn enter(own: &OwnRecord, inviter: KeyFingerprint) -> Result<(), Failure> {
+    let shown = own.invitation().map_err(record)?;
+    let entered = match shown.as_deref().map(SignedInvitation::parse).transpose() {
+        Ok(Some(signed)) => {
+            own.change(|roster| roster.enter(&signed, inviter, now_ms())).map_err(record)?.map(|()| true)
+        }
+        Ok(None) => Ok(false),
+        Err(err) => Err(err),
+    };
+    match entered {
+        Ok(true) => Ok(()),
+        _ if own.roster().has_entered() => Ok(()),
+        Ok(false) => Err(Failure::new(Cause::Outside, "the carrier shows no invitation for us")
+            .hint_is("a member runs `hangar pool invite --to OUR-FINGERPRINT`")),
+        Err(err) => {
+            let cure = err.cure();
+            Err(Failure::of(Cause::Person, "the invitation is refused", err).hint_is(cure))
+        }
     }
 }
 

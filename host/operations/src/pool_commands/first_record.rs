@@ -7,9 +7,10 @@ use std::time::Duration;
 use hangar_engine::Engine;
 use hangar_pki::Authority;
 use hangar_plan::plan::{Envelope, Part, Plan};
+use hangar_plan::strategy::observation::Observation;
 use hangar_pool::{OwnRecord, Strategy as _};
 use hangar_roster::next::{self, Beginning};
-use hangar_roster::{Presence, Record, State};
+use hangar_roster::{Presence, Record, Roster, State};
 use hangar_runtime::Runtime;
 
 use super::Identity;
@@ -95,6 +96,9 @@ impl Session {
                 let made = if stands { organisation::read_authority(&vault).await? } else { None };
                 let (_, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
                 membership.own.refresh().map_err(record)?;
+                if is_out(&membership.own.roster()) {
+                    self.refuse_former_nodes(&engine, &runtime).await?;
+                }
                 ask_anew(&membership.own)?;
                 membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
                 membership
@@ -110,6 +114,19 @@ impl Session {
             }
         };
         Ok(Identity::of(&membership.own))
+    }
+
+    /// Nodes that have left are out of the database for good, whatever their volumes hold, and would never join.
+    async fn refuse_former_nodes(&self, engine: &Engine, runtime: &Runtime) -> Result<(), Failure> {
+        let stands = self.standing(engine.journal()).await?;
+        let provider = self.site.provider(runtime).await?;
+        let (access, cluster) = self.connection(&provider, &stands).await?;
+        let services = self.services(engine.journal(), &stands, &cluster, &access).await?;
+        match services.observe(self.site.workspace.instance.release.as_str()).await? {
+            Observation::Absent => Ok(()),
+            _ => Err(Failure::person("the nodes that have left the pool still stand, and come into none again")
+                .hint_is("`hangar down` takes them and their volumes; then `hangar up`, and ask anew")),
+        }
     }
 
     async fn adopted(
@@ -171,7 +188,7 @@ impl Session {
         goal: Goal,
     ) -> Result<bool, Failure> {
         let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, None).await?;
-        let roster = hangar_roster::Roster::start(first.clone().sign(key));
+        let roster = Roster::start(first.clone().sign(key));
         let describe = |pem: &str| {
             hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
         };
@@ -186,17 +203,15 @@ impl Session {
 
 /// Whoever has left, or was put out, asks again.
 fn ask_anew(own: &OwnRecord) -> Result<(), Failure> {
-    let (state, is_out) = {
-        let roster = own.roster();
-        (roster.own_record().record().state, roster.is_expelled(roster.own()))
-    };
-    if is_out && state != State::Gone {
+    if is_out(&own.roster()) {
         own.step(|roster| next::state(roster, State::Gone, now_ms())).map_err(record)?;
-    }
-    if is_out || state == State::Gone {
         own.step(|roster| next::state(roster, State::Asking, now_ms())).map_err(record)?;
     }
     Ok(())
+}
+
+fn is_out(roster: &Roster) -> bool {
+    roster.own_record().record().state == State::Gone || roster.is_expelled(roster.own())
 }
 
 fn declined() -> Failure {

@@ -27,10 +27,9 @@ impl Roster {
         if let Err(problem) = self.is_borne_out(record) {
             return vec![problem];
         }
-        let begins = is_renewed.then(|| (record.member.clone(), record.sequence));
         self.hold(signed.clone());
-        if let Some((member, sequence)) = begins {
-            self.begin_anew(member, sequence);
+        if is_renewed {
+            self.begin_anew(&record.member);
         }
         remarks
     }
@@ -38,12 +37,18 @@ impl Roster {
     /// Takes this member's own next record. The caller has made it by [`crate::next`] and signed it.
     pub fn publish(&mut self, signed: SignedRecord) {
         debug_assert_eq!(signed.record.member, self.own, "nobody writes for anybody else");
-        let is_other_key = signed.record.key != self.own_record().record.key;
-        let sequence = signed.record.sequence;
+        let former = &self.own_record().record;
+        let is_other_key = signed.record.key != former.key;
+        let is_request = former.state != State::Asking || former.presence != signed.record.presence || is_other_key;
+        if signed.record.state == State::Asking && is_request {
+            // An invitation answers one request.
+            self.request = signed.record.sequence;
+            self.entered = None;
+        }
         self.hold(signed);
         if is_other_key {
             // Whether the others take it so is for them; our own former history is over.
-            self.begin_anew(self.own.clone(), sequence);
+            self.begin_anew(&self.own.clone());
         }
         self.admit();
     }

@@ -29,10 +29,10 @@ impl Roster {
         is_recovery || self.vouched_for().get(&key) == Some(&signed.record.member)
     }
 
-    pub(super) fn begin_anew(&mut self, member: MemberId, sequence: u64) {
-        self.past.remove(&member);
-        self.forks.retain(|fork| fork.member.as_ref() != Some(&member));
-        self.renewed.insert(member, sequence);
+    /// What anybody has seen of the member before counts no more.
+    pub(super) fn begin_anew(&mut self, member: &MemberId) {
+        self.past.remove(member);
+        self.forks.retain(|fork| fork.member.as_ref() != Some(member));
     }
 
     /// Keys that enough members vouch for: more than half of the whole pool, the one that lost its key counted and not

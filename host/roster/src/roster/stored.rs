@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::change::ChangeId;
-use crate::digest::{InvitationDigest, KeyFingerprint, RecordDigest};
+use crate::digest::{KeyFingerprint, RecordDigest};
 use crate::envelope::Envelope;
 use crate::finding::{Finding, Problem};
 use crate::name::{MemberId, PoolName};
 use crate::record::{RECORD_TYPE, Record, Seen, SignedRecord, VERSION};
 use crate::roster::Roster;
+use crate::roster::enter::Entered;
 
 /// Why a stored roster cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +52,13 @@ struct Stored {
     pinned: BTreeMap<MemberId, KeyFingerprint>,
     admitted: BTreeSet<MemberId>,
     invited: BTreeSet<KeyFingerprint>,
-    entered: Option<(InvitationDigest, MemberId)>,
+    entered: Option<Entered>,
+    request: u64,
     forks: Vec<Fork>,
     #[serde(default)]
     observed: BTreeMap<ChangeId, u64>,
     #[serde(default)]
     expelled: BTreeSet<MemberId>,
-    #[serde(default)]
-    renewed: BTreeMap<MemberId, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,10 +94,10 @@ impl Roster {
             admitted: self.admitted.clone(),
             invited: self.invited.clone(),
             entered: self.entered.clone(),
+            request: self.request,
             forks: self.forks.iter().filter_map(Fork::of).collect(),
             observed: self.observed.clone(),
             expelled: self.expelled.clone(),
-            renewed: self.renewed.clone(),
         };
         serde_json::to_vec_pretty(&stored).expect("names and digests are always JSON")
     }
@@ -128,10 +128,10 @@ impl Roster {
             admitted: stored.admitted,
             invited: stored.invited,
             entered: stored.entered,
+            request: stored.request,
             forks: stored.forks.into_iter().map(Fork::finding).collect(),
             observed: stored.observed,
             expelled: stored.expelled,
-            renewed: stored.renewed,
         })
     }
 }

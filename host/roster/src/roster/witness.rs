@@ -39,9 +39,6 @@ impl Roster {
     }
 
     fn compare(&self, about: &MemberId, seen: Seen) -> Comparison {
-        if self.renewed.get(about).is_some_and(|since| seen.sequence < *since) {
-            return Comparison::Agrees;
-        }
         let Some(held) = self.signed(about) else {
             // A joiner that this member was not told of is no matter of its own.
             let is_expected = self.admitted.contains(about);

@@ -115,6 +115,7 @@ fn an_authority_of_a_joiner_that_gave_up_is_taken_back_before_the_change_closes(
 fn each_wrong_invitation_is_refused_for_its_own_reason() -> Result<()> {
     let (mut all, joiner, invitation) = invited()?;
     let inviter = all[0].key.public().fingerprint();
+    let asking = Organisation { roster: hangar_roster::Roster::start(joiner.latest().clone()), ..joiner.clone() };
     let entered =
         |roster: &mut hangar_roster::Roster, signed: &SignedInvitation, key, now| roster.enter(signed, key, now);
     let mut fresh = Organisation::joiner("uss2", 3);
@@ -125,7 +126,7 @@ fn each_wrong_invitation_is_refused_for_its_own_reason() -> Result<()> {
         Err(InvitationError::Forged { expected: other_key })
     );
     assert_eq!(
-        entered(&mut joiner.clone().roster, &invitation, inviter, LATER + 1),
+        entered(&mut asking.clone().roster, &invitation, inviter, LATER + 1),
         Err(InvitationError::Expired { at_ms: LATER })
     );
     // Its authority is another one, so it is another request.

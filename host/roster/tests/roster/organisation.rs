@@ -7,8 +7,8 @@ use hangar_pki::{Authority, AuthorityRequest};
 use hangar_plan::strategy::certificate::KeyAlgorithm;
 use hangar_roster::next::{self, Beginning, NextError};
 use hangar_roster::{
-    Change, Datastore, Finding, Invitation, MemberId, Node, OrganisationKey, Phase, Presence, Proof, Record, Roster,
-    SignedInvitation, SignedRecord, State, Tier,
+    Change, Datastore, Finding, Invitation, Kind, MemberId, Node, OrganisationKey, Phase, Presence, Proof, Record,
+    Roster, SignedInvitation, SignedRecord, State, Tier,
 };
 use zeroize::Zeroizing;
 
@@ -205,6 +205,30 @@ pub(crate) fn exchange(all: &mut [Organisation]) {
             return;
         }
     }
+}
+
+/// Everybody reads everybody's latest record and opens what it may; nobody proves or closes anything.
+pub(crate) fn hear(all: &mut [Organisation]) {
+    for _ in 0..4 {
+        let latest: Vec<_> = all.iter().map(|one| one.latest().clone()).collect();
+        for one in all.iter_mut() {
+            latest.iter().for_each(|record| drop(one.take_in(record)));
+            one.follow();
+        }
+    }
+}
+
+/// One proposes something of its own, and all vote for it; nobody has opened it yet.
+pub(crate) fn agreed(all: &mut [Organisation], subject: usize, kind: Kind) -> Result<Change> {
+    let proposed = next::propose(&all[subject].roster, kind, LATER, NOW);
+    all[subject].publish(proposed)?;
+    let change = all[subject].vote().context("it has proposed")?.0.clone();
+    let latest = all[subject].latest().clone();
+    for other in all.iter_mut().filter(|one| one.id() != change.subject) {
+        other.take_in(&latest);
+        other.publish(next::accept(&other.roster, change.id, NOW))?;
+    }
+    Ok(change)
 }
 
 /// Brings a joiner in: the first of the pool invites, all others accept.

@@ -1,4 +1,4 @@
-//! A member leaves a pool, and asks anew.
+//! A member leaves a pool, asks anew, and comes in again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::cluster::{CLIENT_SECRET, secret};
 use crate::killed::dying_at;
 use crate::pool::{is_still, live_nodes, verifies};
-use crate::pooled::{Carrier, Pooled, Setting, accept, turn};
+use crate::pooled::{Carrier, Pooled, Setting, accept, join, turn};
 use crate::post::IN_TURN;
 use crate::traffic::{Gateway, Traffic};
 
@@ -35,8 +35,12 @@ async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> 
     is_out(&pooled, &[first, second]).await?;
     is_refused(one, three).await?;
     a_second_run_changes_nothing(first, third).await?;
-    asks_anew_and_is_rejected(first, second, third).await?;
+    let early = third.run(&["pool", "request"]).await?.exits(4)?;
+    ensure!(early.stderr.contains("the nodes that have left the pool still stand"), "{}", early.stderr);
     third.run(&["down", "--yes"]).await?.done()?;
+    third.run(&["up", "--yes"]).await?.done()?;
+    asks_anew_and_is_rejected(first, second, third).await?;
+    comes_in_again(&pooled, first, second, third).await?;
     verifies(first).await?;
     pooled.post.as_ref().context("a post")?.has_been_bad()
 }
@@ -142,6 +146,19 @@ async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner
         Ok(Some(()))
     })
     .await
+}
+
+/// By an invitation of its own, since that of its former life is void: its inviter has invited it once more meanwhile.
+async fn comes_in_again(pooled: &Pooled, first: &Workspace, second: &Workspace, joiner: &Workspace) -> Result<()> {
+    // Said again, the command changes nothing and tells who we are.
+    let founder = first.run(&["pool", "create", "--yes", "--json"]).await?.done()?.value("identity")?;
+    let key = founder["fingerprint"].as_str().context("a fingerprint")?.to_owned();
+    join(first, &key, std::slice::from_ref(second), joiner).await?;
+    let organisation = pooled.stage.organisation("uss1")?;
+    let memberships = Gateway::to(organisation, organisation).await?.ask(MEMBERSHIPS).await?;
+    let n_in = memberships.iter().filter(|one| *one == "active").count();
+    ensure!((memberships.len(), n_in) == (12, 9), "{memberships:?}");
+    Ok(())
 }
 
 pub(crate) fn state<'a>(status: &'a Value, member: &str) -> Option<&'a str> {
