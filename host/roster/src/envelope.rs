@@ -230,4 +230,30 @@ mod tests {
         assert!(matches!(Envelope::parse(KIND, extra.as_bytes()), Err(EnvelopeError::Unreadable { .. })));
         Ok(())
     }
+
+    /// To the last byte that is read; an earlier one's own earlier one stays behind.
+    #[test]
+    fn an_earlier_envelope_comes_along_where_there_is_room_for_it() -> anyhow::Result<()> {
+        // The lengths of their kinds make up for base64, which grows by four.
+        const KINDS: [&str; 4] = ["a/b", "a/bc", "a/bcd", "a/bcde"];
+        let with = |kind, n| Envelope::sign(kind, vec![b' '; n], &[&key(1)]);
+        let carried = |kind, n| {
+            let mut both = with(kind, n);
+            both.carry(&with(KIND, 3000));
+            both
+        };
+        let length = |kind| carried(kind, 3000).to_bytes().len();
+        let fits = KINDS.into_iter().find(|kind| (limits::ENVELOPE_BYTES - length(*kind)).is_multiple_of(4));
+        let kind = fits.expect("one of four lengths that follow one another");
+        let most = 3000 + (limits::ENVELOPE_BYTES - length(kind)) / 4 * 3;
+        let full = carried(kind, most);
+        assert_eq!(full.to_bytes().len(), limits::ENVELOPE_BYTES);
+        assert!(full.after().is_some());
+        assert!(carried(kind, most + 1).after().is_none());
+        let mut third = with(KIND, 1);
+        third.carry(&carried(KIND, 1));
+        assert!(third.after().is_some_and(|second| second.after().is_none()));
+        assert!(Envelope::parse(KIND, &third.to_bytes()).is_ok());
+        Ok(())
+    }
 }

@@ -55,13 +55,11 @@ impl fmt::Display for Proof {
 }
 
 impl Proof {
-    /// Whether a record that holds the other should hold this one instead.
+    /// Whether a record that holds the other should hold this one instead. That a peer accepts one authority says nothing of
+    /// the next one.
     pub(crate) fn replaces(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Deployed { .. }, Self::Deployed { .. }) => true,
-            (Self::AcceptedBy { peer, authority }, Self::AcceptedBy { peer: former, authority: of }) => {
-                peer == former && authority == of
-            }
             (Self::Other { name, .. }, Self::Other { name: former, .. }) => name == former,
             _ => false,
         }

@@ -62,6 +62,25 @@ fn a_strangers_record_is_not_even_read() -> Result<()> {
     Ok(())
 }
 
+/// Whoever is expected is known by its key, and not by the name of that key on what another has signed.
+#[test]
+fn a_record_under_the_name_of_another_key_is_forged() -> Result<()> {
+    let mut all = pool(2)?;
+    let (expected, thief) = (key(9).public().fingerprint(), Organisation::joiner("uss9", 8));
+    all[0].roster.expect_joiner(expected);
+    let text = String::from_utf8(thief.latest().to_bytes())?;
+    let own = format!("\"keyid\":\"{}\"", thief.key.public().fingerprint());
+    assert!(text.contains(&own));
+    let named = text.replace(&own, &format!("\"keyid\":\"{expected}\""));
+    refuses(&mut all[0], named.as_bytes(), &Problem::Forged { key: expected });
+    // Nor does it help to write that key into the record.
+    let claims = Record { key: key(9).public(), ..thief.latest().record().clone() }.sign(&thief.key);
+    let text = String::from_utf8(claims.to_bytes())?;
+    let named = text.replace(&own, &format!("\"keyid\":\"{expected}\""));
+    refuses(&mut all[0], named.as_bytes(), &Problem::Forged { key: expected });
+    Ok(())
+}
+
 #[test]
 fn an_older_record_is_rolled_back_and_the_newer_stays_in_force() -> Result<()> {
     let mut all = pool(2)?;

@@ -6,11 +6,11 @@ use hangar_roster::{Kind, Phase, Proof, Roster, SEEN_DEAD, State, history};
 
 use crate::organisation::{NOW, Organisation, bring_in, exchange, id, pool};
 
-const SILENCE: u64 = 3 * 24 * 3_600_000;
+pub(crate) const SILENCE: u64 = 3 * 24 * 3_600_000;
 const WEEK: u64 = NOW + 7 * 24 * 3_600_000;
 
 /// Everybody but the silent one reads everybody, at this time.
-fn meet(all: &mut [Organisation], silent: &[usize], now_ms: u64) {
+pub(crate) fn meet(all: &mut [Organisation], silent: &[usize], now_ms: u64) {
     for round in 0.. {
         assert!(round < 30, "never at rest");
         let latest: Vec<_> = all.iter().map(|one| one.latest().clone()).collect();
@@ -27,13 +27,13 @@ fn meet(all: &mut [Organisation], silent: &[usize], now_ms: u64) {
     }
 }
 
-fn see_dead(one: &mut Organisation, who: &str) -> Result<()> {
+pub(crate) fn see_dead(one: &mut Organisation, who: &str) -> Result<()> {
     let proof = Proof::Other { name: SEEN_DEAD.to_owned(), values: vec![who.to_owned()] };
     one.publish(next::acknowledge(&one.roster, proof, NOW))?;
     Ok(())
 }
 
-fn propose(all: &mut [Organisation], by: usize, who: &str) -> Result<()> {
+pub(crate) fn propose(all: &mut [Organisation], by: usize, who: &str) -> Result<()> {
     let proposed = next::evict(&all[by].roster, &id(who), false, WEEK, NOW);
     all[by].publish(proposed)?;
     meet(all, &[all.len() - 1], NOW);
@@ -41,7 +41,7 @@ fn propose(all: &mut [Organisation], by: usize, who: &str) -> Result<()> {
 }
 
 /// The last of `n` members is dead; the others have voted, and the first two have seen it.
-fn voted(n: u8) -> Result<Vec<Organisation>> {
+pub(crate) fn voted(n: u8) -> Result<Vec<Organisation>> {
     let mut all = pool(n)?;
     let who = format!("uss{}", n - 1);
     propose(&mut all, 0, &who)?;
@@ -60,7 +60,7 @@ fn phases(all: &[Organisation]) -> Vec<Option<Phase>> {
 }
 
 /// Everybody in it takes the authority back and says so.
-fn carry_out(all: &mut [Organisation], silent: usize) -> Result<()> {
+pub(crate) fn carry_out(all: &mut [Organisation], silent: usize) -> Result<()> {
     let who = all[silent].id();
     for (_, one) in all.iter_mut().enumerate().filter(|(i, _)| *i != silent) {
         let authorities = one

@@ -1,0 +1,176 @@
+//! When a proposal to put a member out is open, how long it waits, and what a fork of that member or of another changes.
+
+use anyhow::{Context as _, Result};
+use hangar_roster::next::{self, NextError};
+use hangar_roster::{Change, Problem, Proof, Record};
+
+use crate::eviction::{SILENCE, carry_out, meet, propose, see_dead, voted};
+use crate::organisation::{NOW, Organisation, after, id, key, pool};
+
+fn proposed(one: &Organisation) -> Result<Change> {
+    let all = one.roster.evictions();
+    Ok((*all.first().context("an eviction is proposed")?).clone())
+}
+
+#[test]
+fn an_eviction_is_open_from_its_vote_until_this_member_has_done_its_part() -> Result<()> {
+    let mut all = voted(4)?;
+    assert!(all[..3].iter().all(|one| one.roster.open_eviction().is_none()), "nobody has waited yet");
+    meet(&mut all, &[3], NOW + SILENCE);
+    let change = proposed(&all[0])?;
+    assert!(all[..3].iter().all(|one| one.roster.open_eviction() == Some(&change)));
+    let mut first = all[0].clone();
+    first.publish(next::acknowledge(&first.roster, Proof::Deployed { authorities: Vec::new() }, NOW))?;
+    assert!(first.publish(next::close(&first.roster, NOW))?);
+    assert_eq!(first.roster.open_eviction(), None, "it has done its part");
+    let mut second = all[1].clone();
+    second.take_in(first.latest());
+    assert_eq!(second.roster.open_eviction(), Some(&change), "and the others have not");
+    Ok(())
+}
+
+/// Who has not said so itself is bound by a majority that has.
+#[test]
+fn an_eviction_is_over_for_the_last_once_most_have_carried_it_out() -> Result<()> {
+    let mut all = voted(5)?;
+    meet(&mut all, &[4], NOW + SILENCE);
+    let mut last = all[3].clone();
+    carry_out(&mut all, 4)?;
+    for one in &all[..3] {
+        last.take_in(one.latest());
+    }
+    assert_eq!(last.roster.open_eviction(), None);
+    assert_eq!(last.roster.in_pool().count(), 4);
+    Ok(())
+}
+
+#[test]
+fn what_has_to_be_kept_is_said_once() -> Result<()> {
+    let mut all = pool(3)?;
+    assert!(!all[1].roster.observe(NOW));
+    let evict = next::evict(&all[0].roster, &id("uss2"), false, NOW + 9 * SILENCE, NOW);
+    all[0].publish(evict)?;
+    let latest = all[0].latest().clone();
+    all[1].take_in(&latest);
+    assert!(all[1].roster.observe(NOW));
+    assert!(!all[1].roster.observe(NOW + 1));
+    let change = proposed(&all[1])?;
+    assert_eq!(all[1].roster.silent_until(&change), Some(NOW + SILENCE));
+    let over = Record { eviction: None, ..after(all[0].latest()) }.sign(&key(1));
+    all[1].take_in(&over);
+    assert!(all[1].roster.evictions().is_empty());
+    assert!(all[1].roster.observe(NOW), "it is measured no more");
+    assert!(!all[1].roster.observe(NOW));
+    assert_eq!(all[1].roster.silent_until(&change), None);
+    Ok(())
+}
+
+/// The reader has two records of one sequence of this member.
+fn fork(reader: &mut Organisation, of: &Organisation, seed: u8) {
+    let next = after(of.latest());
+    reader.take_in(&next.clone().sign(&key(seed)));
+    let other = Record { at_ms: 1, ..next }.sign(&key(seed));
+    assert!(reader.take_in(&other).iter().any(|finding| finding.problem.is_fork()));
+}
+
+/// Whoever answers for it may be the thief of its key.
+#[test]
+fn a_forked_member_is_not_waited_for_and_does_not_answer() -> Result<()> {
+    let mut all = pool(4)?;
+    propose(&mut all, 0, "uss3")?;
+    let change = proposed(&all[0])?;
+    let answered = |all: &[Organisation]| -> Result<Organisation> {
+        let mut subject = all[3].clone();
+        for one in &all[..3] {
+            subject.take_in(one.latest());
+        }
+        let news = Proof::Other { name: "alive".to_owned(), values: Vec::new() };
+        subject.publish(next::acknowledge(&subject.roster, news, NOW))?;
+        Ok(subject)
+    };
+    let subject = answered(&all)?;
+    let mut reader = all[0].clone();
+    assert!(!reader.roster.has_answered(&change));
+    reader.take_in(subject.latest());
+    assert!(reader.roster.has_answered(&change));
+    assert_eq!(reader.roster.silent_until(&change), Some(NOW + SILENCE));
+
+    let mut wary = reader.clone();
+    fork(&mut wary, &all[2], 3);
+    assert!(wary.roster.has_answered(&change), "the fork is another member's");
+    assert_eq!(wary.roster.silent_until(&change), Some(NOW + SILENCE));
+
+    fork(&mut reader, &subject, 4);
+    assert!(!reader.roster.has_answered(&change));
+    assert_eq!(reader.roster.silent_until(&change), Some(0));
+    Ok(())
+}
+
+/// A fork ends with the member that it is of; that of another stays.
+#[test]
+fn a_forked_member_is_put_out_and_its_fork_with_it() -> Result<()> {
+    let mut all = pool(4)?;
+    for reader in 0..3 {
+        let forked = all[3].clone();
+        fork(&mut all[reader], &forked, 4);
+    }
+    let evict = next::evict(&all[0].roster, &id("uss3"), false, NOW + 9 * SILENCE, NOW);
+    all[0].publish(evict)?;
+    let latest = all[0].latest().clone();
+    for one in &mut all[1..3] {
+        one.take_in(&latest);
+        one.publish(next::accept_eviction(&one.roster, &id("uss3"), NOW))?;
+    }
+    // Nothing else is signed meanwhile, so that its death is not acknowledged either.
+    let frozen = see_dead(&mut all[0], "uss3").map_err(|err| err.to_string());
+    assert!(frozen.is_err_and(|told| told.contains("the pool is frozen")));
+    let seen = all[1].latest().record().seen[&id("uss3")];
+    let evicts = |one: &Organisation| {
+        let mut next = after(one.latest());
+        next.evicted.insert(id("uss3"), seen);
+        next.sign(&one.key)
+    };
+    let others = [evicts(&all[1]), evicts(&all[2])];
+    let mut reader = all[0].clone();
+    let second = after(&others[0]);
+    others.iter().for_each(|record| drop(reader.take_in(record)));
+    assert_eq!(reader.roster.in_pool().count(), 4, "two of four are no majority");
+    let own = evicts(&reader);
+    reader.roster.publish(own);
+    reader.take_in(&second.clone().sign(&key(2)));
+    assert_eq!(reader.roster.in_pool().count(), 3);
+    assert_eq!(reader.roster.forks(), []);
+    reader.take_in(&Record { at_ms: 1, ..second }.sign(&key(2)));
+    assert!(matches!(reader.roster.forks(), [one] if one.member == Some(id("uss1"))));
+    let news = Proof::Other { name: "news".to_owned(), values: Vec::new() };
+    assert!(matches!(next::acknowledge(&reader.roster, news, NOW), Err(NextError::Frozen { .. })));
+    Ok(())
+}
+
+/// Of several that know more than is held, the one that knows most is named; of those that know as much, one.
+#[test]
+fn what_is_withheld_is_told_by_who_has_seen_most() -> Result<()> {
+    let all = pool(4)?;
+    let held = all[3].latest().record().sequence;
+    let first = after(all[3].latest()).sign(&key(4));
+    let second = after(&first).sign(&key(4));
+    let witness = |i: usize, records: &[&hangar_roster::SignedRecord]| -> Result<hangar_roster::SignedRecord> {
+        let mut one = all[i].clone();
+        records.iter().for_each(|record| drop(one.take_in(record)));
+        let news = Proof::Other { name: "seen".to_owned(), values: Vec::new() };
+        one.publish(next::acknowledge(&one.roster, news, NOW))?;
+        Ok(one.latest().clone())
+    };
+    let told = |records: [hangar_roster::SignedRecord; 2]| -> Vec<Problem> {
+        let mut reader = all[0].clone();
+        let files = records.map(|record| record.to_bytes());
+        let found = reader.roster.take_in(files.iter().map(|bytes| ("carrier", bytes.as_slice())));
+        found.into_iter().map(|finding| finding.problem).collect()
+    };
+    let withheld = |witness: &str, seen| [Problem::Withheld { witness: id(witness), seen, held }];
+    let (less, more) = ([&first], [&first, &second]);
+    assert_eq!(told([witness(1, &more)?, witness(2, &less)?]), withheld("uss1", held + 2));
+    assert_eq!(told([witness(1, &less)?, witness(2, &more)?]), withheld("uss2", held + 2));
+    assert_eq!(told([witness(1, &less)?, witness(2, &less)?]), withheld("uss1", held + 1));
+    Ok(())
+}
