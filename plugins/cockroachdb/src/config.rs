@@ -107,6 +107,28 @@ mod tests {
         assert_eq!(pointers, ["/cluster_name", "/locality_key", "/leaf_days", "/join_addresses"]);
     }
 
+    fn refused(config: &str) -> Vec<String> {
+        validate(config).into_iter().map(|finding| finding.pointer).collect()
+    }
+
+    #[test]
+    fn each_key_is_good_up_to_its_bound() {
+        for good in ["east-1", "abcdefghij0123456789", "------"] {
+            assert!(refused(&format!(r#"{{"cluster_name":"{good}"}}"#)).is_empty(), "{good}");
+        }
+        for bad in ["east1", "abcdefghij0123456789a", "East-12", "east_12", "east 12", "\u{fc}ber-ost"] {
+            assert_eq!(refused(&format!(r#"{{"cluster_name":"{bad}"}}"#)), ["/cluster_name"], "{bad}");
+        }
+        for bad in ["", "a=b", "a,b", "a b"] {
+            assert_eq!(refused(&format!(r#"{{"locality_key":"{bad}"}}"#)), ["/locality_key"], "{bad}");
+        }
+        for (leaf, authority, is_good) in [(0, 9, false), (1, 2, true), (2, 2, false), (3, 2, false)] {
+            let found = refused(&format!(r#"{{"leaf_days":{leaf},"authority_days":{authority}}}"#));
+            assert_eq!(found.is_empty(), is_good, "{leaf} of {authority}");
+        }
+        assert!(refused(r#"{"join_addresses":1}"#).is_empty());
+    }
+
     #[test]
     fn an_empty_block_is_enough() {
         assert!(validate("{}").is_empty());

@@ -1,12 +1,13 @@
 //! A cluster that other tools made becomes a pool with a roster, and its nodes are taken over when their owners want to.
 
 use hangar_sdk::pooling_strategy::{
-    Action, Certificate, Decision, Finding, Goal, Member, MemberState, Observation, Probe, Question, Rows,
+    AcknowledgementKind, Action, Certificate, Decision, Finding, Goal, Member, MemberState, Observation, Probe,
+    Question, Rows, TlsOutcome,
 };
 use hangar_sdk::testing::pool::{Process, authority};
 
 use crate::sim::{World, at_rest, builds, in_maintenance, nodes_in, process};
-use crate::site::{CLUSTER, Site, fingerprint, healthy, member};
+use crate::site::{CLUSTER, Site, fingerprint, healthy, member, tls};
 
 pub(crate) fn adopt() -> Goal {
     Goal::Other(("adopt".into(), Vec::new()))
@@ -251,5 +252,106 @@ fn nodes_that_are_taken_over_keep_their_names_and_trust_the_roster_alone() {
         let secrets = serde_json::json!({
             "node": "dss-cockroachdb-node", "clientRoot": "dss-cockroachdb-client-root", "authorities": ""});
         assert_eq!(taken["cockroachdb"]["secrets"], secrets);
+    }
+}
+
+/// What is to be done next, once all that comes before it was done and every look answered.
+fn next_step(site: &mut Site, answer: impl Fn(&Probe) -> Observation) -> Decision {
+    for _ in 0..9 {
+        let decision = plugin_cockroachdb::decide(r#"{"layout":"tanka"}"#, &site.intent, &site.roster, &site.facts);
+        match decision.expect("the block is good") {
+            Decision::Look(probes) => site.answer(&probes, &answer),
+            Decision::Steps(steps) if steps[0].key.starts_with("put-secret/") => {
+                site.facts.done.extend(steps.into_iter().map(|step| step.key));
+            }
+            decision => return decision,
+        }
+    }
+    panic!("it looks for ever");
+}
+
+fn says_deployed(decision: &Decision, wanted: &[&str]) -> bool {
+    let Decision::Steps(steps) = decision else { return false };
+    let wanted: Vec<_> = wanted.iter().map(|id| fingerprint(id)).collect();
+    matches!(&steps[0].action, Action::Acknowledge(AcknowledgementKind::Deployed(all)) if *all == wanted)
+}
+
+/// As many authorities are not the same authorities.
+#[test]
+fn whom_the_nodes_trust_is_said_anew_where_it_is_others() {
+    let mut site = Site::new("uss0", adopt(), vec![founder()]);
+    site.intent.pool.cluster_id = Some(CLUSTER.into());
+    site.acknowledge("uss0", AcknowledgementKind::Deployed(vec![fingerprint("uss9")]));
+    let decision = next_step(&mut site, |probe| trusting(&["uss0"], probe));
+    assert!(says_deployed(&decision, &["uss0"]), "{decision:?}");
+}
+
+#[test]
+fn who_does_not_accept_us_yet_is_named_and_waited_for() {
+    let mut site = Site::new("uss0", adopt(), vec![founder(), adopted_member("uss1")]);
+    site.intent.pool.cluster_id = Some(CLUSTER.into());
+    site.acknowledge("uss0", AcknowledgementKind::Deployed(vec![fingerprint("uss0"), fingerprint("uss1")]));
+    let decision = next_step(&mut site, |probe| match probe.id.as_str() {
+        "accepts/uss1/1" => tls(TlsOutcome::AuthorityUnknown),
+        _ => trusting(&["uss0", "uss1"], probe),
+    });
+    let Decision::Wait(waiting) = decision else { panic!("it does not wait: {decision:?}") };
+    assert_eq!(waiting.message, "nodes of others to accept this organisation's authority (accepts/uss1/1)");
+}
+
+/// Its own word on whom its nodes trust comes before it is a member.
+#[test]
+fn an_adopted_joiner_says_whom_its_nodes_trust_before_it_is_in() {
+    let joiner = Member { facts: vec![("adopted".into(), "true".into())], ..member("uss0", MemberState::Joining) };
+    let mut site = Site::new("uss0", adopt(), vec![adopted_member("uss1"), joiner]);
+    site.intent.pool.cluster_id = Some(CLUSTER.into());
+    site.open("uss0");
+    site.acknowledge("uss1", AcknowledgementKind::Deployed(vec![fingerprint("uss0"), fingerprint("uss1")]));
+    site.acknowledge("uss0", AcknowledgementKind::AcceptedBy(("uss1".into(), fingerprint("uss0"))));
+    site.acknowledge("uss1", AcknowledgementKind::AcceptedBy(("uss0".into(), fingerprint("uss1"))));
+    site.facts.done.push("set-state/joining".into());
+    let trusts = |probe: &Probe| trusting(&["uss0", "uss1"], probe);
+    let decision = next_step(&mut site, trusts);
+    assert!(says_deployed(&decision, &["uss0", "uss1"]), "{decision:?}");
+    site.acknowledge("uss0", AcknowledgementKind::Deployed(vec![fingerprint("uss0"), fingerprint("uss1")]));
+    let decision = next_step(&mut site, trusts);
+    assert!(matches!(&decision, Decision::Steps(steps) if steps[0].key == "set-state/active"), "{decision:?}");
+}
+
+/// Not begun with a node down or a clock off; once begun, a node that is down comes back by going on.
+#[test]
+fn a_take_over_begins_in_a_healthy_cluster_and_goes_on_in_any() {
+    let taking = || {
+        let mut site = Site::new("uss0", Goal::Operate, vec![founder()]);
+        site.intent.pool.cluster_id = Some(CLUSTER.into());
+        site.intent.instance.facts.push(("stands".into(), "true".into()));
+        site
+    };
+    let sick = |probe: &Probe| match (probe.id.as_str(), own_nodes(probe)) {
+        ("nodes/0", Observation::Rows(mut nodes)) => {
+            nodes.rows[1][4] = Some("false".into());
+            Observation::Rows(nodes)
+        }
+        (_, seen) => seen,
+    };
+    let skewed = |probe: &Probe| match probe.id.as_str() {
+        "clocks/0" => {
+            let row = ["2", "300000000"].map(|cell| Some(cell.to_owned())).to_vec();
+            Observation::Rows(Rows { columns: Vec::new(), rows: vec![row] })
+        }
+        _ => own_nodes(probe),
+    };
+    let Decision::Wait(waiting) = next_step(&mut taking(), sick) else { panic!("it begins") };
+    assert!(waiting.message.ends_with("before our nodes are taken over: node 2 is not live"), "{}", waiting.message);
+    assert!(blocked(next_step(&mut taking(), skewed)).message.contains("300 ms away"));
+    for answer in [&sick as &dyn Fn(&Probe) -> Observation, &skewed] {
+        let mut site = taking();
+        let reason = AcknowledgementKind::Other(("maintenance".into(), vec!["take-over".into()]));
+        site.acknowledge("uss0", reason);
+        let Decision::Steps(steps) = next_step(&mut site, answer) else { panic!("it does not go on") };
+        assert_eq!(steps[0].title, "publish that our nodes are being taken over");
+        assert!(steps.iter().all(|step| step.phase == "take-over"));
+        let last = steps.last().expect("the restart");
+        assert_eq!((last.key.as_str(), last.deadline_ms), ("restart/take-over", 1_800_000));
     }
 }

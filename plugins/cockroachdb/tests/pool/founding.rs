@@ -7,17 +7,6 @@ fn founder() -> Site {
     Site::new("uss1", Goal::Create, vec![member("uss1", MemberState::Active)])
 }
 
-/// Answers looks by the rule until the strategy says something else.
-fn settle(site: &mut Site, rule: impl Fn(&Probe) -> Observation) -> Decision {
-    for _ in 0..20 {
-        match site.decide() {
-            Decision::Look(probes) => site.answer(&probes, &rule),
-            other => return other,
-        }
-    }
-    panic!("it looks for ever");
-}
-
 #[test]
 fn certificates_live_as_many_days_as_the_block_says() {
     let hours = |block: &str| {
@@ -31,7 +20,7 @@ fn certificates_live_as_many_days_as_the_block_says() {
 #[test]
 fn a_founder_starts_quiet_pods_before_it_initialises() {
     let mut site = founder();
-    let steps = steps(settle(&mut site, |_| Observation::Absent));
+    let steps = steps(site.settle(|_| Observation::Absent));
     let kinds: Vec<_> = steps.iter().map(|step| step.key.split('/').next().unwrap_or_default()).collect();
     assert_eq!(kinds, ["put-secret", "put-secret", "apply-release"]);
     let Action::ApplyRelease(values) = &steps[2].action else { panic!("the third applies the release") };
@@ -47,21 +36,21 @@ fn init_runs_only_when_every_own_node_was_just_seen_waiting() {
         Question::Release(_) => deployed(),
         _ => uninitialised(),
     };
-    assert!(has_init(&settle(&mut site, rule)));
+    assert!(has_init(&site.settle(rule)));
 
     let mut site = founder();
     let one_serves = |probe: &Probe| match probe.id.as_str() {
         "ready/1" => http(200, "{}"),
         _ => rule(probe),
     };
-    assert!(matches!(settle(&mut site, one_serves), Decision::Wait(_)));
+    assert!(matches!(site.settle(one_serves), Decision::Wait(_)));
 
     let mut site = founder();
     let one_is_silent = |probe: &Probe| match probe.id.as_str() {
         "ready/2" => Observation::Absent,
         _ => rule(probe),
     };
-    assert!(matches!(settle(&mut site, one_is_silent), Decision::Wait(_)));
+    assert!(matches!(site.settle(one_is_silent), Decision::Wait(_)));
 }
 
 #[test]
@@ -72,7 +61,7 @@ fn nodes_that_wait_again_are_not_initialised_again_once_the_identity_is_kept() {
         Question::Release(_) => deployed(),
         _ => uninitialised(),
     };
-    assert!(matches!(settle(&mut site, rule), Decision::Wait(_)));
+    assert!(matches!(site.settle(rule), Decision::Wait(_)));
 }
 
 #[test]
@@ -82,7 +71,7 @@ fn an_old_look_is_not_built_on() {
         Question::Release(_) => deployed(),
         _ => uninitialised(),
     };
-    assert!(has_init(&settle(&mut site, rule)));
+    assert!(has_init(&site.settle(rule)));
     site.facts.now_ms += 60_000;
     assert!(matches!(site.decide(), Decision::Look(_)));
 }
@@ -94,27 +83,27 @@ fn nodes_with_two_identities_block() {
         "cluster-id/1" => value("another"),
         _ => healthy(probe),
     };
-    let Decision::Blocked(findings) = settle(&mut site, rule) else { panic!("two clusters must block") };
+    let Decision::Blocked(findings) = site.settle(rule) else { panic!("two clusters must block") };
     assert!(findings[0].message.contains("two database clusters"));
 }
 
 #[test]
 fn the_identity_is_kept_and_then_the_api_starts() {
     let mut site = founder();
-    let first = steps(settle(&mut site, healthy));
+    let first = steps(site.settle(healthy));
     assert!(matches!(&first[0].action, Action::RecordClusterId(id) if id == CLUSTER));
     site.intent.pool.cluster_id = Some(CLUSTER.into());
-    let second = steps(settle(&mut site, healthy));
+    let second = steps(site.settle(healthy));
     let Action::ApplyRelease(values) = &second[0].action else { panic!("it applies the release") };
     assert!(values.contains(r#""schema":{"run":true}"#));
     site.facts.done.push(second[0].key.clone());
-    for step in steps(settle(&mut site, healthy)) {
+    for step in steps(site.settle(healthy)) {
         if let Action::Acknowledge(kind) = step.action {
             site.acknowledge("uss1", kind);
         }
         site.facts.done.push(step.key);
     }
-    assert!(matches!(settle(&mut site, healthy), Decision::Done(_)), "the founder ends as a member");
+    assert!(matches!(site.settle(healthy), Decision::Done(_)), "the founder ends as a member");
 }
 
 #[test]

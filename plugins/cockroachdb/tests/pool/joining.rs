@@ -18,16 +18,6 @@ fn joiner(state: MemberState) -> Site {
     site
 }
 
-fn settle(site: &mut Site, rule: impl Fn(&Probe) -> Observation) -> Decision {
-    for _ in 0..20 {
-        match site.decide() {
-            Decision::Look(probes) => site.answer(&probes, &rule),
-            other => return other,
-        }
-    }
-    panic!("it looks for ever");
-}
-
 fn all_deployed(site: &mut Site) {
     for peer in ["uss1", "uss2"] {
         site.acknowledge(peer, AcknowledgementKind::Deployed(vec![fingerprint("uss3")]));
@@ -60,13 +50,13 @@ fn an_acknowledgement_alone_is_not_believed() {
         "accepts/uss2/1" => tls(TlsOutcome::AuthorityUnknown),
         _ => healthy(probe),
     };
-    let first = steps(settle(&mut site, refuse));
+    let first = steps(site.settle(refuse));
     assert_eq!(first.len(), 1, "uss1 is proved, uss2 is not");
     assert!(
         matches!(&first[0].action, Action::Acknowledge(AcknowledgementKind::AcceptedBy((peer, _))) if peer == "uss1")
     );
     site.acknowledge("uss3", AcknowledgementKind::AcceptedBy(("uss1".into(), fingerprint("uss3"))));
-    assert!(matches!(settle(&mut site, refuse), Decision::Wait(_)));
+    assert!(matches!(site.settle(refuse), Decision::Wait(_)));
 }
 
 #[test]
@@ -77,12 +67,12 @@ fn the_api_waits_for_the_second_gate() {
     for peer in ["uss1", "uss2"] {
         site.acknowledge("uss3", AcknowledgementKind::AcceptedBy((peer.into(), fingerprint("uss3"))));
     }
-    let Decision::Awaiting(awaiting) = settle(&mut site, healthy) else { panic!("the second gate is shut") };
+    let Decision::Awaiting(awaiting) = site.settle(healthy) else { panic!("the second gate is shut") };
     assert_eq!(awaiting.members, ["uss1", "uss2"]);
     for peer in ["uss1", "uss2"] {
         site.acknowledge(peer, AcknowledgementKind::AcceptedBy(("uss3".into(), fingerprint(peer))));
     }
-    let last = steps(settle(&mut site, healthy));
+    let last = steps(site.settle(healthy));
     assert!(matches!(last[1].action, Action::SetState(MemberState::Active)));
     assert_eq!(last[1].requires, [last[0].key.clone()]);
 }
@@ -96,7 +86,7 @@ fn no_stage_of_a_join_initialises() {
         all_deployed(&mut site);
         let mut keys = Vec::new();
         for _ in 0..20 {
-            let decision = settle(&mut site, nodes);
+            let decision = site.settle(nodes);
             assert!(!has_init(&decision));
             let Decision::Steps(steps) = decision else { break };
             for step in steps {
@@ -137,7 +127,7 @@ fn a_joiner_that_found_itself_another_cluster_is_stopped() {
     for peer in ["uss1", "uss2"] {
         site.acknowledge("uss3", AcknowledgementKind::AcceptedBy((peer.into(), fingerprint("uss3"))));
     }
-    assert!(matches!(settle(&mut site, healthy), Decision::Blocked(_)));
+    assert!(matches!(site.settle(healthy), Decision::Blocked(_)));
 }
 
 #[test]
@@ -167,9 +157,9 @@ fn a_member_proves_a_joiner_that_listens() {
         site.facts.done.push(step.key);
     }
     let silent = |_: &Probe| tls(TlsOutcome::Unreachable);
-    assert!(matches!(settle(&mut site, silent), Decision::Wait(_)));
+    assert!(matches!(site.settle(silent), Decision::Wait(_)));
     site.facts.observations.clear();
-    let proved = steps(settle(&mut site, healthy));
+    let proved = steps(site.settle(healthy));
     assert!(matches!(&proved[0].action, Action::Acknowledge(AcknowledgementKind::AcceptedBy((peer, authority)))
         if peer == "uss3" && *authority == fingerprint("uss1")));
 }

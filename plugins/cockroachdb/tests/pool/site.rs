@@ -45,6 +45,23 @@ impl Site {
         plugin_cockroachdb::decide("{}", &self.intent, &self.roster, &self.facts).expect("the block is good")
     }
 
+    /// Answers looks by the rule until the strategy says something else.
+    pub(crate) fn settle(&mut self, rule: impl Fn(&Probe) -> Observation) -> Decision {
+        self.settle_by("{}", rule)
+    }
+
+    /// The same with this block.
+    pub(crate) fn settle_by(&mut self, config: &str, rule: impl Fn(&Probe) -> Observation) -> Decision {
+        for _ in 0..20 {
+            let decision = plugin_cockroachdb::decide(config, &self.intent, &self.roster, &self.facts);
+            match decision.expect("the block is good") {
+                Decision::Look(probes) => self.answer(&probes, &rule),
+                other => return other,
+            }
+        }
+        panic!("it looks for ever");
+    }
+
     pub(crate) fn open(&mut self, subject: &str) {
         let subject = subject.to_owned();
         self.roster.open =

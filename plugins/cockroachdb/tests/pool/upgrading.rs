@@ -178,3 +178,75 @@ fn the_end_is_held_back_before_the_first_node_is_touched() {
     assert!(asked[0].already_done.is_some(), "it is looked for before it is done again");
     assert_eq!(asked[3].requires, keys[..3], "nothing is restarted before all of that");
 }
+
+/// An own cluster at this version with an image of that release; nothing is known of its nodes.
+fn at(version: &str, image: &str) -> Decision {
+    let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
+    site.intent.instance.image = image.into();
+    for _ in 0..4 {
+        let Decision::Look(looks) = site.decide() else { break };
+        site.answer(&looks, |probe| match probe.id.as_str() {
+            "version/0" => crate::site::value(version),
+            "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
+            _ => healthy(probe),
+        });
+    }
+    site.decide()
+}
+
+/// The setting that holds the end back survives a restart from 23.2 on.
+#[test]
+fn a_series_that_cannot_be_held_back_is_upgraded_by_hand() {
+    let first = |decision| steps(decision).remove(0).key;
+    assert_eq!(first(at("23.1", "cockroach:v23.1.9")), "upgrade/begin", "a patch holds nothing back");
+    let Decision::Blocked(findings) = at("23.1", "cockroach:v23.2.1") else { panic!("it cannot be held back") };
+    assert_eq!(findings[0].message, "a cluster at 23.1 cannot be held back by a setting that stays");
+    assert_eq!(first(at("23.2", "cockroach:v24.1.0")), "hold-upgrade");
+}
+
+/// A node that runs, and not the series that the cluster is to go over to.
+#[test]
+fn the_cluster_goes_over_with_the_last_node_and_not_before() {
+    let done = |id: &str| {
+        let mut one = member(id, MemberState::Active);
+        one.datastore.1 = "v24.3.1".into();
+        one
+    };
+    let mut site = Site::new("uss0", Goal::Operate, vec![done("uss0"), done("uss1")]);
+    site.intent.instance.image = NEXT.into();
+    let series = ["24.1", "24.3"].map(ToOwned::to_owned).to_vec();
+    site.acknowledge("uss0", AcknowledgementKind::Other(("upgrade".into(), series)));
+    let row = |id: u32, owner: &str, build: &str| {
+        let host = format!("{}.db.{owner}.example.com:26257", (id - 1) % 3);
+        [&id.to_string(), &host, "", build, "true", "active"].map(|cell| Some(cell.to_owned())).to_vec()
+    };
+    let known = |last: &str| {
+        let mut rows: Vec<_> = (1..4).map(|id| row(id, "uss0", "v24.3.1")).collect();
+        rows.push(row(4, "uss1", last));
+        Observation::Rows(Rows { columns: Vec::new(), rows })
+    };
+    let mut told = |last: &str| {
+        site.facts.observations.clear();
+        for _ in 0..9 {
+            match site.decide() {
+                Decision::Look(looks) => site.answer(&looks, |probe| match probe.id.as_str() {
+                    "nodes/0" => known(last),
+                    _ => healthy(probe),
+                }),
+                Decision::Steps(steps) if steps[0].key != "finish-upgrade" => {
+                    for step in steps {
+                        if let hangar_sdk::pooling_strategy::Action::Acknowledge(kind) = step.action {
+                            site.acknowledge("uss0", kind);
+                        }
+                        site.facts.done.push(step.key);
+                    }
+                }
+                other => return other,
+            }
+        }
+        panic!("it goes on for ever")
+    };
+    let Decision::Wait(waiting) = told("v24.1.3") else { panic!("it does not wait") };
+    assert_eq!(waiting.message, "node 4 does not run 24.3, and the cluster goes over to 24.3 with it");
+    assert_eq!(steps(told("v24.3.0"))[0].key, "finish-upgrade");
+}

@@ -1,0 +1,155 @@
+//! What the database says of itself, up to each number that decides.
+
+use hangar_sdk::pooling_strategy::{
+    AcknowledgementKind, Change, Decision, Goal, MemberState, Observation, Probe, Question, Rows,
+};
+
+use crate::sim::{at_rest, nodes_in};
+use crate::site::{CLUSTER, Site, fingerprint, healthy, http, member, steps, uninitialised};
+
+fn rows(rows: &[&[Option<&str>]]) -> Observation {
+    let cells = |row: &&[Option<&str>]| row.iter().map(|cell| cell.map(ToOwned::to_owned)).collect();
+    Observation::Rows(Rows { columns: Vec::new(), rows: rows.iter().map(cells).collect() })
+}
+
+/// One of five leaves, under an open change.
+fn leaving() -> Site {
+    let members = (0..5).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect();
+    let mut site = Site::new("uss0", Goal::Leave, members);
+    let (id, kind, subject) = ("leave:uss0".into(), "leave".into(), "uss0".into());
+    site.roster.open = Some(Change { id, kind, subject, authority: None });
+    site
+}
+
+/// All well, but what this question is answered with.
+fn but<'a>(id: &'a str, answer: &'a Observation) -> impl Fn(&Probe) -> Observation + 'a {
+    move |probe| if probe.id == id { answer.clone() } else { healthy(probe) }
+}
+
+#[test]
+fn one_range_that_is_not_whole_holds_everything_up() {
+    for (ranges, wanted) in [
+        (rows(&[&[Some("1"), Some("0")]]), "1 ranges lack replicas"),
+        (rows(&[&[Some("0"), Some("1")]]), "1 ranges have lost their majority"),
+    ] {
+        let Decision::Wait(waiting) = leaving().settle(but("ranges/0", &ranges)) else { panic!("it goes on") };
+        assert!(waiting.message.ends_with(wanted), "{}", waiting.message);
+    }
+}
+
+/// A hundred milliseconds, in either direction, are the most.
+#[test]
+fn a_clock_is_too_far_off_from_the_next_millisecond_on() {
+    let told = |nanos: &str| leaving().settle(but("clocks/0", &rows(&[&[Some("4"), Some(nanos)]])));
+    for nanos in ["100000000", "-100000000", "0"] {
+        assert!(!matches!(told(nanos), Decision::Blocked(_) if message(&told(nanos)).contains("clock")), "{nanos}");
+    }
+    for nanos in ["101000000", "-101000000"] {
+        let ms = &nanos[..nanos.len() - 6];
+        assert!(message(&told(nanos)).contains(&format!("node 4 is {ms} ms away")), "{nanos}");
+    }
+}
+
+fn message(decision: &Decision) -> String {
+    match decision {
+        Decision::Blocked(findings) => findings[0].message.clone(),
+        Decision::Wait(waiting) => waiting.message.clone(),
+        _ => String::new(),
+    }
+}
+
+/// A joiner whose nodes were started.
+fn joining() -> Site {
+    let states = [MemberState::Active, MemberState::Active, MemberState::Joining];
+    let members = states.into_iter().enumerate().map(|(i, state)| member(&format!("uss{i}"), state)).collect();
+    let mut site = Site::new("uss2", Goal::Join, members);
+    site.intent.pool.cluster_id = Some(CLUSTER.into());
+    site.facts.done.push("set-state/joining".into());
+    site.open("uss2");
+    for peer in ["uss0", "uss1"] {
+        site.acknowledge(peer, AcknowledgementKind::Deployed(vec![fingerprint("uss2")]));
+        site.acknowledge("uss2", AcknowledgementKind::AcceptedBy((peer.into(), fingerprint("uss2"))));
+    }
+    site
+}
+
+#[test]
+fn a_joiner_is_in_once_its_last_node_is_and_each_range_has_spread() {
+    let waits = uninitialised();
+    assert_eq!(message(&joining().settle(but("ready/2", &waits))), "2 of 3 own nodes have joined");
+    for ranges in [
+        rows(&[&[Some("1"), Some("0")]]),
+        rows(&[&[Some("0"), Some("0.5")]]),
+        rows(&[&[None, Some("0")]]),
+        rows(&[]),
+        http(500, ""),
+    ] {
+        let decision = joining().settle(but("ranges/0", &ranges));
+        assert!(matches!(decision, Decision::Wait(_)), "{ranges:?}: {decision:?}");
+    }
+    assert!(matches!(joining().settle(healthy), Decision::Awaiting(_)), "the second gate");
+}
+
+/// Without a majority nothing can be moved off what is dead: putting it out would not help.
+#[test]
+fn a_dead_member_that_took_the_majority_along_is_not_put_out() {
+    let members = || (0..3).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect();
+    let witness = |unavailable: &'static str, answers: bool| {
+        let goal = Goal::Other(("witness".into(), vec![("member".into(), "uss2".into())]));
+        let mut site = Site::new("uss0", goal, members());
+        site.settle(move |probe| match &probe.question {
+            Question::Tls(_) if !answers => crate::site::tls(hangar_sdk::pooling_strategy::TlsOutcome::Unreachable),
+            _ if probe.id == "ranges/0" => rows(&[&[Some("0"), Some(unavailable)]]),
+            _ if probe.id == "nodes/0" => {
+                let lives = if answers { "true" } else { "false" };
+                rows(&[&[Some("7"), Some("0.db.uss2.example.com:26257"), None, None, Some(lives), Some("active")]])
+            }
+            _ => healthy(probe),
+        })
+    };
+    assert!(message(&witness("1", false)).contains("1 ranges have lost their majority with it"));
+    assert_eq!(steps(witness("0", false)).len(), 1, "it says what it has seen");
+    assert!(message(&witness("1", true)).contains("is not dead: 3 of its nodes answer and 1 are live"));
+}
+
+#[test]
+fn a_member_that_lives_again_is_not_taken_out() {
+    let mut world = at_rest(4);
+    world.open("evict", "uss3");
+    world.round("uss0", usize::MAX);
+    let why = world.organisations["uss0"].blocked.clone().expect("it lives");
+    assert!(why.contains("a node of `uss3` is live again"), "{why}");
+    assert_eq!((nodes_in(&world, "uss3"), world.play.n_decommissions), (3, 0));
+}
+
+/// Once a node is on its way out it is finished, whatever becomes of others.
+#[test]
+fn a_leave_goes_on_once_its_first_node_has_begun_to_go() {
+    let mut site = leaving();
+    site.roster.members[0].state = MemberState::Leaving;
+    site.acknowledge("uss0", AcknowledgementKind::Other(("leaving-nodes".into(), vec!["1".into()])));
+    let nodes = |own: &'static str| {
+        rows(&[
+            &[Some("1"), Some("0.db.uss0.example.com:26257"), None, None, Some("true"), Some(own)],
+            &[Some("2"), Some("0.db.uss1.example.com:26257"), None, None, Some("false"), Some("active")],
+        ])
+    };
+    let mut untouched = Site { intent: site.intent.clone(), roster: site.roster.clone(), facts: site.facts.clone() };
+    assert!(message(&untouched.settle(but("nodes/0", &nodes("active")))).ends_with("node 2 is not live"));
+    let keys: Vec<_> =
+        steps(site.settle(but("nodes/0", &nodes("decommissioning")))).into_iter().map(|step| step.key).collect();
+    assert!(keys[0].starts_with("decommission/") && keys[1] == "set-state/gone", "{keys:?}");
+}
+
+/// Three replicas need three nodes, and no more.
+#[test]
+fn nodes_go_until_as_many_are_left_as_there_are_replicas() {
+    let mut world = at_rest(2);
+    for (id, n_nodes) in [("uss0", 1), ("uss1", 2)] {
+        world.organisation(id).n_nodes = n_nodes;
+        for _ in 0..3 {
+            world.round(id, usize::MAX);
+        }
+    }
+    assert_eq!((nodes_in(&world, "uss0"), nodes_in(&world, "uss1"), world.play.n_decommissions), (1, 2, 2));
+}
