@@ -37,7 +37,7 @@ fn name(action: &Action) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hangar_plan::strategy::action::Verb;
+    use hangar_plan::strategy::action::{PutSecret, Verb};
 
     use super::*;
 
@@ -51,6 +51,30 @@ mod tests {
             verify: None,
             deadline_ms: 1,
             phase: phase.into(),
+        }
+    }
+
+    #[test]
+    fn an_envelope_spells_each_action() {
+        let says = |kind| Action::Acknowledge(kind);
+        for (action, spelt) in [
+            (Action::PutSecret(PutSecret { name: "a".into(), files: Vec::new() }), "put-secret a"),
+            (Action::ApplyRelease("{}".into()), "apply-release"),
+            (Action::Restart("db".into()), "restart db"),
+            (Action::Reload("db".into()), "reload db"),
+            (Action::Verb(Verb { name: "init".into(), arguments: Vec::new() }), "verb init"),
+            (says(AcknowledgementKind::Deployed(Vec::new())), "acknowledge deployed"),
+            (says(AcknowledgementKind::AcceptedBy(("a".into(), "b".into()))), "acknowledge accepted-by"),
+            (says(AcknowledgementKind::Other(("seen-dead".into(), Vec::new()))), "acknowledge seen-dead"),
+            (Action::SetState(MemberState::Asking), "set-state asking"),
+            (Action::SetState(MemberState::Joining), "set-state joining"),
+            (Action::SetState(MemberState::Active), "set-state active"),
+            (Action::SetState(MemberState::Leaving), "set-state leaving"),
+            (Action::SetState(MemberState::Gone), "set-state gone"),
+            (Action::RecordClusterId("a".into()), "record-cluster-id"),
+            (Action::Other(("paint".into(), Vec::new())), "paint"),
+        ] {
+            assert_eq!(name(&action), spelt);
         }
     }
 

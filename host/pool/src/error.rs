@@ -95,3 +95,49 @@ impl Hint for PoolError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hangar_roster::next::NextError;
+
+    use super::*;
+    use crate::carrier::CarrierError;
+
+    #[test]
+    fn each_end_says_what_to_do_next_where_there_is_something() {
+        let path = || std::path::PathBuf::from("east.json");
+        let unreadable = || RecordError::Open { path: path(), err: std::io::Error::other("no") };
+        let stored = || {
+            let err = hangar_roster::Roster::from_bytes(b"{").expect_err("no roster");
+            RecordError::Stored { path: path(), err }
+        };
+        let taken_back = PoolError::TakenBack { kind: Kind::Join, subject: "uss2".into(), why: "no".into() };
+        let outside = PoolError::OutsideEnvelope { step: "a".into(), detail: "b".into() };
+        let cases: Vec<(PoolError, Option<&str>)> = vec![
+            (PoolError::Blocked(Vec::new()), None),
+            (PoolError::Frozen("twice".into()), Some("`hangar pool status` shows the proof")),
+            (taken_back, Some("it proposes anew")),
+            (outside, Some("`hangar plan`")),
+            (PoolError::Deadline { message: "a node".into(), waited_s: 1 }, Some("the same command again")),
+            (PoolError::Interrupted, Some("the same command again")),
+            (PoolError::Look(StepError::outside("no").with_hint("ask again")), Some("ask again")),
+            (PoolError::Record(RecordError::Next(NextError::Ourselves)), Some("`hangar pool leave`")),
+            (
+                PoolError::Record(RecordError::Carrier(CarrierError::TooMany { path: path() })),
+                Some("make the carrier reachable"),
+            ),
+            (PoolError::Record(unreadable()), Some("make room or allow access")),
+            (PoolError::Record(stored()), Some("from its backup")),
+            (PoolError::Record(RecordError::Strategy("x".into())), None),
+            (PoolError::Strategy("no".into()), None),
+            (PoolError::Undecided(1), None),
+            (PoolError::Repeats { steps: "a".into(), n: 1 }, None),
+        ];
+        for (err, wanted) in cases {
+            match (err.hint(), wanted) {
+                (Some(hint), Some(wanted)) => assert!(hint.contains(wanted), "{err}: {hint}"),
+                (hint, wanted) => assert_eq!((hint.as_deref(), wanted), (None, None), "{err}"),
+            }
+        }
+    }
+}

@@ -100,3 +100,6 @@ async fn is_done(step: &Step, hands: &dyn Hands, own: &OwnRecord) -> Result<bool
     }
     hands.is_done(&step.action).await.map_err(PoolError::Look)
 }
+
+#[cfg(test)]
+mod tests;

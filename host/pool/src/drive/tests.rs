@@ -1,73 +1,19 @@
-use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use hangar_engine::{Engine, Options, StepContext, StepError, Work};
-use hangar_plan::strategy::action::Action;
-use hangar_plan::strategy::certificate::CertificatePolicy;
+use hangar_engine::{Engine, Options, Work};
+use hangar_plan::diagnostic::Severity;
+use hangar_plan::hint::Hint as _;
+use hangar_plan::strategy::action::{Action, Check, Expectation, Verb};
 use hangar_plan::strategy::decision::Awaiting;
-use hangar_plan::strategy::intent::{Goal, Instance, Pool};
-use hangar_plan::strategy::member;
-use hangar_plan::strategy::observation::Fact;
+use hangar_plan::strategy::member::{self, AcknowledgementKind};
+use hangar_plan::strategy::observation::{HttpAnswer, Observation};
 use hangar_roster::CarrierFile;
 
 use super::*;
 use crate::carrier::{Carrier, CarrierError, Folder};
-use crate::strategy::StrategyFailure;
-use crate::testing::{NOW, beginning, key};
+use crate::testing::{self, NOW, Paper, Script, Told, beginning, intent, key, probe};
 
-/// Waits until there is a second member.
-#[derive(Default)]
-struct Second(AtomicUsize);
-
-#[async_trait]
-impl Strategy for Second {
-    async fn certificates(&self, _: &Intent) -> Result<CertificatePolicy, StrategyFailure> {
-        Err("it has none".into())
-    }
-
-    async fn outline(&self, _: &Intent, _: &member::Roster) -> Result<Vec<Phase>, StrategyFailure> {
-        Ok(Vec::new())
-    }
-
-    async fn decide(&self, _: &Intent, roster: &member::Roster, _: &Facts) -> Result<Decision, StrategyFailure> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        if roster.members.len() > 1 {
-            return Ok(Decision::Done(Vec::new()));
-        }
-        Ok(Decision::Awaiting(Awaiting { members: vec!["uss2".into()], what: "ask".into(), probes: Vec::new() }))
-    }
-
-    async fn status_probes(&self, _: &Intent, _: &member::Roster) -> Result<Vec<Probe>, StrategyFailure> {
-        Ok(Vec::new())
-    }
-}
-
-struct Empty;
-
-#[async_trait]
-impl Hands for Empty {
-    async fn look(&self, _: &[Probe]) -> Result<Vec<Fact>, StepError> {
-        Err(StepError::bug("nothing is looked at"))
-    }
-
-    async fn is_done(&self, _: &Action) -> Result<bool, StepError> {
-        Err(StepError::bug("nothing is done"))
-    }
-
-    async fn settle(&self, _: &Action, _: &Path) -> Result<(), StepError> {
-        Err(StepError::bug("nothing is done"))
-    }
-
-    async fn act(&self, _: &StepContext, _: &Step) -> Result<(), StepError> {
-        Err(StepError::bug("nothing is done"))
-    }
-
-    fn now_ms(&self) -> u64 {
-        NOW
-    }
-}
+mod votes;
 
 /// A folder that cannot be read at some times, and where a second organisation asks at some time.
 struct Slow {
@@ -100,54 +46,85 @@ impl Carrier for Slow {
     }
 }
 
-/// What was told, each once in a row.
-#[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+/// A run of one organisation: how it ended, what was told, and its record then.
+struct Ran {
+    ended: Result<Vec<Finding>, PoolError>,
+    told: Vec<String>,
+    own: Arc<OwnRecord>,
+}
 
-impl Tell for Told {
-    fn waiting(&self, what: &str) {
-        let mut told = self.0.lock().expect("no panic");
-        if told.last().is_none_or(|last| last != what) {
-            told.push(what.to_owned());
-        }
+impl Ran {
+    fn error(&self) -> String {
+        self.ended.as_ref().map_or_else(ToString::to_string, |_| "it ended well".into())
     }
 }
 
-/// Goes round with a carrier; says how it ended, what was told, and how often the strategy was asked.
-async fn go(away: std::ops::Range<Duration>, asks_after: Duration) -> (Result<(), String>, Vec<String>, usize) {
+/// Goes round with a founder's record, which `prepare` has brought on its way.
+async fn run(
+    strategy: &dyn Strategy,
+    hands: Arc<dyn Hands>,
+    carrier: impl FnOnce(&std::path::Path) -> Arc<dyn Carrier>,
+    (until, prepare): (Until, impl FnOnce(&OwnRecord)),
+) -> Ran {
     let site = tempfile::tempdir().expect("a temporary folder");
-    let folder = Folder::new(&site.path().join("shelf"));
-    let carrier = Arc::new(Slow { folder, since: Instant::now(), away, asks_after });
     let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+    let carrier = carrier(&site.path().join("shelf"));
     let own = OwnRecord::begin(&site.path().join("us-east.json"), key(1), carrier, genesis).expect("a roster");
-    own.change(|roster| roster.expect_joiner(key(2).public().fingerprint())).expect("writable");
+    prepare(&own);
+    let own = Arc::new(own);
     let engine = Engine::open(&site.path().join("state"), Options::new("a test")).expect("an engine");
     let work = Work { command: "wait".into(), digest: "1".into(), plan: serde_json::json!({}) };
     let operation = engine.begin(work).await.expect("an operation");
-    let (strategy, told) = (Second::default(), Told::default());
-    let instance = Instance {
-        name: "uss1".into(),
-        namespace: "dss".into(),
-        release: "dss".into(),
-        cluster_domain: "cluster.local".into(),
-        image: "cockroach".into(),
-        nodes: Vec::new(),
-        facts: Vec::new(),
-    };
-    let pool = Pool { name: "us-east".into(), locality: "uss1".into(), cluster_id: None, facts: Vec::new() };
+    let told = Told::default();
+    let allowed = ["verb init", "apply-release", "acknowledge seen"].map(Into::into).to_vec();
+    let phase = Phase { name: "work".into(), title: String::new(), allowed, restarts: 0, actors: Vec::new() };
     let drive = Drive {
-        strategy: &strategy,
-        hands: Arc::new(Empty),
-        own: Arc::new(own),
+        strategy,
+        hands,
+        own: Arc::clone(&own),
         operation: &operation,
-        intent: Intent { goal: Goal::Operate, instance, pool },
-        phases: Vec::new(),
+        intent: intent(),
+        phases: vec![phase],
         tell: &told,
         cancel: Cancel::default(),
         refreshed: &|_| (),
     };
-    let ended = drive.run(Until::Goal).await.map(drop).map_err(|err| err.to_string());
-    (ended, told.0.into_inner().expect("no panic"), strategy.0.into_inner())
+    let ended = drive.run(until).await;
+    Ran { ended, told: told.all(), own }
+}
+
+fn folder(shelf: &std::path::Path) -> Arc<dyn Carrier> {
+    Arc::new(Folder::new(shelf))
+}
+
+fn nothing(_: usize, _: &Probe) -> Observation {
+    Observation::Absent
+}
+
+async fn simply(strategy: &dyn Strategy) -> Ran {
+    run(strategy, Arc::new(Paper::new(nothing)), folder, (Until::Goal, |_: &OwnRecord| ())).await
+}
+
+fn verb(key: &str) -> Step {
+    testing::step(key, Action::Verb(Verb { name: "init".into(), arguments: Vec::new() }))
+}
+
+/// Goes round with a carrier until there is a second member; says how it ended, what was told, and how often the strategy was asked.
+async fn go(away: std::ops::Range<Duration>, asks_after: Duration) -> (Result<(), String>, Vec<String>, usize) {
+    let strategy = Script::new(|_, roster: &member::Roster, _: &Facts| {
+        if roster.members.len() > 1 {
+            return Decision::Done(Vec::new());
+        }
+        Decision::Awaiting(Awaiting { members: vec!["uss2".into()], what: "ask".into(), probes: Vec::new() })
+    });
+    let slow = |shelf: &std::path::Path| -> Arc<dyn Carrier> {
+        Arc::new(Slow { folder: Folder::new(shelf), since: Instant::now(), away, asks_after })
+    };
+    let expects = |own: &OwnRecord| {
+        own.change(|roster| roster.expect_joiner(key(2).public().fingerprint())).expect("writable");
+    };
+    let ran = run(&strategy, Arc::new(Paper::new(nothing)), slow, (Until::Goal, expects)).await;
+    (ran.ended.map(drop).map_err(|err| err.to_string()), ran.told, strategy.n_asked())
 }
 
 const fn minutes(n: u64) -> Duration {
@@ -176,4 +153,144 @@ async fn who_waits_for_long_asks_the_strategy_rarely_and_hears_of_news_at_once()
     let (ended, _, n_asked) = go(minutes(0)..minutes(0), minutes(60)).await;
     assert_eq!(ended, Ok(()));
     assert!((60..75).contains(&n_asked), "{n_asked} times in an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strategy_that_only_looks_has_lost_its_way() {
+    let strategy = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Look(vec![probe("a")]));
+    let ran = simply(&strategy).await;
+    assert_eq!(ran.error(), "the pooling strategy looked 31 times and decided nothing");
+    // A decision in between is one.
+    let strategy = Script::new(|n, _: &member::Roster, _: &Facts| match n {
+        90 => Decision::Done(Vec::new()),
+        n if n % 30 == 29 => Decision::Steps(vec![verb(&format!("step-{n}"))]),
+        _ => Decision::Look(vec![probe("a")]),
+    });
+    assert!(simply(&strategy).await.ended.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strategy_that_asks_for_what_is_done_has_lost_its_way() {
+    let strategy = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Steps(vec![verb("a"), verb("b")]));
+    let ran = simply(&strategy).await;
+    assert_eq!(ran.error(), "the pooling strategy asked 31 times in a row for steps that are done: a, b");
+    let strategy = Script::new(|n, _: &member::Roster, _: &Facts| match n {
+        90 => Decision::Done(Vec::new()),
+        n if n % 30 == 29 => Decision::Steps(vec![verb("a"), verb(&format!("step-{n}"))]),
+        _ => Decision::Steps(vec![verb("a")]),
+    });
+    assert!(simply(&strategy).await.ended.is_ok(), "one of them was not done");
+}
+
+fn wait(message: &str, until_s: u64) -> Decision {
+    let until_ms = NOW + until_s * 1_000;
+    Decision::Wait(Waiting { probes: vec![probe("a")], after_ms: 500, until_ms, message: message.into() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_has_its_time_from_when_it_was_first_waited_for() {
+    let strategy = Script::new(|_, _: &member::Roster, _: &Facts| wait("a node", 60));
+    let ran = simply(&strategy).await;
+    assert_eq!((ran.error().as_str(), ran.told), ("a node: still waiting after 60 s", vec!["a node".to_owned()]));
+    // Another thing has a time of its own, and so has the same thing after something was done.
+    let strategy = Script::new(|n, _: &member::Roster, _: &Facts| match n {
+        300 => Decision::Done(Vec::new()),
+        0..100 => wait("a node", 60),
+        100..200 => wait("another", 60),
+        200 => Decision::Steps(vec![verb("a")]),
+        _ => wait("another", 60),
+    });
+    assert!(simply(&strategy).await.ended.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_is_shown_until_something_was_done() {
+    let seen = Mutex::new(Vec::new());
+    let strategy = Script::new(|n, _: &member::Roster, facts: &Facts| {
+        let mut seen = seen.lock().expect("no panic");
+        seen.push((facts.observations.len(), facts.done.clone()));
+        match n {
+            0 | 1 => Decision::Look(vec![probe("a"), probe("b")]),
+            2 => Decision::Steps(vec![verb("c")]),
+            _ => Decision::Done(Vec::new()),
+        }
+    });
+    assert!(simply(&strategy).await.ended.is_ok());
+    let none = Vec::new;
+    let done = vec!["c".to_owned()];
+    assert_eq!(*seen.lock().expect("no panic"), [(0, none()), (2, none()), (4, none()), (0, done)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_beyond_what_was_approved_is_done() {
+    let hands = Arc::new(Paper::new(nothing));
+    let strategy = Script::new(|_, _: &member::Roster, _: &Facts| {
+        Decision::Steps(vec![verb("a"), testing::step("b", Action::Restart("db".into()))])
+    });
+    let ran = run(&strategy, Arc::clone(&hands) as _, folder, (Until::Goal, |_: &OwnRecord| ())).await;
+    let told = "step `b` is outside of what was approved: phase `work` does not allow `restart db`";
+    assert_eq!((ran.error().as_str(), hands.done().len()), (told, 0));
+}
+
+/// One that is required and was done in an earlier round is required no more; one of the same round comes first.
+#[tokio::test(start_paused = true)]
+async fn a_step_waits_for_those_of_its_round() {
+    let requires = |of: &str, key: &str| Step { requires: vec![of.into()], ..verb(key) };
+    let strategy = Script::new(move |n, _: &member::Roster, _: &Facts| match n {
+        0 => Decision::Steps(vec![requires("b", "a"), verb("b")]),
+        1 => Decision::Steps(vec![requires("a", "c")]),
+        _ => Decision::Done(Vec::new()),
+    });
+    let hands = Arc::new(Paper::new(nothing));
+    let ran = run(&strategy, Arc::clone(&hands) as _, folder, (Until::Goal, |_: &OwnRecord| ())).await;
+    assert_eq!(ran.error(), "it ended well");
+    assert_eq!(hands.done(), ["a", "b", "c"]);
+}
+
+/// A step is done once what it verifies holds, and not before.
+#[tokio::test(start_paused = true)]
+async fn an_effect_is_waited_for() {
+    let hands = Arc::new(Paper::new(|n, _: &Probe| match n {
+        0..3 => Observation::Http(HttpAnswer { status: 503, body: String::new() }),
+        _ => Observation::Http(HttpAnswer { status: 200, body: String::new() }),
+    }));
+    let check = || Check { probe: probe("ready"), expectation: Expectation::Status(200) };
+    let strategy = Script::new(move |n, _: &member::Roster, _: &Facts| match n {
+        0 => Decision::Steps(vec![Step { already_done: Some(check()), verify: Some(check()), ..verb("a") }]),
+        1 => Decision::Look(vec![probe("ready")]),
+        _ => Decision::Done(Vec::new()),
+    });
+    let ran = run(&strategy, Arc::clone(&hands) as _, folder, (Until::Goal, |_: &OwnRecord| ())).await;
+    assert_eq!((ran.error().as_str(), hands.done()), ("it ended well", vec!["a".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_blocks_is_told_with_whose_move_it_is() {
+    let finding = |message: &str, cure: Option<&str>, whose: Option<&str>| Finding {
+        severity: Severity::Error,
+        subject: "pool".into(),
+        message: message.into(),
+        cure: cure.map(Into::into),
+        whose: whose.map(Into::into),
+    };
+    let findings = vec![finding("one", None, None), finding("two", Some("mend it"), Some("uss2"))];
+    let strategy = Script::new(move |_, _: &member::Roster, _: &Facts| Decision::Blocked(findings.clone()));
+    let ran = simply(&strategy).await;
+    assert_eq!(ran.error(), "blocked: one; two");
+    assert_eq!(ran.ended.err().and_then(|err| err.hint()).as_deref(), Some("uss2: mend it"));
+}
+
+/// Our own word goes into our own record.
+#[tokio::test(start_paused = true)]
+async fn what_a_strategy_wants_to_be_said_is_published() {
+    let said = || AcknowledgementKind::Other(("seen".into(), vec!["uss2".into()]));
+    let strategy = Script::new(move |n, _: &member::Roster, _: &Facts| match n {
+        0 | 1 => Decision::Steps(vec![testing::step("say", Action::Acknowledge(said()))]),
+        _ => Decision::Done(Vec::new()),
+    });
+    let ran = simply(&strategy).await;
+    assert_eq!(ran.error(), "it ended well");
+    let roster = ran.own.roster();
+    let record = roster.own_record().record();
+    assert_eq!((record.acknowledgements.len(), record.sequence), (1, 2), "said once");
 }

@@ -36,6 +36,9 @@ pub const TEXT: usize = 512;
 /// Characters of a certificate in PEM.
 pub const PEM: usize = 16 * 1024;
 
+const _: () = assert!(ACKNOWLEDGEMENTS >= 3 * MEMBERS, "each peer twice, and room");
+const _: () = assert!(PEM >= 8 * 1024, "an RSA key of 16,384 bits, and room for names");
+
 /// Says what is wrong with a record by itself, whoever signed it.
 pub(crate) fn check(record: &Record) -> Result<(), String> {
     if record.version != VERSION {

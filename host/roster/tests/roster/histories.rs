@@ -159,6 +159,17 @@ fn each_thing_is_told_once_and_by_who_it_is_about() -> Result<()> {
     assert_eq!(what[3], [format!("has the new key {}", key(50).public().fingerprint())]);
     let joiner = Organisation::joiner("uss1", 2);
     assert_eq!(verify([joiner.latest()]).events[0].what, ["asks to join"]);
+    let later = after(joiner.latest()).sign(&key(2));
+    for unbegun in [&told, &later] {
+        assert_eq!(
+            verify([unbegun]).events[0]
+                .what
+                .iter()
+                .filter(|what| what.contains("asks") || what.contains("founds"))
+                .count(),
+            0
+        );
+    }
     Ok(())
 }
 

@@ -1,0 +1,98 @@
+//! A run for a change of ours, and what it waits for.
+
+use hangar_roster::{Invitation, OrganisationKey, Record, SignedRecord, State};
+
+use super::*;
+
+/// The founder proposes something of its own; alone it opens that at once.
+fn proposing(kind: Kind) -> impl FnOnce(&OwnRecord) {
+    move |own: &OwnRecord| {
+        own.step(|roster| next::propose(roster, kind, NOW + 86_400_000, NOW)).expect("a vote");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_for_a_change_ends_once_that_is_closed() {
+    let strategy = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Done(Vec::new()));
+    let hands = || Arc::new(Paper::new(nothing));
+    for until in [Until::Goal, Until::Change, Until::Closed] {
+        let ran = run(&strategy, hands(), folder, (until, proposing(Kind::Maintain))).await;
+        assert_eq!(ran.error(), "it ended well", "{until:?}");
+        assert_eq!(ran.own.roster().own_record().record().vote, None, "{until:?}");
+    }
+    // One that is not carried out stays open; who only wants the goal is done.
+    let ran = run(&strategy, hands(), folder, (Until::Change, proposing(Kind::RotateCa))).await;
+    assert_eq!(ran.error(), "it ended well");
+    assert_eq!(ran.own.roster().own_record().record().vote.as_ref().map(|vote| vote.phase), Some(VotePhase::Open));
+    let leaves = Script::new(|n, _: &member::Roster, _: &Facts| match n {
+        3 => Decision::Blocked(Vec::new()),
+        _ => Decision::Done(Vec::new()),
+    });
+    let ran = run(&leaves, hands(), folder, (Until::Closed, proposing(Kind::RotateCa))).await;
+    assert_eq!((ran.error().as_str(), ran.told), ("blocked: ", vec!["the rotate-ca of uss1 to be closed".to_owned()]));
+}
+
+/// A founder's roster with a second member in it, and that one's first record as a member.
+fn two() -> (Roster, OrganisationKey, SignedRecord) {
+    let mut founder = Roster::start(next::genesis(beginning("uss1", 1), "a test".into(), NOW).sign(&key(1)));
+    let asks = next::request(beginning("uss2", 2), NOW).sign(&key(2));
+    founder.expect_joiner(key(2).public().fingerprint());
+    assert_eq!(founder.take_in([("uss2", asks.to_bytes().as_slice())]), []);
+    let joiner = asks.record().member.clone();
+    let invitation = Invitation::new(&founder, &joiner, [1; 16], NOW + 1).expect("it is held").sign(&key(1));
+    let step = |founder: &mut Roster, next: Result<Option<Record>, next::NextError>| {
+        let next = next.expect("it may").expect("a record");
+        founder.publish(next.sign(&key(1)));
+    };
+    let invited = next::invite(&founder, &invitation, NOW);
+    step(&mut founder, invited);
+    let opened = next::due(&founder, NOW);
+    step(&mut founder, opened);
+    let asked = asks.record().clone();
+    let joined = Record { state: State::Active, sequence: 2, previous: Some(asks.digest()), ..asked }.sign(&key(2));
+    assert_eq!(founder.take_in([("uss2", joined.to_bytes().as_slice())]), []);
+    let closed = next::close(&founder, NOW);
+    step(&mut founder, closed);
+    let settled = next::due(&founder, NOW);
+    step(&mut founder, settled);
+    assert_eq!(founder.in_pool().count(), 2);
+    (founder, key(1), joined)
+}
+
+#[test]
+fn what_a_vote_waits_for_is_told_by_whom_it_waits_for() {
+    let (mut roster, key, second) = two();
+    let (member, hour) = (second.record().member.clone(), 3_600_000);
+    let told = |roster: &Roster, now_ms| {
+        let record = roster.own_record().record();
+        let vote = record.eviction.iter().chain(&record.vote).next().expect("a vote");
+        waited(roster, vote, now_ms)
+    };
+    let publish = |roster: &mut Roster, next: Result<Option<Record>, next::NextError>| {
+        let next = next.expect("it may").expect("a record");
+        roster.publish(next.sign(&key));
+    };
+    let mut voting = roster.clone();
+    let proposed = next::propose(&voting, Kind::Maintain, NOW + 1, NOW);
+    publish(&mut voting, proposed);
+    assert_eq!(told(&voting, NOW), "uss2 to accept the maintain of uss1");
+    let withdrawn = next::withdraw(&voting, NOW);
+    publish(&mut voting, withdrawn);
+    assert_eq!(told(&voting, NOW), "the others to see that the maintain of uss1 is withdrawn");
+
+    let evicted = next::evict(&roster, &member, true, NOW + 1_000 * hour, NOW);
+    publish(&mut roster, evicted);
+    roster.observe(NOW);
+    let silent = |minutes, votes, seen| {
+        format!(
+            "uss2 to stay silent for {minutes} more minutes, {votes} of 1 votes, {seen} of 2 who have seen its nodes dead"
+        )
+    };
+    assert_eq!(told(&roster, NOW), silent(3 * 24 * 60, 1, 0));
+    assert_eq!(told(&roster, NOW + 2 * 24 * hour), silent(24 * 60, 1, 0));
+    assert_eq!(told(&roster, NOW + 99 * 24 * hour), silent(0, 1, 0));
+    let dead = hangar_roster::Proof::Other { name: hangar_roster::SEEN_DEAD.into(), values: vec!["uss2".into()] };
+    let seen = next::acknowledge(&roster, dead, NOW);
+    publish(&mut roster, seen);
+    assert_eq!(told(&roster, NOW + 99 * 24 * hour), silent(0, 1, 1));
+}
