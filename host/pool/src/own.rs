@@ -294,8 +294,8 @@ impl OwnRecord {
     /// [`RecordError`].
     pub fn duties(&self, now_ms: u64) -> Result<(), RecordError> {
         let mut is_news = self.roster().observe(now_ms);
-        let is_void = self.roster().check_entered().is_err();
-        if is_void && let Some(Ok(signed)) = self.invitation()?.as_deref().map(SignedInvitation::parse) {
+        let awaits = self.roster().awaits_invitation();
+        if awaits && let Some(Ok(signed)) = self.invitation()?.as_deref().map(SignedInvitation::parse) {
             is_news |= self.roster().enter_anew(&signed, now_ms);
         }
         if is_news {

@@ -76,13 +76,18 @@ impl Roster {
         Ok(())
     }
 
+    /// Whether this joiner's invitation is void, so that it waits for the next one.
+    #[must_use]
+    pub fn awaits_invitation(&self) -> bool {
+        self.own_record().record.state == State::Asking && self.check_entered().is_err()
+    }
+
     /// Takes up an invitation that its inviter has made in the place of the one by which this member has entered. Whose key it
     /// is was compared then. Says whether it was taken up.
     pub fn enter_anew(&mut self, signed: &SignedInvitation, now_ms: u64) -> bool {
         let inviter = self.entered.as_ref().map(|entered| &entered.inviter);
         let known = inviter.and_then(|inviter| self.record(inviter)).map(|record| record.key.fingerprint());
-        let is_void = self.check_entered().is_err();
-        is_void && known.is_some_and(|key| self.enter(signed, key, now_ms).is_ok())
+        self.awaits_invitation() && known.is_some_and(|key| self.enter(signed, key, now_ms).is_ok())
     }
 
     /// Whether a record is our request, or our word since about nothing but what was proved.

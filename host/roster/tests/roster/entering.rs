@@ -105,10 +105,11 @@ fn a_joiner_follows_its_inviter_to_the_next_invitation_by_itself() -> Result<()>
     meet(&mut joiner, &all);
     let news = hangar_roster::Proof::Other { name: "proved".to_owned(), values: Vec::new() };
     joiner.publish(next::acknowledge(&joiner.roster, news, NOW))?;
+    assert!(joiner.roster.awaits_invitation());
     let others = Invitation { inviter: id("uss1"), inviter_key: key(2).public(), ..second.invitation().clone() };
     assert!(!joiner.roster.clone().enter_anew(&others.sign(&key(2)), NOW), "another member's");
     assert!(joiner.roster.enter_anew(&second, NOW));
-    assert!(joiner.roster.has_entered());
+    assert!(joiner.roster.has_entered() && !joiner.roster.awaits_invitation());
     Ok(())
 }
 
@@ -176,6 +177,7 @@ fn a_former_member_enters_by_the_invitation_of_its_new_request() -> Result<()> {
     bring_in(&mut all, Organisation::joiner("uss2", 3))?;
     let mut former = all.remove(1);
     assert_eq!(former.roster.check_entered(), Err(InvitationError::Voided { inviter: id("uss0") }));
+    assert!(!former.roster.awaits_invitation(), "it is a member");
     let gone =
         hangar_roster::Record { state: hangar_roster::State::Gone, ..crate::organisation::after(former.latest()) };
     former.publish(Ok(Some(gone)))?;
