@@ -57,10 +57,17 @@ fn a_change_whose_joiner_vanished_is_abandoned_by_all_and_then_taken_back() -> R
     let (mut all, _) = open()?;
     let early = next::abandon(&all[1].roster, LATER);
     assert!(matches!(early, Err(NextError::UnderWay { .. })), "{early:?}");
+    assert_eq!(next::due(&all[0].roster, AFTER), Ok(None), "somebody has to say so first");
     let abandoned = next::abandon(&all[1].roster, AFTER);
     all[1].publish(abandoned)?;
+    let latest = all[1].latest().clone();
+    all[0].take_in(&latest);
+    assert_eq!(next::due(&all[0].roster, LATER), Ok(None), "and its time has to be over by our own clock too");
+    assert_eq!(all[0].roster.state(&id("uss3")), Some(State::Joining));
     meet(&mut all, AFTER);
     assert_eq!(phases(&all), [Some(Phase::Abandoned); 3]);
+    assert_eq!(all[0].roster.state(&id("uss3")), Some(State::Asking), "what was done for it is taken back");
+    assert_eq!(all[0].roster.state(&id("uss1")), Some(State::Active));
     assert_eq!(next::close(&all[0].roster, AFTER), Err(NextError::StillDeployed { member: id("uss3") }));
     for one in &mut all {
         take_back(one)?;

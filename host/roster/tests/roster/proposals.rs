@@ -118,3 +118,55 @@ fn a_vote_is_for_the_member_that_is_named() -> Result<()> {
     assert_eq!(next::accept_eviction(&all[2].roster, &id("uss3"), NOW), Ok(None));
     Ok(())
 }
+
+/// A vote for an eviction that was taken back is free for the next one, once nobody but its new subject could still follow.
+#[test]
+fn a_vote_that_was_taken_back_is_free_for_putting_out_who_has_not_heard_of_it() -> Result<()> {
+    let mut all = pool(4)?;
+    let proposed = evict(&all[0], "uss3");
+    all[0].publish(proposed)?;
+    tell(&mut all, 0);
+    let accepted = next::accept_eviction(&all[2].roster, &id("uss3"), NOW);
+    all[2].publish(accepted)?;
+    tell(&mut all, 2);
+    let withdrawn = next::withdraw_eviction(&all[0].roster, NOW);
+    all[0].publish(withdrawn)?;
+    assert_eq!(evict(&all[0], "uss2"), given("uss3"), "the second has not heard of it either");
+    let latest = all[0].latest().clone();
+    all[1].take_in(&latest);
+    all[1].follow();
+    tell(&mut all, 1);
+    assert_eq!(evict(&all[0], "uss1"), given("uss3"), "the third has voted, and may follow");
+    assert_eq!(eviction(evict(&all[0], "uss2")?), Some(("uss2".to_owned(), Phase::Voted)));
+    Ok(())
+}
+
+/// The proposer itself is to go: who has not voted cannot follow it any more, and who has must have let go.
+#[test]
+fn a_vote_for_what_another_took_back_is_free_for_putting_out_that_one() -> Result<()> {
+    let mut all = pool(4)?;
+    let proposed = evict(&all[1], "uss3");
+    all[1].publish(proposed)?;
+    tell(&mut all, 1);
+    let accepted = next::accept_eviction(&all[0].roster, &id("uss3"), NOW);
+    all[0].publish(accepted)?;
+    let mut voting = all[2].clone();
+    let accepted = next::accept_eviction(&voting.roster, &id("uss3"), NOW);
+    voting.publish(accepted)?;
+    let withdrawn = next::withdraw_eviction(&all[1].roster, NOW);
+    all[1].publish(withdrawn)?;
+    let latest = all[1].latest().clone();
+    all[0].take_in(&latest);
+    let followed = next::due(&all[0].roster, NOW);
+    all[0].publish(followed)?;
+    assert_eq!(eviction(evict(&all[0], "uss1")?), Some(("uss1".to_owned(), Phase::Voted)));
+    let mut beside = all[0].clone();
+    beside.take_in(voting.latest());
+    assert_eq!(evict(&beside, "uss1"), given("uss3"), "the third has voted, and may follow");
+    voting.take_in(&latest);
+    let followed = next::due(&voting.roster, NOW);
+    voting.publish(followed)?;
+    beside.take_in(voting.latest());
+    assert_eq!(eviction(evict(&beside, "uss1")?), Some(("uss1".to_owned(), Phase::Voted)));
+    Ok(())
+}

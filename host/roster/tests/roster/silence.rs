@@ -121,6 +121,7 @@ fn a_forked_member_is_put_out_and_its_fork_with_it() -> Result<()> {
         one.take_in(&latest);
         one.publish(next::accept_eviction(&one.roster, &id("uss3"), NOW))?;
     }
+    assert_eq!(next::due(&all[0].roster, NOW), Ok(None), "it waits for the others, and is told no error");
     // Nothing else is signed meanwhile, so that its death is not acknowledged either.
     let frozen = see_dead(&mut all[0], "uss3").map_err(|err| err.to_string());
     assert!(frozen.is_err_and(|told| told.contains("the pool is frozen")));
