@@ -18,6 +18,10 @@ const GRACE: Duration = Duration::from_secs(3);
 #[error("it did not end within {} s", .0.as_secs())]
 struct Expired(Duration);
 
+pub(super) fn expired(deadline: Duration) -> StepError {
+    StepError::new(FailureKind::Deadline, Expired(deadline))
+}
+
 /// Runs one part of a step until it ends, its time is over, or the run is aborted.
 pub(super) async fn within<T>(
     part: impl Future<Output = Result<T, StepError>>,
@@ -30,12 +34,15 @@ pub(super) async fn within<T>(
         biased;
         ended = &mut part => return ended,
         () = cancel.reached(Level::Aborting) => StepError::interrupted(),
-        () = time::sleep(deadline) => StepError::new(FailureKind::Deadline, Expired(deadline)),
+        () = time::sleep(deadline) => expired(deadline),
     };
     stop.send_replace(true);
     match time::timeout(GRACE, part).await {
-        // It made it just in time.
-        Ok(Ok(output)) => Ok(output),
+        // It made it just in time, and nothing tells the next part to stop.
+        Ok(Ok(output)) => {
+            stop.send_replace(false);
+            Ok(output)
+        }
         // It has something better to say than that it was stopped.
         Ok(Err(err)) if err.kind() != FailureKind::Interrupted => Err(err),
         _ => Err(cut),

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::{chain, limits};
+use crate::cancel::Level;
 use crate::context::{Shared, StepContext, attempt_folder, step_folder};
 use crate::journal::{Attempt, EntryKind, JournalError};
 use crate::progress::What;
@@ -101,6 +102,10 @@ impl Runner<'_> {
         let observed = doubt.map(|attempt| self.observed(attempt, &seen));
         match seen {
             Seen::Done(output) => self.found_done(output, observed).await,
+            // It ended while everything was told to stop: nothing is begun after that.
+            Seen::NotDone if self.cx.shared.cancel.level() == Level::Aborting => {
+                Ok(Err(self.failure(left, StepError::interrupted())))
+            }
             Seen::NotDone => {
                 if let Some(observed) = observed {
                     let resolved = self.cx.entry(EntryKind::Resolved, json!({ "decision": "act-again" }));
@@ -124,23 +129,26 @@ impl Runner<'_> {
     }
 
     /// Nothing that an earlier run has started for this step may live when the step is looked at: not a look of that run
-    /// either, which may hold a lock.
+    /// either, which may hold a lock. Who only waits gives up when asked to stop, and after the step's own time.
     async fn wait_for_leftovers(&self) -> Result<Result<(), StepError>, JournalError> {
-        let mut told = None;
-        while let Some(process) = self.leftover().await? {
-            if told.as_ref() != Some(&process) {
-                self.cx.waiting(format!("process {}, which an earlier run has started", process.pid));
-                told = Some(process);
-            }
-            let moment = async {
+        let gone = async {
+            let mut told = None;
+            while let Some(process) = self.leftover().await? {
+                if told.as_ref() != Some(&process) {
+                    self.cx.waiting(format!("process {}, which an earlier run has started", process.pid));
+                    told = Some(process);
+                }
                 tokio::time::sleep(LOOK_EVERY).await;
-                Ok(())
-            };
-            if let Err(err) = self.within(moment).await {
-                return Ok(Err(err));
             }
+            Ok(())
+        };
+        let deadline = self.step.deadline();
+        tokio::select! {
+            biased;
+            gone = gone => gone.map(Ok),
+            () = self.cx.shared.cancel.reached(Level::Draining) => Ok(Err(StepError::interrupted())),
+            () = tokio::time::sleep(deadline) => Ok(Err(limits::expired(deadline))),
         }
-        Ok(Ok(()))
     }
 
     async fn leftover(&self) -> Result<Option<ProcessId>, JournalError> {

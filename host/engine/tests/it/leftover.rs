@@ -13,15 +13,15 @@ use hangar_plan::hint::Hint as _;
 use crate::fake::{Events, Fault, Log, Site, diamond, work};
 
 /// A tool that was started in an engine's folder and never put on record.
-struct Tool(Child);
+pub(crate) struct Tool(pub(crate) Child);
 
 impl Tool {
-    fn start(state: &Path) -> Self {
+    pub(crate) fn start(state: &Path) -> Self {
         Self::start_with(&state.join("operations/x/infra+apply/attempt-1/apply"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "stands for a tool whose host was killed")]
-    fn start_with(spool: &Path) -> Self {
+    pub(crate) fn start_with(spool: &Path) -> Self {
         Self(Command::new("/bin/sleep").arg("60").env("HANGAR_SPOOL", spool).process_group(0).spawn().unwrap())
     }
 }
@@ -84,6 +84,36 @@ async fn waiting_for_a_tool_ends_when_asked() {
         .await
         .unwrap_err();
     assert!(matches!(refused, EngineError::StillAtWork { .. }), "{refused}");
+}
+
+/// Asks the run to stop as soon as something is waited for.
+struct StopsWaiting(Cancel);
+
+impl hangar_engine::Progress for StopsWaiting {
+    fn event(&self, event: &Event) {
+        if matches!(event.what, What::Waiting { .. }) {
+            self.0.raise(Level::Draining);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_its_tool_gives_up_when_asked() {
+    let site = Site::new();
+    let failing = |thing: &str| if thing == "b" { Fault::Before } else { Fault::None };
+    site.run(diamond(&site.world, failing, &Log::default())).await.unwrap_err();
+    let cancel = Cancel::default();
+    let engine = site.engine_with(Arc::new(StopsWaiting(cancel.clone())), cancel);
+    let operation = engine.begin(work("plan-1")).await.unwrap();
+    let folder = site.state().canonicalize().unwrap().join("operations").join(operation.id().as_str());
+    let _tool = Tool::start_with(&folder.join("b/probe-1/plan"));
+    while engine.leftovers().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let log = Log::default();
+    let stopped = operation.run(diamond(&site.world, |_| Fault::None, &log)).await.unwrap_err();
+    assert!(matches!(stopped, EngineError::Stopped { .. }), "{stopped}");
+    assert!(!log.lock().unwrap().iter().any(|line| line == "probe b"));
 }
 
 #[tokio::test]
