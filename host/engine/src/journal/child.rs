@@ -18,7 +18,7 @@ pub struct ChildEntry {
     pub operation: OperationId,
     /// The step.
     pub step: StepKey,
-    /// Number of the attempt; 0 for a look at the world.
+    /// Number of the attempt that the step is at, a look before it included.
     pub attempt: u32,
     /// The process.
     pub process: ProcessId,

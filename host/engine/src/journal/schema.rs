@@ -234,4 +234,13 @@ mod tests {
         let refused = open(&path).unwrap_err();
         assert!(matches!(refused, JournalError::Damaged { .. }), "{refused}");
     }
+
+    #[test]
+    fn the_folder_that_is_synced_is_the_one_the_file_lies_in() {
+        sync_folder(Path::new("journal.db")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        sync_folder(&dir.path().join("journal.db")).unwrap();
+        let missing = sync_folder(&dir.path().join("away").join("journal.db")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -1,13 +1,14 @@
 //! What a step is told of itself.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hangar_engine::{Cancel, EngineError, Level, NoProgress, Seen, Step, StepContext, StepError, Steps};
+use hangar_engine::{Cancel, EngineError, Level, NoProgress, Seen, Step, StepContext, StepError, Steps, What};
 use serde_json::{Value, json};
 
-use crate::fake::{PATIENCE, Site, key, work};
+use crate::fake::{Events, PATIENCE, Site, key, work};
 
 /// Name of the work and former output, at every look.
 type Said = Arc<Mutex<Vec<(String, Option<Value>)>>>;
@@ -101,4 +102,57 @@ async fn a_step_that_only_waits_hears_of_the_first_press() {
     let stopped = engine.run(work("plan-1"), steps).await.unwrap_err();
     assert!(matches!(stopped, EngineError::Stopped { .. }), "{stopped:?}");
     assert_eq!(cancel.level(), Level::Draining);
+}
+
+/// Says what it does, and something that has no JSON form.
+struct Chats;
+
+#[async_trait]
+impl Step for Chats {
+    const NAME: &'static str = "chat";
+    type Output = ();
+
+    fn input(&self) -> Value {
+        Value::Null
+    }
+
+    async fn probe(&self, cx: &StepContext) -> Result<Seen<()>, StepError> {
+        cx.waiting("the load balancer");
+        cx.detail("terraform", &json!({ "type": "apply_start" }));
+        cx.detail("terraform", &BTreeMap::from([((1, 2), "names of members are texts")]));
+        Ok(Seen::Done(()))
+    }
+
+    async fn act(&self, _: &StepContext) -> Result<(), StepError> {
+        Err(StepError::bug("it is done already"))
+    }
+}
+
+#[tokio::test]
+async fn what_a_step_says_is_handed_on_under_its_name() {
+    let site = Site::new();
+    let events = Arc::new(Events::default());
+    let engine = site.engine_with(Arc::clone(&events) as _, Cancel::default());
+    let operation = engine.begin(work("plan-1")).await.unwrap();
+    operation.run(Steps::new().with(key("infra/apply"), [], Chats)).await.unwrap();
+    let mut told = events.0.lock().unwrap().clone();
+    told.retain(|event| event.step == Some(key("infra/apply")));
+    assert_eq!(
+        told.iter().map(|event| event.what.clone()).collect::<Vec<_>>(),
+        [
+            What::Probing,
+            What::Waiting { what: "the load balancer".to_owned() },
+            What::Detail { source: "terraform".to_owned(), body: json!({ "type": "apply_start" }) },
+            What::Done { changed: false },
+        ]
+    );
+    assert!(told.iter().all(|event| event.operation == *operation.id()));
+    let wanted = json!({
+        "at_ms": told[1].at_ms,
+        "operation": operation.id().as_str(),
+        "step": "infra/apply",
+        "event": "waiting",
+        "what": "the load balancer",
+    });
+    assert_eq!(serde_json::to_value(&told[1]).unwrap(), wanted);
 }

@@ -1,8 +1,7 @@
 //! What the engine asks of steps, and what it lets them have.
 
-use std::num::NonZeroUsize;
+use std::error::Error as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -149,54 +148,26 @@ async fn a_step_does_not_see_what_it_does_not_require() {
     );
 }
 
-/// Counts how many of it are at work at once, and stays until as many are as may be.
-struct Crowd {
-    allowed: usize,
-    at_work: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Step for Crowd {
-    const NAME: &'static str = "crowd";
-    type Output = ();
-
-    fn input(&self) -> Value {
-        json!(null)
-    }
-
-    async fn probe(&self, _: &StepContext) -> Result<Seen<()>, StepError> {
-        let now = self.at_work.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(now, Ordering::SeqCst);
-        while self.most.load(Ordering::SeqCst) < self.allowed {
-            tokio::task::yield_now().await;
-        }
-        self.at_work.fetch_sub(1, Ordering::SeqCst);
-        Ok(Seen::Done(()))
-    }
-
-    async fn act(&self, _: &StepContext) -> Result<(), StepError> {
-        Ok(())
+#[test]
+fn steps_are_counted() {
+    let site = Site::new();
+    let mut steps = Steps::new();
+    assert_eq!((steps.len(), steps.is_empty()), (0, true));
+    for n_steps in 1..=3 {
+        let thing = format!("s{n_steps}");
+        steps.add(key(&thing), [], Make::new(&site.world, &thing));
+        assert_eq!((steps.len(), steps.is_empty()), (n_steps, false));
     }
 }
 
 #[tokio::test]
-async fn no_more_steps_are_at_work_at_once_than_allowed() {
-    for allowed in [1, 3] {
-        let dir = tempfile::tempdir().unwrap();
-        let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let mut steps = Steps::new();
-        for number in 0..10 {
-            steps.add(
-                key(&format!("s{number}")),
-                [],
-                Crowd { allowed, at_work: Arc::clone(&at_work), most: Arc::clone(&most) },
-            );
-        }
-        let options = Options { parallelism: NonZeroUsize::new(allowed).unwrap(), ..Options::new("hangar up") };
-        Engine::open(dir.path(), options).unwrap().run(work("plan-1"), steps).await.unwrap();
-        assert_eq!(most.load(Ordering::SeqCst), allowed);
-    }
+async fn steps_without_an_order_are_refused_before_anything_happens() {
+    let site = Site::new();
+    let make = |steps: Steps, thing, requires| steps.with(key(thing), [key(requires)], Make::new(&site.world, thing));
+    let refused = site.run(make(make(Steps::new(), "a", "b"), "b", "a")).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the plan cannot be run");
+    assert_eq!(refused.source().unwrap().to_string(), "steps wait for one another: `a`, `b`");
+    assert!(site.world.things().is_empty());
 }
 
 #[tokio::test]
