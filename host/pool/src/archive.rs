@@ -146,6 +146,18 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_is_no_empty_archive() {
+        let site = tempfile::tempdir().expect("a temporary folder");
+        let (file, large) = (site.path().join("file"), site.path().join("large"));
+        std::fs::write(&file, "").expect("writable");
+        let below = Archive::read(&file.join("pool.jsonl"));
+        assert!(matches!(below, Err(CarrierError::Read { .. })), "{below:?}");
+        // Not one byte of it is written, and none is read.
+        std::fs::File::create(&large).and_then(|file| file.set_len(LIMIT + 1)).expect("room for a hole");
+        assert!(matches!(Archive::read(&large), Err(CarrierError::TooLarge { path }) if path == large));
+    }
+
+    #[test]
     fn a_line_that_was_cut_off_costs_that_line_alone() {
         let site = tempfile::tempdir().expect("a temporary folder");
         let path = site.path().join("history");

@@ -155,8 +155,24 @@ mod tests {
     #[test]
     fn a_file_larger_than_any_record_is_named() {
         let site = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(site.path().join("uss1.record.json"), vec![b' '; 2 << 20]).expect("it is writable");
-        let err = Folder::new(site.path()).records().expect_err("2 MiB are too many");
+        let (folder, file) = (Folder::new(site.path()), site.path().join("uss1.record.json"));
+        std::fs::write(&file, vec![b' '; 1 << 20]).expect("it is writable");
+        assert_eq!(folder.records().expect("it is read to its last byte")[0].1.len(), 1 << 20);
+        std::fs::write(&file, vec![b' '; (1 << 20) + 1]).expect("it is writable");
+        let err = folder.records().expect_err("one byte too many");
         assert!(matches!(err, CarrierError::TooLarge { path } if path.ends_with("uss1.record.json")));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_no_empty_one() {
+        let site = tempfile::tempdir().expect("a temporary folder");
+        let file = site.path().join("file");
+        std::fs::write(&file, "").expect("it is writable");
+        let below = Folder::new(&file);
+        let record = CarrierFile::Record("uss1".parse().expect("a member"));
+        assert!(matches!(below.records(), Err(CarrierError::Read { path, .. }) if path == file));
+        assert!(matches!(below.read(&record), Err(CarrierError::Read { .. })));
+        assert!(matches!(below.publish(&record, b"one"), Err(CarrierError::Read { .. })));
+        assert!(matches!(Folder::new(site.path()).read(&record), Ok(None)));
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use hangar_roster::next::{self, Missing, NextError};
-use hangar_roster::{Phase, Proof, State};
+use hangar_roster::{Kind, Phase, Proof, State};
 
 use crate::organisation::{LATER, NOW, Organisation, bring_in, exchange, id, pool};
 
@@ -63,6 +63,12 @@ fn a_change_whose_joiner_vanished_is_abandoned_by_all_and_then_taken_back() -> R
     let latest = all[1].latest().clone();
     all[0].take_in(&latest);
     assert_eq!(next::due(&all[0].roster, LATER), Ok(None), "and its time has to be over by our own clock too");
+    let followed = next::due(&all[0].roster, AFTER);
+    all[0].publish(followed)?;
+    let mut early = all[0].clone();
+    take_back(&mut early)?;
+    let not_yet = NextError::NotCarriedOut { kind: Kind::Join, subject: id("uss3") };
+    assert_eq!(next::close(&early.roster, AFTER), Err(not_yet), "the third may still let it in");
     assert_eq!(all[0].roster.state(&id("uss3")), Some(State::Joining));
     meet(&mut all, AFTER);
     assert_eq!(phases(&all), [Some(Phase::Abandoned); 3]);
@@ -73,6 +79,16 @@ fn a_change_whose_joiner_vanished_is_abandoned_by_all_and_then_taken_back() -> R
         take_back(one)?;
         one.publish(next::close(&one.roster, AFTER))?;
     }
+    assert_eq!(phases(&all), [Some(Phase::Dropped); 3]);
+    let latest: Vec<_> = all.iter().map(|one| one.latest().clone()).collect();
+    latest.iter().for_each(|record| drop(all[1].take_in(record)));
+    all[1].follow();
+    assert_eq!(all[1].vote(), None);
+    for i in [1, 2] {
+        let latest = all[i].latest().clone();
+        all[0].take_in(&latest);
+    }
+    assert_eq!(all[0].roster.state(&id("uss3")), Some(State::Asking), "who has gone on had let it go");
     meet(&mut all, AFTER);
     assert_eq!(phases(&all), [None; 3]);
     assert!(all.iter().all(|one| one.roster.in_pool().count() == 3));

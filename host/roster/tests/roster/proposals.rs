@@ -131,6 +131,7 @@ fn a_vote_that_was_taken_back_is_free_for_putting_out_who_has_not_heard_of_it() 
     tell(&mut all, 2);
     let withdrawn = next::withdraw_eviction(&all[0].roster, NOW);
     all[0].publish(withdrawn)?;
+    assert_eq!(next::due(&all[0].roster, NOW), Ok(None), "its vote stays until nobody can follow");
     assert_eq!(evict(&all[0], "uss2"), given("uss3"), "the second has not heard of it either");
     let latest = all[0].latest().clone();
     all[1].take_in(&latest);

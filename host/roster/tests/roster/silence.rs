@@ -23,6 +23,7 @@ fn an_eviction_is_open_from_its_vote_until_this_member_has_done_its_part() -> Re
     first.publish(next::acknowledge(&first.roster, Proof::Deployed { authorities: Vec::new() }, NOW))?;
     assert!(first.publish(next::close(&first.roster, NOW))?);
     assert_eq!(first.roster.open_eviction(), None, "it has done its part");
+    assert_eq!(next::due(&first.roster, NOW), Ok(None), "and its vote stays until most have");
     let mut second = all[1].clone();
     second.take_in(first.latest());
     assert_eq!(second.roster.open_eviction(), Some(&change), "and the others have not");
