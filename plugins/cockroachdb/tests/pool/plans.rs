@@ -101,6 +101,7 @@ fn an_init_is_looked_for_before_and_after_and_names_the_cluster() {
             check.as_ref().is_some_and(|one| one.probe.id == "ready/0" && one.expectation == Expectation::Status(200))
         };
         assert!(serves(&init.already_done) && serves(&init.verify));
+        assert_eq!(init.deadline_ms, 2 * hangar_sdk::pooling::steps::STEP_MS);
         let host = "--host=dss-cockroachdb-0.dss-cockroachdb.dss.svc.cluster.local";
         let wanted = if named { vec![host, "--cluster-name=east-pool"] } else { vec![host] };
         assert_eq!(arguments(&init), wanted);
