@@ -97,7 +97,10 @@ impl<F: Fn(usize, &member::Roster, &Facts) -> Decision + Send + Sync> Strategy f
     }
 }
 
-/// Sees what a rule says of the n-th look, and has done what it was told to do.
+/// What a [`Paper`] says where nobody answers.
+pub(crate) const DOWN: &str = "down";
+
+/// Sees what a rule says of the n-th look, and has done what it was told to do. A look at what is [`DOWN`] fails.
 pub(crate) struct Paper<F> {
     rule: F,
     n_looks: AtomicUsize,
@@ -121,7 +124,11 @@ impl<F: Fn(usize, &Probe) -> Observation + Send + Sync> Hands for Paper<F> {
         let n = self.n_looks.fetch_add(1, Ordering::Relaxed);
         let fact =
             |probe: &Probe| Fact { probe: probe.clone(), observation: (self.rule)(n, probe), at_ms: NOW + n as u64 };
-        Ok(probes.iter().map(fact).collect())
+        let facts: Vec<Fact> = probes.iter().map(fact).collect();
+        if facts.iter().any(|fact| fact.observation == Observation::Other(DOWN.into())) {
+            return Err(StepError::outside("connection refused"));
+        }
+        Ok(facts)
     }
 
     async fn is_done(&self, action: &Action) -> Result<bool, StepError> {

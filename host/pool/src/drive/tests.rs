@@ -169,6 +169,23 @@ async fn a_strategy_that_only_looks_has_lost_its_way() {
     assert!(simply(&strategy).await.ended.is_ok());
 }
 
+/// A look that nobody answers decides nothing either, and is none of those that a strategy has.
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_world_costs_no_looks() {
+    let strategy = Script::new(|_, _: &member::Roster, facts: &Facts| match facts.observations.len() {
+        0 | 1 => Decision::Look(vec![probe("a")]),
+        _ => Decision::Done(Vec::new()),
+    });
+    let hands = Paper::new(|n, _: &Probe| match n {
+        1..80 => Observation::Other(testing::DOWN.into()),
+        _ => Observation::Absent,
+    });
+    let ran = run(&strategy, Arc::new(hands), folder, (Until::Goal, |_: &OwnRecord| ())).await;
+    assert_eq!(ran.error(), "it ended well");
+    let outage = "an answer; nothing is done until then (cannot look at the world: connection refused)";
+    assert_eq!(ran.told, [outage]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_strategy_that_asks_for_what_is_done_has_lost_its_way() {
     let strategy = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Steps(vec![verb("a"), verb("b")]));
