@@ -96,3 +96,46 @@ fn what_a_vote_waits_for_is_told_by_whom_it_waits_for() {
     publish(&mut roster, seen);
     assert_eq!(told(&roster, NOW + 99 * 24 * hour), silent(0, 1, 1));
 }
+
+/// Shows nothing and keeps nothing.
+struct Deaf;
+
+impl Carrier for Deaf {
+    fn records(&self) -> Result<Vec<(String, Vec<u8>)>, CarrierError> {
+        Ok(Vec::new())
+    }
+
+    fn read(&self, _: &CarrierFile) -> Result<Option<Vec<u8>>, CarrierError> {
+        Ok(None)
+    }
+
+    fn publish(&self, _: &CarrierFile, _: &[u8]) -> Result<(), CarrierError> {
+        Ok(())
+    }
+}
+
+/// One key has signed two histories: nothing goes on, but for putting out whose key it is.
+#[tokio::test(start_paused = true)]
+async fn a_fork_stops_a_run_that_is_not_about_who_forked() {
+    let forked = |evicts: bool| {
+        move |own: &OwnRecord| {
+            let (mut roster, key, second) = two();
+            if evicts {
+                let evicted = next::evict(&roster, &second.record().member, true, NOW + 1, NOW);
+                roster.publish(evicted.expect("it may").expect("a record").sign(&key));
+            }
+            let next = Record { sequence: 3, previous: Some(second.digest()), ..second.record().clone() };
+            let versions = [next.clone(), Record { at_ms: 1, ..next }].map(|record| record.sign(&testing::key(2)));
+            versions.iter().for_each(|record| drop(roster.take_in([("uss2", record.to_bytes().as_slice())])));
+            assert_eq!(roster.forks().len(), 1);
+            own.change(|kept| *kept = roster).expect("writable");
+        }
+    };
+    let strategy = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Done(Vec::new()));
+    let hands = || Arc::new(Paper::new(nothing));
+    let deaf = |_: &std::path::Path| -> Arc<dyn Carrier> { Arc::new(Deaf) };
+    let ran = run(&strategy, hands(), deaf, (Until::Goal, forked(false))).await;
+    assert_eq!(ran.error(), "the pool is frozen: forked: two different records 3 are signed with its key");
+    let ran = run(&strategy, hands(), deaf, (Until::Goal, forked(true))).await;
+    assert_eq!(ran.error(), "it ended well");
+}
