@@ -53,6 +53,10 @@ fn only_zeros_are_all_zero() {
     };
     assert!(holds(&all_zero, &row(&[Some("0"), Some("0.0")])) && holds(&all_zero, &row(&[Some("0E+0")])));
     assert!(!holds(&all_zero, &row(&[Some("0"), Some("3")])) && !holds(&all_zero, &row(&[Some("0"), None])));
+    assert!(
+        !holds(&Expectation::Other(("later".into(), Vec::new())), &row(&[Some("0")])),
+        "what is not known never holds"
+    );
     let none = Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() });
     assert!(!holds(&all_zero, &none), "no answer is no proof");
 }

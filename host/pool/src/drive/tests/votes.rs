@@ -1,6 +1,6 @@
 //! A run for a change of ours, and what it waits for.
 
-use hangar_roster::{Invitation, OrganisationKey, Record, SignedRecord, State};
+use hangar_roster::{Invitation, MemberId, Record, State, Vote};
 
 use super::*;
 
@@ -32,45 +32,67 @@ async fn a_run_for_a_change_ends_once_that_is_closed() {
     assert_eq!((ran.error().as_str(), ran.told), ("blocked: ", vec!["the rotate-ca of uss1 to be closed".to_owned()]));
 }
 
-/// A founder's roster with a second member in it, and that one's first record as a member.
-fn two() -> (Roster, OrganisationKey, SignedRecord) {
+fn id(name: &str) -> MemberId {
+    name.parse().expect("a name")
+}
+
+/// The founder signs and takes up its next record.
+fn publish(founder: &mut Roster, next: Result<Option<Record>, next::NextError>) {
+    let next = next.expect("it may").expect("a record");
+    founder.publish(next.sign(&key(1)));
+}
+
+/// The others of the pool say of the founder's vote what it says itself; each is known by its seed.
+fn echo(founder: &mut Roster, others: &[(MemberId, u8)]) {
+    for (member, seed) in others {
+        let held = founder.signed(member).expect("a member").clone();
+        let (sequence, vote) = (held.record().sequence + 1, founder.own_record().record().vote.clone());
+        let vote = vote.map(|vote| Vote { since: sequence, ..vote });
+        let says = Record { sequence, previous: Some(held.digest()), vote, ..held.record().clone() };
+        let says = says.sign(&key(*seed)).to_bytes();
+        assert_eq!(founder.take_in([("carrier", says.as_slice())]), []);
+    }
+}
+
+/// A founder's roster with as many members in it as that, `uss1` to `uss9`.
+fn members(n: u8) -> Roster {
     let mut founder = Roster::start(next::genesis(beginning("uss1", 1), "a test".into(), NOW).sign(&key(1)));
-    let asks = next::request(beginning("uss2", 2), NOW).sign(&key(2));
-    founder.expect_joiner(key(2).public().fingerprint());
-    assert_eq!(founder.take_in([("uss2", asks.to_bytes().as_slice())]), []);
-    let joiner = asks.record().member.clone();
-    let invitation = Invitation::new(&founder, &joiner, [1; 16], NOW + 1).expect("it is held").sign(&key(1));
-    let step = |founder: &mut Roster, next: Result<Option<Record>, next::NextError>| {
-        let next = next.expect("it may").expect("a record");
-        founder.publish(next.sign(&key(1)));
-    };
-    let invited = next::invite(&founder, &invitation, NOW);
-    step(&mut founder, invited);
-    let opened = next::due(&founder, NOW);
-    step(&mut founder, opened);
-    let asked = asks.record().clone();
-    let joined = Record { state: State::Active, sequence: 2, previous: Some(asks.digest()), ..asked }.sign(&key(2));
-    assert_eq!(founder.take_in([("uss2", joined.to_bytes().as_slice())]), []);
-    let closed = next::close(&founder, NOW);
-    step(&mut founder, closed);
-    let settled = next::due(&founder, NOW);
-    step(&mut founder, settled);
-    assert_eq!(founder.in_pool().count(), 2);
-    (founder, key(1), joined)
+    let mut others: Vec<(MemberId, u8)> = Vec::new();
+    for seed in 2..=n {
+        let asks = next::request(beginning(&format!("uss{seed}"), seed), NOW).sign(&key(seed));
+        founder.expect_joiner(key(seed).public().fingerprint());
+        assert_eq!(founder.take_in([("asks", asks.to_bytes().as_slice())]), []);
+        let joiner = asks.record().member.clone();
+        let invitation = Invitation::new(&founder, &joiner, [seed; 16], NOW + 1).expect("it is held").sign(&key(1));
+        let invited = next::invite(&founder, &invitation, NOW);
+        publish(&mut founder, invited);
+        echo(&mut founder, &others);
+        let opened = next::due(&founder, NOW);
+        publish(&mut founder, opened);
+        let asked = asks.record().clone();
+        let joined = Record { state: State::Active, sequence: 2, previous: Some(asks.digest()), ..asked };
+        let joined = joined.sign(&key(seed)).to_bytes();
+        assert_eq!(founder.take_in([("joined", joined.as_slice())]), []);
+        let closed = next::close(&founder, NOW);
+        publish(&mut founder, closed);
+        echo(&mut founder, &others);
+        let settled = next::due(&founder, NOW);
+        publish(&mut founder, settled);
+        echo(&mut founder, &others);
+        others.push((joiner, seed));
+    }
+    assert_eq!(founder.in_pool().count(), usize::from(n));
+    founder
 }
 
 #[test]
 fn what_a_vote_waits_for_is_told_by_whom_it_waits_for() {
-    let (mut roster, key, second) = two();
-    let (member, hour) = (second.record().member.clone(), 3_600_000);
+    let mut roster = members(2);
+    let (second, hour) = (id("uss2"), 3_600_000);
     let told = |roster: &Roster, now_ms| {
         let record = roster.own_record().record();
         let vote = record.eviction.iter().chain(&record.vote).next().expect("a vote");
         waited(roster, vote, now_ms)
-    };
-    let publish = |roster: &mut Roster, next: Result<Option<Record>, next::NextError>| {
-        let next = next.expect("it may").expect("a record");
-        roster.publish(next.sign(&key));
     };
     let mut voting = roster.clone();
     let proposed = next::propose(&voting, Kind::Maintain, NOW + 1, NOW);
@@ -80,7 +102,7 @@ fn what_a_vote_waits_for_is_told_by_whom_it_waits_for() {
     publish(&mut voting, withdrawn);
     assert_eq!(told(&voting, NOW), "the others to see that the maintain of uss1 is withdrawn");
 
-    let evicted = next::evict(&roster, &member, true, NOW + 1_000 * hour, NOW);
+    let evicted = next::evict(&roster, &second, true, NOW + 1_000 * hour, NOW);
     publish(&mut roster, evicted);
     roster.observe(NOW);
     let silent = |minutes, votes, seen| {
@@ -95,6 +117,11 @@ fn what_a_vote_waits_for_is_told_by_whom_it_waits_for() {
     let seen = next::acknowledge(&roster, dead, NOW);
     publish(&mut roster, seen);
     assert_eq!(told(&roster, NOW + 99 * 24 * hour), silent(0, 1, 1));
+
+    let mut five = members(5);
+    let evicted = next::evict(&five, &id("uss5"), false, NOW + 1, NOW);
+    publish(&mut five, evicted);
+    assert!(told(&five, NOW).contains(" 1 of 3 votes, 0 of 2 who have seen"), "{}", told(&five, NOW));
 }
 
 /// Shows nothing and keeps nothing.
@@ -119,10 +146,11 @@ impl Carrier for Deaf {
 async fn a_fork_stops_a_run_that_is_not_about_who_forked() {
     let forked = |evicts: bool| {
         move |own: &OwnRecord| {
-            let (mut roster, key, second) = two();
+            let mut roster = members(2);
+            let second = roster.signed(&id("uss2")).expect("a member").clone();
             if evicts {
-                let evicted = next::evict(&roster, &second.record().member, true, NOW + 1, NOW);
-                roster.publish(evicted.expect("it may").expect("a record").sign(&key));
+                let evicted = next::evict(&roster, &id("uss2"), true, NOW + 1, NOW);
+                publish(&mut roster, evicted);
             }
             let next = Record { sequence: 3, previous: Some(second.digest()), ..second.record().clone() };
             let versions = [next.clone(), Record { at_ms: 1, ..next }].map(|record| record.sign(&testing::key(2)));
