@@ -219,3 +219,14 @@ fn a_history_has_each_record_once() {
     let told = founder.history().expect("readable");
     assert_eq!(names(told), ["uss2.1.json", "uss1.1.json", "uss2.2.json"]);
 }
+
+#[test]
+fn a_roster_that_cannot_be_opened_is_no_absent_one() {
+    let site = tempfile::tempdir().expect("a temporary folder");
+    let (file, torn) = (site.path().join("file"), site.path().join("torn.json"));
+    std::fs::write(&file, "").and_then(|()| std::fs::write(&torn, "{")).expect("writable");
+    let open = |path: &Path| OwnRecord::open(path, key(1), Arc::new(Folder::new(&site.path().join("shelf"))));
+    assert!(matches!(open(&site.path().join("none.json")), Ok(None)));
+    assert!(matches!(open(&file.join("us-east.json")).err(), Some(RecordError::Open { .. })));
+    assert!(matches!(open(&torn).err(), Some(RecordError::Stored { path, .. }) if path == torn));
+}
