@@ -76,15 +76,80 @@ impl Voted {
 
 #[cfg(test)]
 mod tests {
-    use hangar_roster::{OrganisationKey, next};
+    use hangar_roster::{OrganisationKey, Record, Seen, Vote, next};
 
     use super::*;
+    use crate::testing::pool::{id, members, publish};
     use crate::testing::{NOW, beginning, key};
 
     /// A founder that is alone in its pool.
     fn founder() -> (Roster, OrganisationKey) {
         let record = next::genesis(beginning("uss1", 7), "a test".into(), NOW);
         (Roster::start(record.sign(&key(7))), key(7))
+    }
+
+    /// Another member's next record, with this vote.
+    fn votes(roster: &mut Roster, who: &str, seed: u8, vote: impl FnOnce(u64) -> Option<Vote>) {
+        let held = roster.signed(&id(who)).expect("a member").clone();
+        let sequence = held.record().sequence + 1;
+        let mut says = Record { sequence, previous: Some(held.digest()), ..held.record().clone() };
+        says.vote = vote(sequence);
+        let bytes = says.sign(&key(seed)).to_bytes();
+        assert_eq!(roster.take_in([("carrier", bytes.as_slice())]), []);
+    }
+
+    fn told(stake: &mut Stake, roster: &Roster) -> Option<String> {
+        stake.taken_back(roster).map(|err| err.to_string())
+    }
+
+    #[test]
+    fn a_run_tells_who_was_against_its_change() {
+        let mut roster = members(3);
+        let proposed = next::propose(&roster, Kind::Maintain, NOW + 1, NOW);
+        publish(&mut roster, proposed);
+        let mut stake = Stake::of(&roster);
+        let change = roster.own_record().record().vote.clone().expect("a vote").change;
+        votes(&mut roster, "uss2", 2, |since| Some(Vote { change, phase: Phase::Withdrawn, since }));
+        assert_eq!(told(&mut stake, &roster), None, "it is ours to take back");
+        // Their slot may be free again before we look.
+        votes(&mut roster, "uss2", 2, |_| None);
+        assert_eq!(told(&mut stake, &roster), None);
+        let withdrawn = next::withdraw(&roster, NOW);
+        publish(&mut roster, withdrawn);
+        assert_eq!(told(&mut stake, &roster).as_deref(), Some("the maintain of `uss1` is taken back: `uss2` said no"));
+    }
+
+    /// Of an eviction one waits for the slot to be free: it may be needed for another.
+    #[test]
+    fn a_run_tells_that_a_member_lives_where_it_has_answered() {
+        for answers in [true, false] {
+            let mut roster = members(4);
+            let evicted = next::evict(&roster, &id("uss4"), false, NOW + 1, NOW);
+            publish(&mut roster, evicted);
+            let mut stake = Stake::of(&roster);
+            let sequence = roster.own_record().record().sequence;
+            if answers {
+                let held = roster.signed(&id("uss4")).expect("a member").clone();
+                let (next, previous) = (held.record().sequence + 1, Some(held.digest()));
+                let mut says = Record { sequence: next, previous, ..held.record().clone() };
+                says.seen.insert(id("uss1"), Seen { sequence, digest: roster.own_record().digest() });
+                let bytes = says.sign(&key(4)).to_bytes();
+                assert_eq!(roster.take_in([("carrier", bytes.as_slice())]), []);
+            }
+            let withdrawn = next::withdraw_eviction(&roster, NOW);
+            publish(&mut roster, withdrawn);
+            assert_eq!(told(&mut stake, &roster), None, "its slot is not free");
+            let own = roster.own_record();
+            let free =
+                Record { eviction: None, sequence: sequence + 2, previous: Some(own.digest()), ..own.record().clone() };
+            publish(&mut roster, Ok(Some(free)));
+            let why = if answers {
+                "it has answered, so it lives"
+            } else {
+                "another change goes before it, or its time is over"
+            };
+            assert_eq!(told(&mut stake, &roster), Some(format!("the evict of `uss4` is taken back: {why}")));
+        }
     }
 
     #[test]

@@ -105,9 +105,35 @@ impl Step for StrategyStep {
 
 #[cfg(test)]
 mod tests {
-    use hangar_plan::strategy::action::Verb;
+    use hangar_plan::strategy::action::{Expectation, Verb};
+    use hangar_roster::next;
 
     use super::*;
+    use crate::carrier::Folder;
+    use crate::testing::{self, NOW, Paper, beginning, key, probe};
+
+    #[tokio::test]
+    async fn a_check_that_does_not_hold_says_what_was_seen() {
+        let hands = Paper::new(|_, _| Observation::Absent);
+        for (expectation, seen) in [(Expectation::Absent, None), (Expectation::SomeRows, Some(Observation::Absent))] {
+            let check = Check { probe: probe("a"), expectation };
+            assert_eq!(unmet(&hands, &check).await.expect("a look"), seen);
+        }
+    }
+
+    /// By this a step is known again in another run.
+    #[test]
+    fn a_step_is_known_by_its_key_and_its_action() {
+        let site = tempfile::tempdir().expect("a temporary folder");
+        let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+        let carrier = Arc::new(Folder::new(&site.path().join("shelf")));
+        let own = OwnRecord::begin(&site.path().join("us-east.json"), key(1), carrier, genesis).expect("a roster");
+        let asked = testing::step("reload/1", Action::Reload("db".into()));
+        let hands = Arc::new(Paper::new(|_, _| Observation::Absent));
+        let step = StrategyStep { asked, hands, own: Arc::new(own) };
+        assert_eq!(step.input(), json!({"key": "reload/1", "action": {"reload": "db"}}));
+        assert_eq!(step.deadline(), Duration::from_secs(60));
+    }
 
     /// A decommission that nobody looked for was once taken for done.
     #[test]

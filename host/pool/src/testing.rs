@@ -23,6 +23,8 @@ use crate::drive::Tell;
 use crate::hands::Hands;
 use crate::strategy::{Strategy, StrategyFailure};
 
+pub(crate) mod pool;
+
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
 pub(crate) fn key(seed: u8) -> OrganisationKey {

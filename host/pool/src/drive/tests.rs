@@ -272,13 +272,37 @@ async fn an_effect_is_waited_for() {
         _ => Observation::Http(HttpAnswer { status: 200, body: String::new() }),
     }));
     let check = || Check { probe: probe("ready"), expectation: Expectation::Status(200) };
-    let strategy = Script::new(move |n, _: &member::Roster, _: &Facts| match n {
+    let strategy = Script::new(move |n, _: &member::Roster, facts: &Facts| match n {
         0 => Decision::Steps(vec![Step { already_done: Some(check()), verify: Some(check()), ..verb("a") }]),
         1 => Decision::Look(vec![probe("ready")]),
-        _ => Decision::Done(Vec::new()),
+        _ => match &facts.observations[0].observation {
+            Observation::Http(answer) if answer.status == 200 => Decision::Done(Vec::new()),
+            _ => Decision::Blocked(Vec::new()),
+        },
     });
     let ran = run(&strategy, Arc::clone(&hands) as _, folder, (Until::Goal, |_: &OwnRecord| ())).await;
     assert_eq!((ran.error().as_str(), hands.done()), ("it ended well", vec!["a".to_owned()]));
+}
+
+/// Its own check and the hands both have to say so.
+#[tokio::test(start_paused = true)]
+async fn a_step_is_left_out_where_all_say_that_it_is_done() {
+    for (overlay, wanted, is_left_out) in [
+        ("{}", Expectation::Absent, true),
+        ("{}", Expectation::SomeRows, false),
+        (r#"{"a":1}"#, Expectation::Absent, false),
+    ] {
+        let check = Check { probe: probe("a"), expectation: wanted };
+        let release = testing::step("a", Action::ApplyRelease(overlay.into()));
+        let step = Step { already_done: Some(check), ..release };
+        let strategy = Script::new(move |n, _: &member::Roster, _: &Facts| match n {
+            0 => Decision::Steps(vec![step.clone()]),
+            _ => Decision::Done(Vec::new()),
+        });
+        let hands = Arc::new(Paper::new(nothing));
+        let ran = run(&strategy, Arc::clone(&hands) as _, folder, (Until::Goal, |_: &OwnRecord| ())).await;
+        assert_eq!((ran.error().as_str(), hands.done().is_empty()), ("it ended well", is_left_out), "{overlay}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

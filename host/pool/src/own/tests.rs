@@ -126,6 +126,8 @@ fn an_invitation_is_shown_once_our_vote_stands_for_it() {
     std::fs::write(&kept, other.to_bytes()).expect("writable");
     founder.show_invitation(&member).expect("nothing to show");
     assert_eq!(joiner.invitation().expect("a carrier"), Some(shown), "it is of no vote of ours");
+    std::fs::remove_file(&kept).and_then(|()| std::fs::create_dir(&kept)).expect("writable");
+    assert!(matches!(founder.show_invitation(&member), Err(RecordError::Open { path, .. }) if path == kept));
 }
 
 /// While it waits it hears that its invitation is void, and goes on by the one that its inviter has made since.
