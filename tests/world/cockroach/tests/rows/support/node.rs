@@ -46,8 +46,10 @@ fn next_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 66, middle, low)
 }
 
-fn free(ip: Ipv4Addr) -> SocketAddr {
-    TcpListener::bind((ip, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
+/// Two addresses that nobody listens on, and that are not one. Until the node takes them they are anybody's.
+fn free(ip: Ipv4Addr) -> [SocketAddr; 2] {
+    let both = [(); 2].map(|()| TcpListener::bind((ip, 0)).expect("a free port"));
+    both.map(|listener| listener.local_addr().expect("an address"))
 }
 
 impl<'a> Start<'a> {
@@ -94,10 +96,20 @@ impl<'a> Start<'a> {
         self
     }
 
-    /// Makes certificates and starts the process.
+    /// Makes certificates and starts the process; once more, with other ports, where somebody took one of them meanwhile.
     pub(crate) fn start(self) -> TestNode {
         let ip = next_address();
-        let (address, http) = (free(ip), free(ip));
+        loop {
+            let mut node = self.prepare(ip);
+            node.start_again();
+            if node.has_ended().is_none() || !node.log().contains("Address already in use") {
+                return node;
+            }
+        }
+    }
+
+    fn prepare(&self, ip: Ipv4Addr) -> TestNode {
+        let [address, http] = free(ip);
         let dir = TempDir::new().expect("a temporary folder");
         let own = ip.to_string();
         let names: Vec<&str> = if self.names.is_empty() {
@@ -110,7 +122,7 @@ impl<'a> Start<'a> {
         write_bundle(&certs, &self.trusts);
         self.authority.sign(&Leaf::node(&names)).write(&certs, "node");
         self.authority.sign(&Leaf::new("root", &[])).write(&certs, "client.root");
-        let join = if self.join.is_empty() { vec![address.to_string()] } else { self.join };
+        let join = if self.join.is_empty() { vec![address.to_string()] } else { self.join.clone() };
         let mut args = vec![
             "start".to_owned(),
             format!("--certs-dir={}", certs.display()),
@@ -120,10 +132,8 @@ impl<'a> Start<'a> {
             format!("--join={}", join.join(",")),
             "--logtostderr=INFO".to_owned(),
         ];
-        args.extend(self.args);
-        let mut node = TestNode { address, http, dir, args, env: self.env, child: None };
-        node.start_again();
-        node
+        args.extend(self.args.iter().cloned());
+        TestNode { address, http, dir, args, env: self.env.clone(), child: None }
     }
 }
 
