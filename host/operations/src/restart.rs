@@ -94,10 +94,8 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn restart(&self) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("restart").await?;
-        let stands = self.standing(engine.journal()).await?;
-        let provider = self.site.provider(&runtime).await?;
-        let (access, cluster) = self.connection(&provider, &stands).await?;
-        let services = self.services(engine.journal(), &stands, &cluster, &access).await?;
+        let (stands, services) = self.standing_services(engine.journal(), &runtime).await?;
+        let cluster = services.cluster.clone();
         let all = due(&services).await?;
         if all.is_empty() {
             return Ok(Outcome::Unchanged);

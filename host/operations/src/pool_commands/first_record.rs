@@ -118,10 +118,7 @@ impl Session {
 
     /// Nodes that have left are out of the database for good, whatever their volumes hold, and would never join.
     async fn refuse_former_nodes(&self, engine: &Engine, runtime: &Runtime) -> Result<(), Failure> {
-        let stands = self.standing(engine.journal()).await?;
-        let provider = self.site.provider(runtime).await?;
-        let (access, cluster) = self.connection(&provider, &stands).await?;
-        let services = self.services(engine.journal(), &stands, &cluster, &access).await?;
+        let (_, services) = self.standing_services(engine.journal(), runtime).await?;
         match services.observe(self.site.workspace.instance.release.as_str()).await? {
             Observation::Absent => Ok(()),
             _ => Err(Failure::person("the nodes that have left the pool still stand, and come into none again")

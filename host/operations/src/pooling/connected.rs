@@ -47,11 +47,21 @@ impl Session {
         if self.site.workspace.pool.is_none() {
             return Err(no_pool());
         }
+        let standing = self.standing_services(journal, runtime).await?;
+        self.connected_by(journal, vault, runtime, own, standing).await
+    }
+
+    /// The infrastructure that stands, and the release in its cluster.
+    pub(crate) async fn standing_services(
+        &self,
+        journal: &Journal,
+        runtime: &Runtime,
+    ) -> Result<(Infrastructure, Services), Failure> {
         let stands = self.standing(journal).await?;
         let provider = self.site.provider(runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
         let services = self.services(journal, &stands, &cluster, &access).await?;
-        self.connected_by(journal, vault, runtime, own, (stands, services)).await
+        Ok((stands, services))
     }
 
     /// The same over a release that was looked at already.

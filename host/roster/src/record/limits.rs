@@ -116,7 +116,8 @@ fn texts(record: &Record) -> Result<(), String> {
         all.extend(genesis.cluster_id.as_deref());
     }
     for acknowledgement in &record.acknowledgements {
-        // Those of the other kinds are of one length each, so the bound of the envelope is theirs.
+        // Names and fingerprints are bounded by their types, and their number by the envelope: it ends long before as many
+        // authorities as a pool can have.
         if let Proof::Other { name, values } = &acknowledgement.proof {
             all.push(name);
             all.extend(values.iter().take(NODES).map(String::as_str));

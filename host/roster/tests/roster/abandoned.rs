@@ -13,10 +13,7 @@ fn open() -> Result<(Vec<Organisation>, Organisation)> {
     let mut all = pool(3)?;
     let mut joiner = Organisation::joiner("uss3", 4);
     let inviter = &mut all[0];
-    inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-    inviter.take_in(joiner.latest());
-    let invitation = inviter.invitation_for(&id("uss3"), 1)?;
-    inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+    let invitation = inviter.invite(&joiner, 1)?;
     joiner.roster.enter(&invitation, inviter.key.public().fingerprint(), NOW)?;
     let change = inviter.vote().expect("voted").0.id;
     let latest = inviter.latest().clone();

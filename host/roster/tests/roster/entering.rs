@@ -14,11 +14,7 @@ fn invite(all: &mut [Organisation], inviter: usize, joiner: &Organisation, nonce
         hear(all);
     }
     let by = &mut all[inviter];
-    by.roster.expect_joiner(joiner.key.public().fingerprint());
-    by.take_in(joiner.latest());
-    let invitation = by.invitation_for(&joiner.id(), nonce)?;
-    by.publish(next::invite(&by.roster, &invitation, NOW))?;
-    Ok(invitation)
+    by.invite(joiner, nonce)
 }
 
 fn enter(joiner: &mut Organisation, invitation: &SignedInvitation, seed: u8) -> Result<(), InvitationError> {

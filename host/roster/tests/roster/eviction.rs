@@ -218,10 +218,7 @@ fn a_join_goes_on_once_the_member_that_blocked_it_is_out() -> Result<()> {
     let mut all = pool(4)?;
     let mut joiner = Organisation::joiner("uss9", 9);
     let inviter = &mut all[0];
-    inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-    inviter.take_in(joiner.latest());
-    let invitation = inviter.invitation_for(&id("uss9"), 1)?;
-    inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+    let invitation = inviter.invite(&joiner, 1)?;
     joiner.roster.enter(&invitation, inviter.key.public().fingerprint(), NOW)?;
     let change = inviter.vote().expect("voted").0.id;
     meet(&mut all, &[], NOW);

@@ -11,10 +11,7 @@ fn invited() -> Result<(Vec<Organisation>, Organisation, SignedInvitation)> {
     let mut all = pool(2)?;
     let mut joiner = Organisation::joiner("uss2", 3);
     let inviter = &mut all[0];
-    inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-    inviter.take_in(joiner.latest());
-    let invitation = inviter.invitation_for(&id("uss2"), 1)?;
-    inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+    let invitation = inviter.invite(&joiner, 1)?;
     joiner.roster.enter(&invitation, inviter.key.public().fingerprint(), NOW)?;
     Ok((all, joiner, invitation))
 }

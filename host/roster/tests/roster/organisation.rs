@@ -116,6 +116,15 @@ impl Organisation {
         Ok(invitation.sign(&self.key))
     }
 
+    /// Expects the joiner, reads its request, and invites it.
+    pub(crate) fn invite(&mut self, joiner: &Self, nonce: u8) -> Result<SignedInvitation> {
+        self.roster.expect_joiner(joiner.key.public().fingerprint());
+        self.take_in(joiner.latest());
+        let invitation = self.invitation_for(&joiner.id(), nonce)?;
+        self.publish(next::invite(&self.roster, &invitation, NOW))?;
+        Ok(invitation)
+    }
+
     /// The change in this member's own slot.
     pub(crate) fn vote(&self) -> Option<(&Change, Phase)> {
         self.latest().record().vote.as_ref().map(|vote| (&vote.change, vote.phase))
@@ -207,6 +216,12 @@ pub(crate) fn exchange(all: &mut [Organisation]) {
     }
 }
 
+/// Everybody reads the latest record of one.
+pub(crate) fn tell(all: &mut [Organisation], from: usize) {
+    let latest = all[from].latest().clone();
+    all.iter_mut().for_each(|one| drop(one.take_in(&latest)));
+}
+
 /// Everybody reads everybody's latest record and opens what it may; nobody proves or closes anything.
 pub(crate) fn hear(all: &mut [Organisation]) {
     for _ in 0..4 {
@@ -234,10 +249,7 @@ pub(crate) fn agreed(all: &mut [Organisation], subject: usize, kind: Kind) -> Re
 /// Brings a joiner in: the first of the pool invites, all others accept.
 pub(crate) fn bring_in(pool: &mut Vec<Organisation>, mut joiner: Organisation) -> Result<()> {
     let inviter = &mut pool[0];
-    inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-    inviter.take_in(joiner.latest());
-    let invitation = inviter.invitation_for(&joiner.id(), 1)?;
-    inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+    let invitation = inviter.invite(&joiner, 1)?;
     joiner.roster.enter(&invitation, inviter.key.public().fingerprint(), NOW)?;
     let change = inviter.vote().context("the inviter has voted")?.0.id;
     pool.push(joiner);

@@ -75,10 +75,7 @@ fn a_joiner_says_where_it_is_until_it_is_voted_on() -> Result<()> {
     let next = next::presence(&joiner.roster, renewed(&joiner), NOW)?.context("it may still choose")?;
     assert_eq!(next.presence.authorities.len(), 2);
     let inviter = &mut all[0];
-    inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-    inviter.take_in(joiner.latest());
-    let invitation = inviter.invitation_for(&id("uss2"), 1)?;
-    inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+    let invitation = inviter.invite(&joiner, 1)?;
     joiner.roster.enter(&invitation, inviter.key.public().fingerprint(), NOW)?;
     joiner.take_in(inviter.latest());
     assert_eq!(next::presence(&joiner.roster, moved(&joiner), NOW), Err(NextError::Unvoted));
@@ -104,10 +101,7 @@ fn nobody_goes_without_a_change_of_its_own() -> Result<()> {
 fn a_joiner_starts_no_later_than_its_change_lasts() -> Result<()> {
     let mut founder = Organisation::founder("uss0", 1);
     let mut joiner = Organisation::joiner("uss1", 2);
-    founder.roster.expect_joiner(joiner.key.public().fingerprint());
-    founder.take_in(joiner.latest());
-    let invitation = founder.invitation_for(&id("uss1"), 1)?;
-    founder.publish(next::invite(&founder.roster, &invitation, NOW))?;
+    let invitation = founder.invite(&joiner, 1)?;
     founder.follow();
     joiner.roster.enter(&invitation, founder.key.public().fingerprint(), NOW)?;
     joiner.take_in(founder.latest());

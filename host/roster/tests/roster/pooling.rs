@@ -92,10 +92,7 @@ fn of_two_changes_proposed_at_once_the_smaller_goes_on() -> Result<()> {
     let joiners = [Organisation::joiner("uss3", 4), Organisation::joiner("uss4", 5)];
     for (i, joiner) in joiners.iter().enumerate() {
         let inviter = &mut all[i];
-        inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-        inviter.take_in(joiner.latest());
-        let invitation = inviter.invitation_for(&joiner.id(), 1)?;
-        inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+        inviter.invite(joiner, 1)?;
     }
     let ids = [all[0].vote().expect("voted").0.id, all[1].vote().expect("voted").0.id];
     let winner = usize::from(ids[1] < ids[0]);
@@ -112,10 +109,7 @@ fn a_rejected_and_an_expired_change_are_taken_back() -> Result<()> {
     let mut all = pool(3)?;
     let joiner = Organisation::joiner("uss3", 4);
     let inviter = &mut all[0];
-    inviter.roster.expect_joiner(joiner.key.public().fingerprint());
-    inviter.take_in(joiner.latest());
-    let invitation = inviter.invitation_for(&id("uss3"), 1)?;
-    inviter.publish(next::invite(&inviter.roster, &invitation, NOW))?;
+    inviter.invite(&joiner, 1)?;
     let change = inviter.vote().expect("voted").0.id;
     let latest = inviter.latest().clone();
     all[2].take_in(&latest);

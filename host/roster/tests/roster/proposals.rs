@@ -5,7 +5,7 @@ use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, Phase, Record};
 
 use crate::eviction::{SILENCE, meet, voted};
-use crate::organisation::{LATER, NOW, Organisation, id, key, pool};
+use crate::organisation::{LATER, NOW, Organisation, id, key, pool, tell};
 
 /// Whom a record's eviction is of, and how far it is.
 fn eviction(record: Option<Record>) -> Option<(String, Phase)> {
@@ -14,11 +14,6 @@ fn eviction(record: Option<Record>) -> Option<(String, Phase)> {
 
 fn evict(one: &Organisation, who: &str) -> Result<Option<Record>, NextError> {
     next::evict(&one.roster, &id(who), false, LATER, NOW)
-}
-
-fn tell(all: &mut [Organisation], from: usize) {
-    let latest = all[from].latest().clone();
-    all.iter_mut().for_each(|one| drop(one.take_in(&latest)));
 }
 
 fn given(who: &str) -> Result<Option<Record>, NextError> {

@@ -4,16 +4,11 @@ use anyhow::{Context as _, Result};
 use hangar_roster::next::{self, Missing, NextError};
 use hangar_roster::{ChangeId, Invitation, InvitationError, Kind, Phase, Proof, Record, SignedInvitation};
 
-use crate::organisation::{LATER, NOW, Organisation, hear, id, key, pool};
+use crate::organisation::{LATER, NOW, Organisation, hear, id, key, pool, tell};
 
 fn propose(one: &mut Organisation, kind: Kind) -> Result<ChangeId> {
     one.publish(next::propose(&one.roster, kind, LATER, NOW))?;
     Ok(one.vote().context("it has proposed")?.0.id)
-}
-
-fn tell(all: &mut [Organisation], from: usize) {
-    let latest = all[from].latest().clone();
-    all.iter_mut().for_each(|one| drop(one.take_in(&latest)));
 }
 
 fn given(kind: Kind, subject: &str) -> Result<Option<Record>, NextError> {

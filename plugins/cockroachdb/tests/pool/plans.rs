@@ -6,7 +6,7 @@ use hangar_sdk::pooling_strategy::{
 };
 
 use crate::site::{CLUSTER, Site, deployed, healthy, member, steps, uninitialised};
-use crate::upgrading::NEXT;
+use crate::upgrading::{NEXT, at};
 
 fn site(goal: Goal) -> Site {
     Site::new("uss0", goal, (0..3).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect())
@@ -166,13 +166,7 @@ fn a_decommission_that_we_can_see_is_looked_for_before_and_after() {
 /// What a setting is to be is asked for before it is set, and when it was.
 #[test]
 fn a_setting_is_looked_for_before_and_after() {
-    let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
-    site.intent.instance.image = NEXT.into();
-    let asked = steps(site.settle(|probe| match probe.id.as_str() {
-        "version/0" => crate::site::value("24.1"),
-        "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
-        _ => healthy(probe),
-    }));
+    let asked = steps(at("24.1", NEXT));
     assert_eq!(asked[0].key, "hold-upgrade");
     assert!(asked[0].verify.is_some() && asked[0].verify == asked[0].already_done);
     let titles: Vec<&str> = asked[1..3].iter().map(|step| step.title.as_str()).collect();
@@ -190,13 +184,7 @@ fn a_setting_is_looked_for_before_and_after() {
 /// A restart takes a node at a time, each up to half an hour; copying replicas an hour.
 #[test]
 fn long_steps_are_given_their_time() {
-    let mut restarts = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
-    restarts.intent.instance.image = NEXT.into();
-    let asked = steps(restarts.settle(|probe| match probe.id.as_str() {
-        "version/0" => crate::site::value("24.1"),
-        "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
-        _ => healthy(probe),
-    }));
+    let asked = steps(at("24.1", NEXT));
     assert_eq!(asked.last().map(|step| step.deadline_ms), Some(1_800_000));
     assert_eq!(asked[0].deadline_ms, 2 * hangar_sdk::pooling::steps::STEP_MS);
     assert_eq!(steps(shrinking().settle(counting))[0].deadline_ms, 3_600_000);

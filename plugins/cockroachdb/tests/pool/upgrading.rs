@@ -159,17 +159,7 @@ fn a_change_does_not_bring_another_release_in_in_passing() {
 /// The setting comes before our word, and that before the first node.
 #[test]
 fn the_end_is_held_back_before_the_first_node_is_touched() {
-    let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
-    site.intent.instance.image = NEXT.into();
-    for _ in 0..4 {
-        let Decision::Look(looks) = site.decide() else { break };
-        site.answer(&looks, |probe| match probe.id.as_str() {
-            "version/0" => crate::site::value("24.1"),
-            "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
-            _ => healthy(probe),
-        });
-    }
-    let asked = steps(site.decide());
+    let asked = steps(at("24.1", NEXT));
     let keys: Vec<&str> = asked.iter().map(|step| step.key.as_str()).collect();
     assert_eq!(
         keys,
@@ -180,18 +170,14 @@ fn the_end_is_held_back_before_the_first_node_is_touched() {
 }
 
 /// An own cluster at this version with an image of that release; nothing is known of its nodes.
-fn at(version: &str, image: &str) -> Decision {
+pub(crate) fn at(version: &str, image: &str) -> Decision {
     let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
     site.intent.instance.image = image.into();
-    for _ in 0..4 {
-        let Decision::Look(looks) = site.decide() else { break };
-        site.answer(&looks, |probe| match probe.id.as_str() {
-            "version/0" => crate::site::value(version),
-            "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
-            _ => healthy(probe),
-        });
-    }
-    site.decide()
+    site.settle(|probe| match probe.id.as_str() {
+        "version/0" => crate::site::value(version),
+        "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
+        _ => healthy(probe),
+    })
 }
 
 /// The setting that holds the end back survives a restart from 23.2 on.
