@@ -6,6 +6,7 @@ pub mod client;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use prost::Message as _;
 use tokio::sync::watch;
@@ -52,9 +53,10 @@ impl Default for Gossip {
 }
 
 impl Gossip {
-    /// Originates this node's descriptor.
-    pub fn add_descriptor(&self, from: NodeId, descriptor: &Descriptor, now: i64) {
-        self.add(from, format!("node:{}", descriptor.node_id), descriptor.to_wire().encode_to_vec(), now);
+    /// Originates this node's descriptor, which is remembered for so long.
+    pub fn add_descriptor(&self, from: NodeId, descriptor: &Descriptor, now: i64, memory: Duration) {
+        let until = now.saturating_add(i64::try_from(memory.as_nanos()).unwrap_or(i64::MAX));
+        self.add(from, format!("node:{}", descriptor.node_id), descriptor.to_wire().encode_to_vec(), now, until);
     }
 
     /// Originates what the replicated state says of a member's liveness.
@@ -71,19 +73,21 @@ impl Gossip {
             draining: member.liveness.draining,
             membership: membership.into(),
         };
-        self.add(from, format!("liveness:{}", member.id), message.encode_to_vec(), now);
+        self.add(from, format!("liveness:{}", member.id), message.encode_to_vec(), now, 0);
     }
 
-    fn add(&self, from: NodeId, key: String, bytes: Vec<u8>, now: i64) {
+    /// `until` is when it is forgotten; 0 is never.
+    fn add(&self, from: NodeId, key: String, bytes: Vec<u8>, now: i64, until: i64) {
         let mut store = self.store.lock().expect("no holder panics");
-        if store.infos.get(&key).and_then(|info| info.value.as_ref()).is_some_and(|value| value.raw_bytes == bytes) {
+        let known = store.infos.get(&key).filter(|known| known.ttl_stamp == until);
+        if known.and_then(|info| info.value.as_ref()).is_some_and(|value| value.raw_bytes == bytes) {
             return;
         }
         // Two infos of one origin never share a stamp: the second would look known.
         let stamp = now.max(store.last_stamp + 1);
         store.last_stamp = stamp;
         let value = Some(roachpb::Value { raw_bytes: bytes, timestamp: None });
-        let info = Info { value, orig_stamp: stamp, ttl_stamp: 0, hops: 0, node_id: from.0, peer_id: from.0 };
+        let info = Info { value, orig_stamp: stamp, ttl_stamp: until, hops: 0, node_id: from.0, peer_id: from.0 };
         store.stamps.insert(from.0, stamp);
         store.infos.insert(key, info);
         drop(store);
@@ -128,11 +132,12 @@ impl Gossip {
         self.changes.subscribe()
     }
 
-    /// All nodes heard of.
-    pub fn nodes(&self) -> BTreeMap<NodeId, Heard> {
+    /// All nodes heard of, with what is not forgotten by now. What is said of a node's liveness never is.
+    pub fn nodes(&self, now: i64) -> BTreeMap<NodeId, Heard> {
         let store = self.store.lock().expect("no holder panics");
         let mut nodes: BTreeMap<NodeId, Heard> = BTreeMap::new();
-        for (key, info) in &store.infos {
+        let is_remembered = |info: &Info| info.ttl_stamp == 0 || info.ttl_stamp > now;
+        for (key, info) in store.infos.iter().filter(|(_, info)| is_remembered(info)) {
             let Some((kind, id)) = key.split_once(':').and_then(|(kind, id)| Some((kind, id.parse().ok()?))) else {
                 continue;
             };
@@ -195,6 +200,6 @@ mod tests {
         one.add_liveness(NodeId(1), &member, 20);
         two.merge(NodeId(1), one.delta(&Stamps::new()));
         two.merge(NodeId(1), old);
-        assert_eq!(two.nodes()[&NodeId(1)].liveness.map(|(liveness, _)| liveness.epoch), Some(7));
+        assert_eq!(two.nodes(30)[&NodeId(1)].liveness.map(|(liveness, _)| liveness.epoch), Some(7));
     }
 }

@@ -318,7 +318,7 @@ impl Node {
         let members = state.iter().flat_map(|state| state.members.values());
         let mut all: BTreeMap<NodeId, Descriptor> =
             members.filter_map(|member| Some((member.id, member.descriptor.clone()?))).collect();
-        for heard in self.gossip.nodes().into_values() {
+        for heard in self.gossip.nodes(crate::clock::now_nanos()).into_values() {
             let Some(descriptor) = heard.descriptor else { continue };
             let newer = all.get(&heard.node).is_none_or(|known| known.started_at <= descriptor.started_at);
             if newer {
@@ -334,7 +334,7 @@ impl Node {
         let members = state.iter().flat_map(|state| state.members.values());
         let mut all: BTreeMap<NodeId, (Liveness, Membership)> =
             members.map(|member| (member.id, (member.liveness, member.membership))).collect();
-        for heard in self.gossip.nodes().into_values() {
+        for heard in self.gossip.nodes(crate::clock::now_nanos()).into_values() {
             let Some((liveness, membership)) = heard.liveness else { continue };
             let newer = all
                 .get(&heard.node)

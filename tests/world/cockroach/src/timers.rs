@@ -4,24 +4,28 @@ use std::time::Duration;
 
 /// Environment variable with the factor; `1` (the default) is real time, `0.1` ten times as fast.
 pub const SCALE_VARIABLE: &str = "COCKROACH_WORLD_TIME_SCALE";
+/// Environment variable with the milliseconds for which gossip remembers where a node is, whatever the factor.
+pub const MEMORY_VARIABLE: &str = "COCKROACH_WORLD_GOSSIP_MEMORY_MS";
 
 /// The durations a node lives by. Real values are those of `_data/constants.yml` of the vendor's documentation
 /// where one exists.
 #[derive(Debug, Clone, Copy)]
 pub struct Timers {
     scale: f64,
+    gossip_memory: Option<Duration>,
 }
 
 impl Timers {
     /// Reads the factor from the environment. A factor that is no positive number counts as 1.
     pub fn from_environment() -> Self {
         let scale = crate::environment::get(SCALE_VARIABLE).and_then(|text| text.parse::<f64>().ok());
-        Self::scaled(scale.unwrap_or(1.0))
+        let memory = crate::environment::get(MEMORY_VARIABLE).and_then(|text| text.parse().ok());
+        Self { gossip_memory: memory.map(Duration::from_millis), ..Self::scaled(scale.unwrap_or(1.0)) }
     }
 
     /// All durations times `scale`.
     pub fn scaled(scale: f64) -> Self {
-        Self { scale: if scale.is_finite() && scale > 0.0 { scale } else { 1.0 } }
+        Self { scale: if scale.is_finite() && scale > 0.0 { scale } else { 1.0 }, gossip_memory: None }
     }
 
     /// `millis` of real time, scaled.
@@ -78,6 +82,11 @@ impl Timers {
     /// Between two looks for something to gossip.
     pub fn gossip(self) -> Duration {
         self.millis(2_000)
+    }
+
+    /// How long gossip remembers what a node said of itself. A node that lives says it again in half that time.
+    pub fn gossip_memory(self) -> Duration {
+        self.gossip_memory.unwrap_or_else(|| self.scale(Duration::from_secs(2 * 3_600)))
     }
 
     /// Between two appends of the leader of the log to a follower that is up to date.

@@ -6,18 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::clock::now_nanos;
 use crate::node::Node;
 use crate::state::NodeId;
-use crate::state::ranges::needed;
-
-/// Replication as one node reports it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RangeCounts {
-    pub ranges: usize,
-    pub unavailable: usize,
-    pub underreplicated: usize,
-    pub overreplicated: usize,
-    pub replicas: usize,
-    pub leaseholders: usize,
-}
+use crate::state::ranges::{RangeCounts, needed};
 
 /// Counts what `reporter` reports: each range is reported by its leaseholder, or by its first live replica.
 pub fn range_counts(node: &Node, reporter: NodeId) -> RangeCounts {

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use super::{FATAL, Node, Phase};
 use crate::clock::now_nanos;
+use crate::http_server::metrics::range_counts;
 use crate::log;
 use crate::state::NodeId;
 use crate::state::command::{Command, Outcome};
-use crate::state::member::Heartbeat;
+use crate::state::member::{Heartbeat, Status};
 use crate::store::Identity;
 
 /// What became of a heartbeat.
@@ -63,7 +64,8 @@ pub async fn beat(node: &Node, id: NodeId, new_epoch: bool) -> Beat {
     // In this order: of two heartbeats the one that knows of the drain also ends later.
     let expiration = now_nanos() + nanos;
     let draining = node.phase() == Phase::Draining;
-    let heartbeat = Heartbeat { node: id, expiration, draining, new_epoch, process: node.process };
+    let status = Status { clock_offset: node.offsets.spread().0, ranges: range_counts(node, id) };
+    let heartbeat = Heartbeat { node: id, expiration, draining, new_epoch, process: node.process, status };
     let Some(raft) = node.raft() else { return Beat::Lost };
     let told = node.state().is_some_and(|state| state.liveness(id).is_some_and(|known| known.draining));
     let urgent = new_epoch || draining != told;

@@ -15,8 +15,7 @@ use crate::store::Identity;
 
 /// Starts every task of a member.
 pub fn begin(node: &Arc<Node>, identity: Identity, origin: Origin) {
-    let descriptor = node.descriptor(&identity);
-    node.gossip.add_descriptor(identity.node_id, &descriptor, now_nanos());
+    say_where(node, &identity);
     if let Some(raft) = node.raft() {
         tokio::spawn(crate::raft::driver::run(Arc::downgrade(raft)));
     }
@@ -24,7 +23,22 @@ pub fn begin(node: &Arc<Node>, identity: Identity, origin: Origin) {
     tokio::spawn(crate::gossip::client::run(Arc::downgrade(node)));
     tokio::spawn(super::membership::run(Arc::downgrade(node)));
     tokio::spawn(spread_liveness(Arc::downgrade(node)));
+    tokio::spawn(keep_saying_where(Arc::downgrade(node), identity));
     tokio::spawn(come_alive(Arc::clone(node), identity, origin));
+}
+
+fn say_where(node: &Node, identity: &Identity) {
+    node.gossip.add_descriptor(identity.node_id, &node.descriptor(identity), now_nanos(), node.timers.gossip_memory());
+}
+
+/// Says it again before the others forget it.
+async fn keep_saying_where(node: Weak<Node>, identity: Identity) {
+    loop {
+        let Some(pause) = node.upgrade().map(|node| node.timers.gossip_memory() / 2) else { return };
+        tokio::time::sleep(pause).await;
+        let Some(node) = node.upgrade() else { return };
+        say_where(&node, &identity);
+    }
 }
 
 /// Registers, sends heartbeats for ever, and opens SQL after the first that succeeds.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeId;
 use super::descriptor::Descriptor;
+use super::ranges::RangeCounts;
 
 /// One node, from the moment its ID was given out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +18,16 @@ pub struct Member {
     pub removed_at: i64,
     /// Absent until the node has started once.
     pub descriptor: Option<Descriptor>,
+    /// What it has written of itself last; stays as it is when the node is gone.
+    pub status: Status,
+}
+
+/// What a node measures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// How far its clock is from those of the others on average, in nanoseconds.
+    pub clock_offset: i64,
+    pub ranges: RangeCounts,
 }
 
 /// The record by which a node proves that it is alive.
@@ -39,6 +50,8 @@ pub struct Heartbeat {
     pub new_epoch: bool,
     /// Who sends it: a number of its own for each process.
     pub process: u64,
+    /// Written with it.
+    pub status: Status,
 }
 
 /// active ⇄ decommissioning → decommissioned.
@@ -53,7 +66,15 @@ impl Member {
     /// A member that has never sent a heartbeat.
     pub fn new(id: NodeId) -> Self {
         let liveness = Liveness { epoch: 0, expiration: 0, draining: false };
-        Self { id, membership: Membership::Active, liveness, process: 0, removed_at: 0, descriptor: None }
+        Self {
+            id,
+            membership: Membership::Active,
+            liveness,
+            process: 0,
+            removed_at: 0,
+            descriptor: None,
+            status: Status::default(),
+        }
     }
 
     /// Takes a heartbeat, and says whether the node is still this process's. A node that left for good cannot come
@@ -73,6 +94,7 @@ impl Member {
         }
         if is_new || heartbeat.expiration >= self.liveness.expiration {
             self.liveness.draining = heartbeat.draining;
+            self.status = heartbeat.status;
         }
         self.liveness.expiration = self.liveness.expiration.max(heartbeat.expiration);
         true
@@ -170,8 +192,14 @@ mod tests {
     #[test]
     fn of_two_processes_with_one_identity_the_earlier_is_fenced() {
         let mut member = Member::new(NodeId(3));
-        let beat =
-            |process, new_epoch| Heartbeat { node: NodeId(3), expiration: 9, draining: false, new_epoch, process };
+        let beat = |process, new_epoch| Heartbeat {
+            node: NodeId(3),
+            expiration: 9,
+            draining: false,
+            new_epoch,
+            process,
+            status: Status::default(),
+        };
         assert!(member.heartbeat(&beat(1, true)) && member.heartbeat(&beat(1, false)));
         assert!(member.heartbeat(&beat(2, true)));
         assert!(!member.heartbeat(&beat(1, false)));
@@ -183,7 +211,7 @@ mod tests {
         let mut member = Member::new(NodeId(3));
         let beat = |expiration, draining, process| {
             let new_epoch = process == 2 || expiration == 1;
-            Heartbeat { node: NodeId(3), expiration, draining, new_epoch, process }
+            Heartbeat { node: NodeId(3), expiration, draining, new_epoch, process, status: Status::default() }
         };
         assert!(member.heartbeat(&beat(1, false, 1)) && member.heartbeat(&beat(8, true, 1)));
         assert!(member.heartbeat(&beat(7, false, 1)));

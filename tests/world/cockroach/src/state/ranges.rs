@@ -49,6 +49,17 @@ pub struct RangeChange {
     pub lease: Option<NodeId>,
 }
 
+/// Replication as one node reports it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangeCounts {
+    pub ranges: usize,
+    pub unavailable: usize,
+    pub underreplicated: usize,
+    pub overreplicated: usize,
+    pub replicas: usize,
+    pub leaseholders: usize,
+}
+
 impl Ranges {
     /// The ranges of a new cluster, all on its first node.
     pub fn founded(first: NodeId) -> Self {

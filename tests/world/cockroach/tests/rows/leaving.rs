@@ -24,6 +24,8 @@ fn row_42_a_check_that_fails_changes_nothing() {
     let ca = Authority::new("alpha");
     let nodes = settled(&ca, 3, |_, start| start);
     let id = id(&nodes[2]);
+    let (asked, _, err) = nodes[0].cockroach(&["node", "decommission", &id, "--dry-run", "--checks=strict"]);
+    assert!(!asked && err.contains("ERROR: Cannot decommission nodes."), "{err}");
     let (done, out, err) = nodes[0].cockroach(&["node", "decommission", &id]);
     assert!(!done);
     assert!(out.contains("readiness\tblocking_ranges") && out.contains("allocation errors"), "{out}");
@@ -49,6 +51,9 @@ fn row_43_a_node_that_may_leave_is_emptied_drained_and_gone() {
     let nodes = settled(&ca, 4, |_, start| start);
     let (stays, leaver) = (&nodes[0], &nodes[3]);
     let id = id(leaver);
+    // Asked only whether it may, nothing has changed.
+    succeed(stays, &["node", "decommission", &id, "--dry-run", "--checks=strict"]);
+    assert_eq!(membership(stays, &id), "active");
     let (mut child, said) = stays.begin(&["node", "decommission", &id, "--checks=skip"], "0.15");
     until("the leaver to be unready", || match get(leaver, "/health?ready=1") {
         Ok((503, _)) => Ok(()),

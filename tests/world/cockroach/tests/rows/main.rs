@@ -10,6 +10,7 @@ mod clocks;
 mod command_line;
 mod draining;
 mod expiry;
+mod forgotten;
 mod founding;
 mod identity;
 mod init_job;

@@ -25,7 +25,7 @@ pub(super) fn nodes(view: &View) -> Relation {
         ("leases", Kind::Int8),
     ]);
     let livenesses = view.node.livenesses();
-    for heard in view.node.gossip.nodes().into_values() {
+    for heard in view.node.gossip.nodes(view.now).into_values() {
         let Some(descriptor) = heard.descriptor else { continue };
         let live = livenesses.get(&heard.node).is_some_and(|(liveness, _)| liveness.is_live(view.now));
         let (replicas, leases) = view.state.as_ref().map(|state| state.ranges.counts(heard.node)).unwrap_or_default();
@@ -64,7 +64,7 @@ pub(super) fn liveness(view: &View) -> Relation {
         ("membership", Kind::Text),
         ("updated_at", Kind::Timestamp),
     ]);
-    for heard in view.node.gossip.nodes().into_values() {
+    for heard in view.node.gossip.nodes(view.now).into_values() {
         let Some((liveness, membership)) = heard.liveness else { continue };
         relation.push(vec![
             Datum::Int(i64::from(heard.node.0)),

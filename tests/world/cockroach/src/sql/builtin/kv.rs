@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::http_server::metrics::range_counts;
 use crate::sql::relation::Relation;
 use crate::sql::view::View;
 use crate::state::datum::{Datum, Kind};
@@ -99,9 +100,14 @@ pub(super) fn node_status(view: &View) -> Relation {
     for member in state.remaining() {
         let Some(descriptor) = &member.descriptor else { continue };
         let updated = member.liveness.expiration.min(view.now);
-        // Each real node writes what it measures; here only the one that is asked knows its own.
+        // Each real node writes what it measures. Here the one that is asked tells its own, and what a dead one wrote last stays;
+        // that of the other live ones is left out, since on a busy machine it is what the machine makes of it.
         let is_own = view.node.identity().is_some_and(|identity| identity.node_id == member.id);
-        let metrics = if is_own { json!({"clock-offset.meannanos": view.node.offsets.spread().0}) } else { json!({}) };
+        let metrics = match (is_own, view.node.is_live(member.id)) {
+            (true, _) => json!({"clock-offset.meannanos": view.node.offsets.spread().0}),
+            (false, true) => json!({}),
+            (false, false) => json!({"clock-offset.meannanos": member.status.clock_offset}),
+        };
         relation.push(vec![
             Datum::Int(i64::from(member.id.0)),
             Datum::text("tcp"),
@@ -174,7 +180,9 @@ pub(super) fn store_status(view: &View) -> Relation {
     const CAPACITY: i64 = 100 << 30;
     for member in state.remaining().filter(|member| member.descriptor.is_some()) {
         let id = i64::from(member.id.0);
-        let counts = crate::http_server::metrics::range_counts(&view.node, member.id);
+        // What a dead one wrote last stays.
+        let is_live = view.node.is_live(member.id);
+        let counts = if is_live { range_counts(&view.node, member.id) } else { member.status.ranges };
         let metrics = json!({
             "replicas": counts.replicas,
             "replicas.leaders": counts.leaseholders,
