@@ -1,6 +1,7 @@
 //! `core-service`: an instance of the DSS, as far as the offline world needs one.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -110,6 +111,7 @@ async fn run(flags: &Flags) -> Result<(), StartError> {
         _ = interrupt.recv() => return Ok(()),
     };
     participants::register(&client, locality, endpoint).await.map_err(DatastoreError::from)?;
+    drop(client);
     let addr = flags.get("addr");
     let bind = if addr.starts_with(':') { format!("0.0.0.0{addr}") } else { addr.to_owned() };
     let listener = TcpListener::bind(&bind).await.map_err(|err| StartError::Listen { addr: addr.to_owned(), err })?;
@@ -118,10 +120,11 @@ async fn run(flags: &Flags) -> Result<(), StartError> {
         "scd_hash_lock": flags.is_on("enable_scd_hash_lock"),
         "time_based_notification_index": flags.is_on("enable_time_based_notification_index"),
     });
-    let asks_for_tokens = has_keys(flags);
+    let service = Service { locality: locality.to_owned(), options, asks_for_tokens: has_keys(flags), datastore };
+    let service = Arc::new(service);
     say(format!("Starting DSS HTTP server on {addr}"));
     tokio::select! {
-        () = server::serve(Service::new(locality.to_owned(), options, asks_for_tokens, datastore, client), listener) => {}
+        () = server::serve(service, listener) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

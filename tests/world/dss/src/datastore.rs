@@ -78,16 +78,25 @@ pub struct Datastore {
     user: String,
     application: String,
     /// `None` without TLS.
-    ssl_dir: Option<PathBuf>,
+    tls: Option<Tls>,
     source: Option<IpAddr>,
 }
 
+/// What the files of `--datastore_ssl_dir` held when the program started. Every later connection is made of it, as the driver of the
+/// real programs does: files that change on disk are never looked at again.
+#[derive(Debug, Clone)]
+struct Tls {
+    dir: PathBuf,
+    config: Arc<ClientConfig>,
+}
+
 impl Datastore {
-    /// Reads the flags and the environment.
+    /// Reads the flags, the environment and the certificates, all of them for good.
     ///
     /// # Errors
     ///
-    /// [`DatastoreError::Flag`] for the first that is missing or makes no sense.
+    /// [`DatastoreError::Flag`] for the first flag that is missing or makes no sense, [`DatastoreError::Certificates`] for a file that
+    /// is missing or broken.
     pub fn of(flags: &Flags) -> Result<Self, DatastoreError> {
         let needed = |name: &str| {
             let given = flags.get(name);
@@ -107,19 +116,21 @@ impl Datastore {
         };
         let source = crate::environment::get(SOURCE_VARIABLE);
         let source = source.map(|text| text.parse::<IpAddr>()).transpose();
+        let (host, user) = (needed("datastore_host")?, needed("datastore_user")?);
+        let tls = |dir: PathBuf| Ok::<_, DatastoreError>(Tls { config: Arc::new(tls_config(&dir, &user)?), dir });
         Ok(Self {
-            host: needed("datastore_host")?,
+            host,
             port: flags.number("datastore_port").map_err(DatastoreError::Flag)?,
-            user: needed("datastore_user")?,
+            tls: ssl_dir.map(tls).transpose()?,
+            user,
             application: flags.get("datastore_application_name").to_owned(),
-            ssl_dir,
             source: source.map_err(|err| DatastoreError::Flag(format!("{SOURCE_VARIABLE}: {err}")))?,
         })
     }
 
     /// The folder of the certificates, if TLS is used.
     pub fn ssl_dir(&self) -> Option<&Path> {
-        self.ssl_dir.as_deref()
+        self.tls.as_ref().map(|tls| tls.dir.as_path())
     }
 
     /// Opens a connection to one database. A server that says nothing, as a node without a cluster does, is given up
@@ -142,13 +153,13 @@ impl Datastore {
             .dbname(database)
             .application_name(&self.application)
             .ssl_mode(tokio_postgres::config::SslMode::Disable);
-        let Some(dir) = &self.ssl_dir else { return open(&config, stream).await };
+        let Some(Tls { config: tls, .. }) = &self.tls else { return open(&config, stream).await };
         stream.write_all(&SSL_REQUEST).await.map_err(|err| self.failed(io_text(&err), Some(err)))?;
         if stream.read_u8().await.map_err(|err| self.failed(io_text(&err), Some(err)))? != b'S' {
             return Err(self.failed("server refused TLS connection".to_owned(), None));
         }
         let name = ServerName::try_from(self.host.clone()).map_err(|err| self.failed(err.to_string(), None))?;
-        let connector = TlsConnector::from(Arc::new(tls_config(dir, &self.user)?));
+        let connector = TlsConnector::from(Arc::clone(tls));
         let tls = connector.connect(name, stream).await;
         open(&config, tls.map_err(|err| self.failed(format!("tls error ({err})"), Some(err)))?).await
     }

@@ -11,7 +11,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use crate::datastore::{Datastore, DatastoreError};
@@ -30,30 +29,13 @@ pub struct Service {
     /// Whether keys are configured: then the pool's state is told to bearers of tokens alone.
     pub asks_for_tokens: bool,
     pub datastore: Datastore,
-    /// One connection, opened again when it is gone.
-    client: Mutex<Option<Arc<Client>>>,
 }
 
 impl Service {
-    /// A service that starts with this connection.
-    pub fn new(
-        locality: String,
-        options: Value,
-        asks_for_tokens: bool,
-        datastore: Datastore,
-        client: Client,
-    ) -> Arc<Self> {
-        Arc::new(Self { locality, options, asks_for_tokens, datastore, client: Mutex::new(Some(Arc::new(client))) })
-    }
-
-    async fn client(&self) -> Result<Arc<Client>, DatastoreError> {
-        let mut slot = self.client.lock().await;
-        if let Some(client) = slot.as_ref().filter(|client| !client.is_closed()) {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(self.datastore.connect("aux").await?);
-        *slot = Some(Arc::clone(&client));
-        Ok(client)
+    /// A connection for one request. The real program keeps some for a while and opens others whenever it is busy, so that any request
+    /// may meet a new one: here each does.
+    async fn client(&self) -> Result<Client, DatastoreError> {
+        self.datastore.connect("aux").await
     }
 
     async fn answer(&self, method: &Method, path: &str, query: &str, has_token: bool) -> Answer {

@@ -15,6 +15,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use tempfile::TempDir;
+use world_dss::datastore::{self, Datastore};
+use world_dss::goflag::Flags;
 
 const NODE_ARGS: &str = "WORLD_DSS_TEST_NODE_ARGS";
 
@@ -258,7 +260,7 @@ fn two_organisations_in_one_pool_see_one_identity_and_each_other() {
     }
     let pool = get(first_at, "/aux/v1/pool").expect("a pool");
     assert!(pool.starts_with("{\"dar_id\":\"") && pool.len() > 40, "{pool}");
-    assert_eq!(get(second_at, "/aux/v1/pool"), Ok(pool));
+    assert_eq!(get(second_at, "/aux/v1/pool").as_deref(), Ok(pool.as_str()));
     let refused = ask(first_at, "/aux/v1/pool", "").expect_err("it asks for a token");
     assert!(refused.starts_with("HTTP/1.1 401 "), "{refused}");
     for at in [first_at, second_at] {
@@ -272,6 +274,10 @@ fn two_organisations_in_one_pool_see_one_identity_and_each_other() {
     assert_eq!(get(first_at, "/aux/v1/version").as_deref(), Ok("{\"version\":\"v0.22.0\"}"));
     let authorities = get(second_at, "/aux/v1/configuration/accepted_ca_certs").expect("a list");
     assert_eq!(authorities.matches("BEGIN CERTIFICATE").count(), 2, "{authorities}");
+    // Other files on disk are nothing to a service that runs: what it read is what its next connection is made of.
+    beta.sign(&one.certs(), "client.root", "root", None);
+    fs::write(one.certs().join("ca.crt"), &beta.pem).expect("our own folder");
+    assert_eq!(get(first_at, "/aux/v1/pool"), Ok(pool));
     assert_eq!(first.stop(), Some(0));
 }
 
@@ -291,6 +297,35 @@ fn bad_flags_fail_as_the_real_programs_do() {
     assert_eq!((code, said.as_str()), (Some(1), "Failed to execute service: public_endpoint must be specified\n"));
     let (code, said) = run(env!("CARGO_BIN_EXE_db-manager"), &["migrate", "--foo"]);
     assert_eq!((code, said.as_str()), (Some(1), "Error: unknown flag: --foo\n"));
+}
+
+/// As the driver of the real programs does: whoever wants new files in use starts anew.
+#[test]
+fn certificates_are_read_once_and_files_that_are_missing_end_the_start() {
+    let (alpha, stranger) = (Organisation::new("alpha"), Organisation::new("stranger"));
+    let one = Instance::start(&alpha, &[&alpha], None);
+    one.init();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let configured = || {
+        let flags = Flags::parse(&one.datastore(), &datastore::FLAGS).expect("known flags");
+        Datastore::of(&flags).map_err(|err| err.to_string())
+    };
+    let reaches = |datastore: &Datastore| runtime.block_on(datastore.connect("postgres")).map(drop);
+    let before = configured().expect("whole files");
+    until("a connection", || reaches(&before).map_err(|err| err.to_string()));
+    stranger.sign(&one.certs(), "client.root", "root", None);
+    fs::write(one.certs().join("ca.crt"), &stranger.pem).expect("our own folder");
+    reaches(&before).expect("a new connection is made of what was read");
+    let after = configured().expect("whole files");
+    assert!(reaches(&after).is_err(), "who starts now has other files");
+    for (file, content) in [("client.root.key", Some("no key")), ("client.root.crt", None), ("ca.crt", None)] {
+        let path = one.certs().join(file);
+        content.map_or_else(|| fs::remove_file(&path), |text| fs::write(&path, text)).expect("our own folder");
+        let refusal = configured().expect_err("a broken file");
+        assert!(refusal.starts_with("cannot use certificates in ") && refusal.contains(file), "{refusal}");
+    }
+    let (mut core, _) = one.core_service("alpha");
+    assert_eq!(core.child.wait().expect("our own child").code(), Some(1), "{}", core.log());
 }
 
 #[test]
