@@ -130,18 +130,30 @@ fn unfrozen_successor(roster: &Roster, now_ms: u64) -> Record {
 ///
 /// # Errors
 ///
-/// [`NextError::NotToBeTrusted`] for a deployed authority that is of nobody in the pool and of no open change.
+/// [`NextError::NotToBeTrusted`] for a deployed authority that is of nobody in the pool and of no open change;
+/// [`NextError::Frozen`], but not by the fork of a member that this is to put out.
 pub fn acknowledge(roster: &Roster, proof: Proof, now_ms: u64) -> Result<Option<Record>, NextError> {
     if let Proof::Deployed { authorities } = &proof {
         check_trusted(roster, authorities)?;
     }
-    let mut next = successor(roster, now_ms)?;
+    let mut next = match put_out(roster, &proof) {
+        Some(member) => successor_despite(roster, &member, now_ms)?,
+        None => successor(roster, now_ms)?,
+    };
     if next.acknowledgements.iter().any(|acknowledgement| acknowledgement.proof == proof) {
         return Ok(None);
     }
     next.acknowledgements.retain(|acknowledgement| !proof.replaces(&acknowledgement.proof));
     next.acknowledgements.push(Acknowledgement { proof, at_ms: now_ms });
     Ok(Some(next))
+}
+
+/// Whom this proof helps to put out: a fork of that member must not keep it in.
+fn put_out(roster: &Roster, proof: &Proof) -> Option<MemberId> {
+    match proof {
+        Proof::Other { name, values } if name == SEEN_DEAD => values.first()?.parse().ok(),
+        _ => roster.own_record().record().eviction.as_ref().map(|vote| vote.change.subject.clone()),
+    }
 }
 
 /// No authority of a joiner is deployed before its change is open.

@@ -196,7 +196,11 @@ impl NextError {
                     .to_owned()
             }
             Self::Ourselves => "`hangar pool leave`".to_owned(),
-            Self::Expired { .. } => "its proposer proposes it again: `hangar pool invite`".to_owned(),
+            Self::Expired { .. } => {
+                "whoever proposed it proposes it again, by the same command; a joiner is invited anew: `hangar pool invite`".to_owned()
+            }
+            Self::NotAsking { member } => format!("`{member}` asks first: `hangar pool request`"),
+            Self::Transition { .. } => "look at what is under way: `hangar pool status`".to_owned(),
             Self::NoRecord { member } => format!("ask `{member}` for its record, or look whether the carrier shows it"),
             Self::OtherRecord { member } => {
                 format!("`{member}` has asked anew since: the inviter invites it again, which voids the former vote")

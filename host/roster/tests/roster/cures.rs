@@ -41,12 +41,12 @@ fn of_a_command_that_cannot_be_carried_out() -> Result<()> {
         (gate(vec![Missing::AcceptedBy(id("uss2"))]), None),
         (NextError::ClusterId { kept: "a".into(), found: "b".into() }, Some("must be empty before they join")),
         (NextError::Unvoted, Some("`hangar pool rotate-ca`")),
-        (NextError::NotAsking { member }, None),
+        (NextError::NotAsking { member }, Some("`hangar pool request`")),
         (NextError::Unsupported { kind }, None),
         (NextError::NotOpen, None),
         (NextError::NotFounder, None),
         (NextError::NotToBeTrusted { authority }, None),
-        (NextError::Transition { from: State::Asking, to: State::Active }, None),
+        (NextError::Transition { from: State::Asking, to: State::Active }, Some("`hangar pool status`")),
     ];
     for (err, wanted) in cases {
         match (err.cure(), wanted) {

@@ -123,9 +123,8 @@ fn a_forked_member_is_put_out_and_its_fork_with_it() -> Result<()> {
         one.publish(next::accept_eviction(&one.roster, &id("uss3"), NOW))?;
     }
     assert_eq!(next::due(&all[0].roster, NOW), Ok(None), "it waits for the others, and is told no error");
-    // Nothing else is signed meanwhile, so that its death is not acknowledged either.
-    let frozen = see_dead(&mut all[0], "uss3").map_err(|err| err.to_string());
-    assert!(frozen.is_err_and(|told| told.contains("the pool is frozen")));
+    let frozen = next::rotate_key(&all[0].roster, key(60).public(), NOW);
+    assert!(matches!(frozen, Err(NextError::Frozen { .. })), "nothing else is signed meanwhile: {frozen:?}");
     let seen = all[1].latest().record().seen[&id("uss3")];
     let evicts = |one: &Organisation| {
         let mut next = after(one.latest());
@@ -174,5 +173,32 @@ fn what_is_withheld_is_told_by_who_has_seen_most() -> Result<()> {
     assert_eq!(told([witness(1, &more)?, witness(2, &less)?]), withheld("uss1", held + 2));
     assert_eq!(told([witness(1, &less)?, witness(2, &more)?]), withheld("uss2", held + 2));
     assert_eq!(told([witness(1, &less)?, witness(2, &less)?]), withheld("uss1", held + 1));
+    Ok(())
+}
+
+/// From the first word to the last, with nothing but what its members do; nobody waits for its silence.
+#[test]
+fn the_eviction_of_a_forked_member_is_carried_out() -> Result<()> {
+    let mut all = pool(4)?;
+    for reader in 0..3 {
+        let forked = all[3].clone();
+        fork(&mut all[reader], &forked, 4);
+        see_dead(&mut all[reader], "uss3")?;
+    }
+    let evict = next::evict(&all[0].roster, &id("uss3"), false, NOW + 9 * SILENCE, NOW);
+    all[0].publish(evict)?;
+    let latest = all[0].latest().clone();
+    for one in &mut all[1..3] {
+        one.take_in(&latest);
+        one.publish(next::accept_eviction(&one.roster, &id("uss3"), NOW))?;
+    }
+    meet(&mut all, &[3], NOW);
+    assert!(all[..3].iter().all(|one| one.roster.open_eviction().is_some()));
+    carry_out(&mut all, 3)?;
+    meet(&mut all, &[3], NOW);
+    for one in &all[..3] {
+        assert_eq!((one.roster.in_pool().count(), one.roster.forks()), (3, [].as_slice()));
+        assert_eq!(one.latest().record().eviction, None);
+    }
     Ok(())
 }
