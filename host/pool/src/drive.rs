@@ -10,16 +10,18 @@ use hangar_plan::strategy::decision::{Decision, Finding, Phase, Waiting};
 use hangar_plan::strategy::intent::Intent;
 use hangar_plan::strategy::observation::Facts;
 use hangar_plan::strategy::probe::Probe;
-use hangar_roster::{Kind, Phase as VotePhase, Roster, Standing, Vote, next};
+use hangar_roster::next::{self, NextError};
+use hangar_roster::{Kind, Phase as VotePhase, Roster, Standing, Vote};
 use tokio::time::Instant;
 
 use crate::envelope::excess;
 use crate::error::PoolError;
 use crate::expectation::describe;
 use crate::hands::Hands;
+use crate::heeds::Heeds;
 use crate::memory::Memory;
 use crate::outage::Outage;
-use crate::own::OwnRecord;
+use crate::own::{OwnRecord, RecordError};
 use crate::stake::Stake;
 use crate::strategy::Strategy;
 use crate::strategy_step::StrategyStep;
@@ -64,6 +66,8 @@ pub struct Drive<'a> {
     pub intent: Intent,
     /// The envelope that was approved.
     pub phases: Vec<Phase>,
+    /// Whose word it waits for.
+    pub heeds: Heeds,
     /// Hears what is waited for.
     pub tell: &'a dyn Tell,
     /// Asks to stop.
@@ -155,21 +159,11 @@ impl Drive<'_> {
 
     /// Records of others, and what they make due for ours.
     fn take_in(&self) -> Result<(), PoolError> {
-        self.own.refresh()?;
-        if let Some(fork) = self.fork() {
-            return Err(PoolError::Frozen(fork));
+        if let Some(err) = self.heeds.hear(&self.own, self.hands.now_ms())? {
+            tracing::debug!(%err, "goes on with the records that are held");
         }
-        self.own.duties(self.hands.now_ms())?;
         (self.refreshed)(&self.own);
         Ok(())
-    }
-
-    /// What freezes us; a fork of whom we are putting out does not.
-    fn fork(&self) -> Option<String> {
-        let roster = self.own.roster();
-        let subject = roster.own_record().record().eviction.as_ref().map(|vote| &vote.change.subject);
-        let mut forks = roster.forks().iter().filter(|fork| fork.member.as_ref() != subject || subject.is_none());
-        forks.next().map(|fork| fork.problem.to_string())
     }
 
     async fn decide(&self, memory: &Memory, done: &[String]) -> Result<Decision, PoolError> {
@@ -243,10 +237,8 @@ impl Drive<'_> {
         if may_close {
             match self.own.step(|roster| next::close(roster, now_ms)) {
                 Ok(_) => self.own.duties(now_ms)?,
-                Err(crate::RecordError::Next(
-                    next::NextError::NotOpen
-                    | next::NextError::NotCarriedOut { .. }
-                    | next::NextError::StillDeployed { .. },
+                Err(RecordError::Next(
+                    NextError::NotOpen | NextError::NotCarriedOut { .. } | NextError::StillDeployed { .. },
                 )) => {}
                 Err(err) => return Err(err.into()),
             }

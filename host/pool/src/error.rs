@@ -85,7 +85,9 @@ impl Hint for PoolError {
             Self::Frozen(_) => {
                 Some("`hangar pool status` shows the proof; talk to its owner before anything else".into())
             }
-            Self::TakenBack { .. } => Some("talk to them, then run the same command again: it proposes anew".into()),
+            Self::TakenBack { .. } => Some(
+                "talk to them; whoever proposed it proposes it anew by the same command, and `hangar pool status` shows when".into(),
+            ),
             Self::OutsideEnvelope { .. } => Some("look at the plan again: `hangar plan`".into()),
             Self::Deadline { .. } | Self::Interrupted => Some("run the same command again to go on".into()),
             Self::Look(err) => err.hint(),
@@ -116,7 +118,7 @@ mod tests {
         let cases: Vec<(PoolError, Option<&str>)> = vec![
             (PoolError::Blocked(Vec::new()), None),
             (PoolError::Frozen("twice".into()), Some("`hangar pool status` shows the proof")),
-            (taken_back, Some("it proposes anew")),
+            (taken_back, Some("proposes it anew")),
             (outside, Some("`hangar plan`")),
             (PoolError::Deadline { message: "a node".into(), waited_s: 1 }, Some("the same command again")),
             (PoolError::Interrupted, Some("the same command again")),

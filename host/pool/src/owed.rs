@@ -3,6 +3,7 @@
 use hangar_plan::strategy::action::{Action, Step};
 use hangar_plan::strategy::decision::Decision;
 use hangar_plan::strategy::intent::Intent;
+use hangar_plan::strategy::member::{Acknowledgement, AcknowledgementKind, Roster};
 use hangar_plan::strategy::observation::Facts;
 
 use crate::error::PoolError;
@@ -29,8 +30,8 @@ pub struct Owed {
 
 /// Says what would act now; nothing where everything is as it should be. Looks only.
 ///
-/// Steps that are done already are passed over as the engine would; what comes after the first that would act is not
-/// known yet.
+/// Steps that are done already are passed over as the engine would; what comes after the first that would act is not known yet.
+/// Words of the strategy's own are taken as said, since what they are for comes after them.
 ///
 /// # Errors
 ///
@@ -45,7 +46,8 @@ pub async fn owed(
     let mut done: Vec<String> = Vec::new();
     let mut intent = intent.clone();
     intent.pool.cluster_id = own.roster().genesis().and_then(|genesis| genesis.cluster_id.clone());
-    let roster = own.view();
+    let mut roster = own.view();
+    let mut owed = Owed::default();
     for _ in 0..ROUNDS {
         let facts = Facts {
             now_ms: hands.now_ms(),
@@ -57,19 +59,20 @@ pub async fn owed(
         match strategy.decide(&intent, &roster, &facts).await.map_err(PoolError::Strategy)? {
             Decision::Look(probes) => memory.keep(hands.look(&probes).await.map_err(PoolError::Look)?),
             Decision::Steps(steps) => {
-                let mut owed = Owed::default();
+                let mut is_more_than_words = false;
                 for step in &steps {
                     if !is_done(step, hands, own).await? {
                         owed.add(step);
+                        is_more_than_words |= !say(&mut roster, &step.action, hands.now_ms());
                     }
                 }
-                if !owed.phases.is_empty() {
+                if is_more_than_words {
                     return Ok(owed);
                 }
                 done.extend(steps.into_iter().map(|step| step.key));
             }
-            Decision::Wait(_) | Decision::Awaiting(_) => return Ok(Owed { waits: true, ..Owed::default() }),
-            Decision::Done(_) | Decision::Blocked(_) => return Ok(Owed::default()),
+            Decision::Wait(_) | Decision::Awaiting(_) => return Ok(Owed { waits: true, ..owed }),
+            Decision::Done(_) | Decision::Blocked(_) => return Ok(owed),
         }
     }
     Err(PoolError::Undecided(ROUNDS))
@@ -84,6 +87,18 @@ impl Owed {
             self.releases.push(overlay.clone());
         }
     }
+}
+
+/// Lets our record of this roster say what a strategy names; says whether it is such a word.
+fn say(roster: &mut Roster, action: &Action, at_ms: u64) -> bool {
+    let Action::Acknowledge(kind @ AcknowledgementKind::Other((name, _))) = action else { return false };
+    let is_former =
+        |said: &AcknowledgementKind| matches!(said, AcknowledgementKind::Other((former, _)) if former == name);
+    for own in roster.members.iter_mut().filter(|member| member.is_self) {
+        own.acknowledgements.retain(|said| !is_former(&said.kind));
+        own.acknowledgements.push(Acknowledgement { kind: kind.clone(), at_ms });
+    }
+    true
 }
 
 async fn is_done(step: &Step, hands: &dyn Hands, own: &OwnRecord) -> Result<bool, PoolError> {

@@ -13,6 +13,7 @@ use super::*;
 use crate::carrier::{Carrier, CarrierError, Folder};
 use crate::testing::{self, NOW, Paper, Script, Told, beginning, intent, key, probe};
 
+mod heeds;
 mod votes;
 
 /// A folder that cannot be read at some times, and where a second organisation asks at some time.
@@ -66,6 +67,16 @@ async fn run(
     carrier: impl FnOnce(&std::path::Path) -> Arc<dyn Carrier>,
     (until, prepare): (Until, impl FnOnce(&OwnRecord)),
 ) -> Ran {
+    run_heeding(Heeds::All, strategy, hands, carrier, (until, prepare)).await
+}
+
+async fn run_heeding(
+    heeds: Heeds,
+    strategy: &dyn Strategy,
+    hands: Arc<dyn Hands>,
+    carrier: impl FnOnce(&std::path::Path) -> Arc<dyn Carrier>,
+    (until, prepare): (Until, impl FnOnce(&OwnRecord)),
+) -> Ran {
     let site = tempfile::tempdir().expect("a temporary folder");
     let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
     let carrier = carrier(&site.path().join("shelf"));
@@ -76,7 +87,7 @@ async fn run(
     let work = Work { command: "wait".into(), digest: "1".into(), plan: serde_json::json!({}) };
     let operation = engine.begin(work).await.expect("an operation");
     let told = Told::default();
-    let allowed = ["verb init", "apply-release", "acknowledge seen"].map(Into::into).to_vec();
+    let allowed = ["verb init", "apply-release", "acknowledge seen", "acknowledge seen-dead"].map(Into::into).to_vec();
     let phase = Phase { name: "work".into(), title: String::new(), allowed, restarts: 0, actors: Vec::new() };
     let drive = Drive {
         strategy,
@@ -85,6 +96,7 @@ async fn run(
         operation: &operation,
         intent: intent(),
         phases: vec![phase],
+        heeds,
         tell: &told,
         cancel: Cancel::default(),
         refreshed: &|_| (),

@@ -12,11 +12,19 @@ use crate::testing::{NOW, Paper, Script, beginning, intent, key, probe, step};
 
 /// What a founder owes by this rule, where every look is answered with this status.
 async fn owed_by(rule: impl Fn(usize, &Facts) -> Decision + Send + Sync, status: u16) -> Result<Owed, PoolError> {
+    owed_in(move |n, _, facts| rule(n, facts), status).await
+}
+
+/// The same by a rule that reads the records.
+async fn owed_in(
+    rule: impl Fn(usize, &Roster, &Facts) -> Decision + Send + Sync,
+    status: u16,
+) -> Result<Owed, PoolError> {
     let site = tempfile::tempdir().expect("a temporary folder");
     let carrier = Arc::new(Folder::new(&site.path().join("shelf")));
     let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
     let own = OwnRecord::begin(&site.path().join("us-east.json"), key(1), carrier, genesis).expect("a roster");
-    let strategy = Script::new(move |n, _: &Roster, facts: &Facts| rule(n, facts));
+    let strategy = Script::new(rule);
     let hands = Paper::new(move |_, _| Observation::Http(HttpAnswer { status, body: String::new() }));
     let before = own.roster().own_record().clone();
     let owed = owed(&strategy, &hands, &own, &intent()).await;
@@ -89,6 +97,37 @@ async fn our_own_word_is_looked_for_in_our_record() {
         }
     };
     assert_eq!(owed_by(rule, 200).await.expect("an answer").phases, ["work"]);
+}
+
+/// A turn is claimed before the release is asked for: the plan shows the release all the same.
+#[tokio::test]
+async fn what_follows_a_word_of_ours_is_owed_with_it() {
+    let says = |value: &str| {
+        let kind = AcknowledgementKind::Other(("maintenance".into(), vec![value.to_owned()]));
+        in_phase("a", step(value, Action::Acknowledge(kind)))
+    };
+    let said = |roster: &Roster| {
+        let all = roster.members.iter().flat_map(|member| &member.acknowledgements);
+        all.filter_map(|said| match &said.kind {
+            AcknowledgementKind::Other((_, values)) => values.first().cloned(),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+    };
+    let owed = owed_in(
+        |_, roster, _| match said(roster).as_slice() {
+            [] => Decision::Steps(vec![says("claimed")]),
+            [claimed] if claimed == "claimed" => Decision::Steps(vec![says("held")]),
+            held => {
+                assert_eq!(held, ["held"], "one word takes the place of the other");
+                Decision::Steps(vec![says("held"), in_phase("b", release("second", r#"{"a":1}"#))])
+            }
+        },
+        200,
+    );
+    let owed = owed.await.expect("an answer");
+    assert_eq!((owed.phases, owed.releases), (vec!["a".to_owned(), "b".to_owned()], vec![r#"{"a":1}"#.to_owned()]));
+    assert!(!owed.waits);
 }
 
 #[tokio::test]

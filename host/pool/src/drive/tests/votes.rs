@@ -73,7 +73,7 @@ fn what_a_vote_waits_for_is_told_by_whom_it_waits_for() {
 }
 
 /// Shows nothing and keeps nothing.
-struct Deaf;
+pub(super) struct Deaf;
 
 impl Carrier for Deaf {
     fn records(&self) -> Result<Vec<(String, Vec<u8>)>, CarrierError> {
