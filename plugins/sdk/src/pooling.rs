@@ -11,6 +11,7 @@ pub mod membership;
 pub mod names;
 pub mod placement;
 pub mod probes;
+mod reissue;
 pub mod rotation;
 mod situation;
 pub mod steps;

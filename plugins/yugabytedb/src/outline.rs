@@ -47,8 +47,12 @@ pub fn outline(_config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Ph
             &peers,
         ),
     ];
-    let renewed =
-        phase("certificates", "issue new leaves and let every node load them", &[&secrets[..], &reload].concat(), &own);
+    let renewed = phase(
+        "certificates",
+        "issue new leaves, replace the pods of the API one by one, and let every node load them",
+        &[&secrets[..], &["apply-release"], &reload].concat(),
+        &own,
+    );
     let mut phases = match &intent.goal {
         Goal::Create => vec![
             certificates,

@@ -1,9 +1,9 @@
 //! New leaves, and a new authority that overlaps the old one until every node of every member has proved it.
 
-use crate::pooling::{Database, Situation, accepted_by, blocked, has_deployed, membership, probes, steps};
+use crate::pooling::reissue::{held, reissued};
+use crate::pooling::{Database, Situation, accepted_by, blocked, has_deployed, membership, steps};
 use crate::pooling_strategy::{
-    AcknowledgementKind, Authority, Awaiting, Certificate, Check, Decision, Error, Expectation, Member, Observation,
-    Probe,
+    AcknowledgementKind, Authority, Awaiting, Certificate, Decision, Error, Member, Node, Observation, Probe,
 };
 
 /// Name of the acknowledgement that every node of a member shows a leaf of this authority: member and fingerprint.
@@ -21,6 +21,9 @@ const HOUR_MS: u64 = 3_600_000;
 ///
 /// [`Error`] where the database has no values for this instance.
 pub fn leaves<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Error> {
+    if let Some(decision) = shrinking(situation, situation.own()?) {
+        return Ok(decision);
+    }
     let before: u64 = situation.fact(RENEW_BEFORE).and_then(|text| text.parse().ok()).unwrap_or_default();
     let now = situation.facts.now_ms;
     let held = match held(situation) {
@@ -37,15 +40,16 @@ pub fn leaves<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Err
     };
     // Nobody calls a node whose leaf is over, and no client is let in by such a one: there is no health to wait for but that which new
     // leaves bring back. For the same reason the nodes load what was put, however the cluster is by then.
-    let is_over = held.iter().flatten().any(|leaf| leaf.not_after_ms <= now);
-    let is_put = held.iter().flatten().all(|leaf| is_new(leaf));
+    let all = || held.iter().flat_map(|one| &one.leaves);
+    let is_over = all().any(|leaf| leaf.not_after_ms <= now);
+    let is_put = all().all(|leaf| is_new(leaf));
     if !is_over
         && !is_put
         && let Some(decision) = D::unhealthy(situation, "before certificates change")
     {
         return Ok(decision);
     }
-    let left = reissued(situation, "leaves", &held, is_new);
+    let left = reissued(situation, "leaves", &held, is_new)?;
     let left = left.or_else(|| D::unhealthy(situation, "after certificates have changed"));
     Ok(left.unwrap_or_else(|| Decision::Done(Vec::new())))
 }
@@ -57,6 +61,9 @@ pub fn leaves<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Err
 /// [`Error`] where the database has no values for this instance.
 pub fn authority<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, Error> {
     let own = situation.own()?;
+    if let Some(decision) = shrinking(situation, own) {
+        return Ok(decision);
+    }
     let Some(target) = situation.fact(TARGET) else {
         return Ok(blocked("pool", "no new authority is named", "`hangar pool rotate-ca` makes one", None));
     };
@@ -105,16 +112,31 @@ pub fn authority<D: Database>(situation: &Situation<'_, D>) -> Result<Decision, 
         Err(decision) => return Ok(decision),
     };
     let subject = new.subject.clone();
-    if let Some(decision) = reissued(situation, "authority", &held, |leaf| leaf.issuer == subject) {
+    if let Some(decision) = reissued(situation, "authority", &held, |leaf| leaf.issuer == subject)? {
         return Ok(decision);
     }
     let wanted = [own.id.clone(), new.fingerprint.clone()];
+    // Our own word comes first: who is alone in its pool has nobody else's, and may not drop what its nodes still show either.
+    if situation.said(own, PRESENTS).is_none_or(|said| said != wanted) {
+        let kind = AcknowledgementKind::Other((PRESENTS.into(), wanted.to_vec()));
+        return Ok(Decision::Steps(vec![steps::acknowledge(kind, "proof")]));
+    }
     let unproved = lacking(&|peer| situation.said(peer, PRESENTS).is_some_and(|said| said == wanted));
     if !unproved.is_empty() {
         return Ok(awaiting(unproved, format!("see every node of {} show its new authority", own.id)));
     }
     // The host takes the old one out of our record now.
     Ok(awaiting(vec![own.id.clone()], "publish that the old authority is dropped".into()))
+}
+
+/// Nodes of our record that the instance has no more. A rotation applies the release, by which their pods would go, and only `up`
+/// takes them out of the database first.
+fn shrinking<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Decision> {
+    let goes = |node: &Node| situation.ordinals().all(|kept| kept != node.ordinal);
+    let n_going = own.nodes.iter().filter(|node| goes(node)).count();
+    let message = format!("{n_going} nodes of our record are none of the instance any more");
+    let cure = "`hangar up` takes them out of the database first; then go on";
+    (n_going > 0).then(|| blocked(format!("member:{}", own.id), message, cure, None))
 }
 
 /// Every node of every member answers a leaf of the new authority.
@@ -129,83 +151,6 @@ fn accepted_everywhere<D: Database>(situation: &Situation<'_, D>, own: &Member, 
         return Some(Decision::Steps(vec![steps::acknowledge(kind, "proof")]));
     }
     Some(situation.wait(all, format!("every node of `{}` to accept the new authority", peer.id)))
-}
-
-/// Looks at every Secret of our nodes and clients.
-fn secrets<D: Database>(situation: &Situation<'_, D>) -> Vec<Probe> {
-    let mut secrets: Vec<Probe> = Vec::new();
-    for profile in &situation.database.policy(situation.intent).profiles {
-        let probe = probes::secret(profile.placement.secret.clone());
-        if !secrets.iter().any(|known| known.id == probe.id) {
-            secrets.push(probe);
-        }
-    }
-    secrets
-}
-
-/// The leaves in each Secret of our nodes and clients; or the look, or the wait, that tells.
-fn held<'a, D: Database>(situation: &Situation<'a, D>) -> Result<Vec<Vec<&'a Certificate>>, Decision> {
-    let secrets = secrets(situation);
-    if let Some(look) = situation.look(&secrets) {
-        return Err(look);
-    }
-    let leaf_of = |certificate: &&Certificate| !certificate.is_authority;
-    let held: Vec<Vec<&Certificate>> = secrets
-        .iter()
-        .map(|probe| match situation.seen(probe) {
-            Some(Observation::Certificates(all)) => all.iter().filter(leaf_of).collect(),
-            _ => Vec::new(),
-        })
-        .collect();
-    if held.iter().any(Vec::is_empty) {
-        return Err(situation.wait(secrets, "the certificates in the cluster"));
-    }
-    Ok(held)
-}
-
-/// New leaves are in every Secret and every pod has them loaded. Nothing where that is so.
-fn reissued<D: Database>(
-    situation: &Situation<'_, D>,
-    why: &str,
-    held: &[Vec<&Certificate>],
-    is_new: impl Fn(&Certificate) -> bool,
-) -> Option<Decision> {
-    let database = &situation.database;
-    let workload = database.workload(situation.intent);
-    if !held.iter().flatten().all(|leaf| is_new(leaf)) {
-        let mut asked = steps::put_secrets(situation, "certificates");
-        for step in &mut asked {
-            step.key = format!("{}/{why}", step.key);
-            // The bundle is there already; what is asked for is another leaf.
-            step.already_done = None;
-        }
-        if asked.iter().all(|step| situation.did(&step.key)) {
-            return Some(situation.wait(secrets(situation), "the new certificates in the cluster"));
-        }
-        return Some(Decision::Steps(asked));
-    }
-    // The nodes mount the first; what clients hold they read by themselves.
-    let wanted: Vec<String> = held[0].iter().map(|leaf| leaf.fingerprint.clone()).collect();
-    let mounted = probes::mounted(workload);
-    if let Some(look) = situation.look(std::slice::from_ref(&mounted)) {
-        return Some(look);
-    }
-    let is_mounted = match situation.seen(&mounted) {
-        Some(Observation::Mounted(pods)) => {
-            let has = |pod: &crate::pooling_strategy::Mounted| {
-                wanted.iter().all(|wanted| pod.certificates.iter().any(|one| one.fingerprint == *wanted))
-            };
-            !pods.is_empty() && pods.iter().all(|pod| !pod.pending && has(pod))
-        }
-        _ => false,
-    };
-    let name = steps::digest(&wanted);
-    let loaded = Check { probe: mounted, expectation: Expectation::Fingerprints(wanted) };
-    let loading = database.load(situation.intent, &name, loaded, "certificates", &[]);
-    // More than a wait for the sidecars has to have been done, whatever they say.
-    let by_itself = loading.len() == 1;
-    let is_done = loading.iter().all(|step| situation.did(&step.key));
-    (!(is_mounted && (by_itself || is_done))).then_some(Decision::Steps(loading))
 }
 
 /// While another member goes over to a new authority: its nodes are seen to show it.

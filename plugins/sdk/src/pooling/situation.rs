@@ -109,9 +109,25 @@ impl<'a, D: Database> Situation<'a, D> {
     }
 
     /// The look that tells about these, if one is due.
+    ///
+    /// A round of looks may take longer than an answer is good for. So what was seen before and will not last is asked for in the
+    /// same round, and all of it where an answer did not last: else of two that are built on, one is always too old.
     pub fn look(&self, probes: &[Probe]) -> Option<Decision> {
-        let unseen = self.unseen(probes);
-        (!unseen.is_empty()).then_some(Decision::Look(unseen))
+        let mut due = self.unseen(probes);
+        if due.is_empty() {
+            return None;
+        }
+        let observations = &self.facts.observations;
+        let is_slow = due.iter().any(|probe| observations.iter().any(|fact| fact.probe.id == probe.id));
+        for fact in observations {
+            // The latest of each comes first, and that is what counts.
+            let is_ageing = fact.at_ms + FRESH_MS / 3 < self.facts.now_ms;
+            let is_latest = observations.iter().find(|other| other.probe.id == fact.probe.id) == Some(fact);
+            if (is_slow || is_ageing) && is_latest && !due.iter().any(|probe| probe.id == fact.probe.id) {
+                due.push(fact.probe.clone());
+            }
+        }
+        Some(Decision::Look(due))
     }
 
     /// The single text value of a query's answer.
@@ -142,11 +158,13 @@ impl<'a, D: Database> Situation<'a, D> {
             return Ok(true);
         }
         let probe = probes::release(&self.intent.instance.release);
+        if let Some(look) = self.look(std::slice::from_ref(&probe)) {
+            return Err(look);
+        }
         match self.seen(&probe) {
             Some(Observation::Release(release)) => Ok(release.status == "deployed"),
             Some(Observation::Absent) => Ok(false),
-            Some(_) => Err(self.wait(vec![probe], "the release's state")),
-            None => Err(Decision::Look(vec![probe])),
+            _ => Err(self.wait(vec![probe], "the release's state")),
         }
     }
 

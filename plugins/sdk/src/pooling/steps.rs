@@ -34,6 +34,12 @@ pub fn put_secrets<D: Database>(situation: &Situation<'_, D>, phase: &str) -> Ve
     steps
 }
 
+/// Whether a step puts this Secret.
+#[must_use]
+pub fn puts(step: &Step, secret: &str) -> bool {
+    matches!(&step.action, Action::PutSecret(put) if put.name == secret)
+}
+
 fn put_secret(key: String, name: String, bundle: &[String], phase: &str) -> Step {
     let has_bundle =
         Check { probe: probes::secret(name.clone()), expectation: Expectation::Authorities(bundle.to_vec()) };

@@ -78,6 +78,13 @@ impl Process {
         now_ms >= self.issued_ms + LEAF_MS
     }
 
+    /// Whether either of two would end a connection to the other. One whose leaf is over does anyway, and is not meant.
+    fn refuses(&self, other: &Self, now_ms: u64) -> bool {
+        let is_over = self.is_over(now_ms) || other.is_over(now_ms);
+        let is_mutual = self.trusts.contains(&other.shows) && other.trusts.contains(&self.shows);
+        !is_over && !is_mutual
+    }
+
     /// The same with a leaf that has come to its end by the time a pool begins.
     #[must_use]
     pub fn worn(self) -> Self {
@@ -91,11 +98,17 @@ pub struct Organisation {
     pub goal: Goal,
     facts: Vec<(String, String)>,
     /// Steps done by the running process; gone with it.
-    done: Vec<String>,
-    /// What its Secret holds, and what is mounted in its pods.
+    pub done: Vec<String>,
+    /// What the Secret of its nodes holds.
     pub secret: Process,
-    /// What is mounted in its pods.
+    /// What is mounted in the pods of its nodes.
     pub mounted: Process,
+    /// What the Secret of its nodes' clients holds.
+    pub client: Process,
+    /// What the pods of its API have read, once, when they started; none where there are none.
+    pub api: Option<Process>,
+    /// How often the pods of its API were replaced because of another leaf.
+    pub n_rolls: usize,
     /// Whether its release stands.
     pub deployed: bool,
     /// Whether its nodes are as other tools made them, and so in no release of ours until they are taken over.
@@ -157,6 +170,9 @@ impl<P: Play> World<P> {
             done: Vec::new(),
             secret: Process::default(),
             mounted: Process::default(),
+            client: Process::default(),
+            api: None,
+            n_rolls: 0,
             deployed: false,
             stands: false,
             n_nodes: 3,
@@ -181,6 +197,7 @@ impl<P: Play> World<P> {
             let shows = authority(id, 1).fingerprint;
             one.secret = Process { trusts: all.clone(), shows, issued_ms: NOW_MS - AGE_MS };
             (one.mounted, one.deployed) = (one.secret.clone(), true);
+            (one.client, one.api) = (one.secret.clone(), Some(one.secret.clone()));
         }
         for member in &mut world.members {
             let kind = AcknowledgementKind::Deployed(all.iter().cloned().collect());
@@ -313,6 +330,11 @@ impl<P: Play> World<P> {
         }
     }
 
+    /// Processes of an organisation that the database counts.
+    fn own_processes<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Process> {
+        self.play.counted().into_iter().filter(move |(owner, _)| *owner == id).map(|(_, process)| process)
+    }
+
     fn ask(&self, id: &str, observations: &[Fact]) -> Decision {
         let one = &self.organisations[id];
         let mut members = self.members.clone();
@@ -345,18 +367,31 @@ impl<P: Play> World<P> {
         P::decide(&intent, &roster, &facts)
     }
 
-    /// What must hold whatever happens: no process that the database counts refuses another.
+    /// What must hold whatever happens: no process that the database counts refuses another, and none of ours our API, neither as
+    /// it runs nor with what is in its Secret: a sidecar may let it load that at any time.
     fn check(&self) {
         self.play.check();
+        for (id, one) in self.organisations.iter().filter(|(_, one)| one.alive) {
+            let Some(api) = &one.api else { continue };
+            let nodes = self.own_processes(id).chain([&one.mounted, &one.secret]);
+            for node in nodes {
+                assert!(!api.refuses(node, self.now_ms), "the API of {id}, with {api:?}, meets a node with {node:?}");
+            }
+        }
         let counted = self.play.counted();
         let lives = |id: &str| self.organisations[id].alive;
         for (a, there) in counted.iter().filter(|(owner, _)| lives(owner)) {
-            for (b, here) in counted.iter().filter(|(owner, _)| owner != a && lives(owner)) {
+            for (b, here) in counted.iter().filter(|(owner, _)| lives(owner)) {
                 let accepts = there.trusts.contains(&here.shows);
                 assert!(accepts, "a node of {a} refuses one of {b}, which shows {}", here.shows);
             }
         }
     }
+}
+
+/// Whether a Secret of this name is that of the nodes' clients, as every database here calls it.
+fn is_of_clients(secret: &str) -> bool {
+    secret.contains("-client")
 }
 
 /// What an organisation wants, as the host would say it.

@@ -4,4 +4,5 @@ mod founding;
 mod joining;
 mod random;
 mod refusals;
+mod rotating;
 mod universe;

@@ -65,6 +65,7 @@ proptest! {
         for process in processes(&world, "uss0") {
             prop_assert_eq!((&process.shows, process.trusts.contains(&old)), (&new, false));
         }
+        prop_assert_eq!(world.organisation("uss0").n_rolls, 1);
     }
 
     #[test]
@@ -75,6 +76,7 @@ proptest! {
         world.shake(&events);
         world.calm("rotate-certs");
         prop_assert!(processes(&world, "uss0").all(|process| process.issued_ms >= before));
+        prop_assert_eq!(world.organisation("uss0").n_rolls, 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How steps take effect, and what the host does beside them.
 
-use super::{Play, World, authority};
+use super::{Organisation, Play, Process, World, authority, is_of_clients};
 use crate::pooling_strategy::{
     Acknowledgement, AcknowledgementKind, Action, Goal, Member, MemberState, PutSecret, SecretSource, Step,
 };
@@ -19,8 +19,7 @@ impl<P: Play> World<P> {
                 matches!(&said.kind, AcknowledgementKind::Other((name, values)) if name == "presents" && *values == wanted)
             })
         };
-        let mut others = self.members.iter().filter(|member| member.id != id && member.state == MemberState::Active);
-        let all_have = others.all(has_seen);
+        let all_have = self.members.iter().filter(|member| member.state == MemberState::Active).all(has_seen);
         if !own.contains(&target) {
             self.member_mut(id).authorities.push(authority(id, 2));
         } else if own.len() == 2 && all_have {
@@ -74,7 +73,8 @@ impl<P: Play> World<P> {
             let done = &self.organisations[id].done;
             let met = step.requires.iter().all(|key| taken.contains(&key.as_str()) || done.contains(key));
             assert!(met, "{} before what it requires", step.key);
-            if !step.already_done.as_ref().is_some_and(|check| self.holds(id, check)) {
+            let is_done = step.already_done.as_ref().is_some_and(|check| self.holds(id, check));
+            if !(is_done && self.is_done(id, &step.action)) {
                 self.act(id, &step.action);
             }
             assert!(step.verify.as_ref().is_none_or(|check| self.holds(id, check)), "{} has come to nothing", step.key);
@@ -88,12 +88,41 @@ impl<P: Play> World<P> {
         }
     }
 
+    /// What the host knows beyond the check of a strategy: whether leaves are good.
+    fn is_done(&self, id: &str, action: &Action) -> bool {
+        let Action::PutSecret(put) = action else { return true };
+        let one = &self.organisations[id];
+        let secret = if is_of_clients(&put.name) { &one.client } else { &one.secret };
+        secret.shows == self.signing(id) && secret.issued_ms >= one.renew_before().max(1)
+    }
+
+    /// The pods of the API follow the release, which names the leaf of its clients: one after the other, a new one ready before an
+    /// old one goes.
+    fn roll(&mut self, id: &str, values: &serde_json::Value) {
+        let one = self.organisation(id);
+        if values["coreService"]["enabled"] == serde_json::json!(false) {
+            one.api = None;
+            return;
+        }
+        let leaf = |process: &Process| (process.shows.clone(), process.issued_ms);
+        if one.api.as_ref().map(leaf) == Some(leaf(&one.client)) {
+            return;
+        }
+        one.n_rolls += usize::from(one.api.is_some());
+        let new = one.client.clone();
+        one.api = Some(new.clone());
+        let is_over = |process: &Process| process.is_over(self.now_ms);
+        let gets_in = self.own_processes(id).all(|node| !is_over(node) && !new.refuses(node, self.now_ms));
+        assert!(gets_in && !is_over(&new), "the new pods of {id}'s API never become ready");
+    }
+
     fn act(&mut self, id: &str, action: &Action) {
         match action {
             Action::PutSecret(put) => self.put_secret(id, put),
             Action::ApplyRelease(values) => {
                 let values = serde_json::from_str(values).expect("values are JSON");
                 P::applied(self, id, &values);
+                self.roll(id, &values);
                 let one = self.organisation(id);
                 let is_first = !std::mem::replace(&mut one.deployed, true);
                 if is_first && !one.stands {
@@ -131,23 +160,22 @@ impl<P: Play> World<P> {
     fn put_secret(&mut self, id: &str, put: &PutSecret) {
         let (newest, now_ms) = (self.signing(id), self.now_ms);
         let one = self.organisation(id);
+        let before = one.renew_before();
+        let secret = if is_of_clients(&put.name) { &mut one.client } else { &mut one.secret };
         for (_, source) in &put.files {
             if let SecretSource::Bundle(all) = source {
-                one.secret.trusts = all.iter().cloned().collect();
+                secret.trusts = all.iter().cloned().collect();
             }
         }
         // A leaf that is good stays.
-        let before = one.facts.iter().find(|(name, _)| name == "renew-before");
-        let before: u64 = before.and_then(|(_, value)| value.parse().ok()).unwrap_or_default();
-        let secret = &mut one.secret;
         if secret.shows != newest || secret.issued_ms == 0 || secret.issued_ms < before {
             (secret.shows, secret.issued_ms) = (newest, now_ms);
         }
     }
 
-    /// The newest authority of ours that every other member says it has loaded.
+    /// The newest authority of ours that every member says it has loaded, we among them.
     fn signing(&self, id: &str) -> String {
-        let others = || self.members.iter().filter(|member| member.id != id && member.state == MemberState::Active);
+        let in_pool = || self.members.iter().filter(|member| member.state == MemberState::Active);
         let has = |member: &Member, wanted: &String| {
             member
                 .acknowledgements
@@ -155,8 +183,16 @@ impl<P: Play> World<P> {
                 .any(|said| matches!(&said.kind, AcknowledgementKind::Deployed(all) if all.contains(wanted)))
         };
         let own = &self.member(id).authorities;
-        let loaded = own.iter().rev().find(|one| others().all(|member| has(member, &one.fingerprint)));
+        let loaded = own.iter().rev().find(|one| in_pool().all(|member| has(member, &one.fingerprint)));
         loaded.or(own.first()).map(|one| one.fingerprint.clone()).unwrap_or_default()
+    }
+}
+
+impl Organisation {
+    /// Leaves that were issued before are none that are good.
+    fn renew_before(&self) -> u64 {
+        let fact = self.facts.iter().find(|(name, _)| name == "renew-before");
+        fact.and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
     }
 }
 

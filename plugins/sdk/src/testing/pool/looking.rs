@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DAY_MS, LEAF_MS, Play, Process, World, authority, deployed, tls};
+use super::{DAY_MS, LEAF_MS, Play, Process, World, authority, deployed, is_of_clients, tls};
 use crate::pooling_strategy::{
     Authority, Certificate, Check, Expectation, Mounted, Observation, Probe, Question, TlsAnswer, TlsOutcome,
     TlsQuestion,
@@ -44,6 +44,9 @@ impl<P: Play> World<P> {
         match &probe.question {
             Question::Release(_) if one.deployed => deployed(),
             Question::Release(_) => Observation::Absent,
+            Question::Secret(name) if is_of_clients(name) => {
+                Observation::Certificates(self.certificates(id, &one.client))
+            }
             Question::Secret(_) => Observation::Certificates(self.certificates(id, &one.secret)),
             Question::Mounted(_) => {
                 let certificates = self.certificates(id, &one.mounted);
