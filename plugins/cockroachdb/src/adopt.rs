@@ -84,7 +84,9 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
 /// The nodes are not what our record is going to say of them.
 fn is_other(situation: &Situation<'_>, own: &Member, cluster: &Cluster) -> Option<Decision> {
     let subject = format!("member:{}", own.id);
-    let ours = cluster.of(own);
+    // What was there before a volume was lost is no node that runs.
+    let mut ours = cluster.of(own);
+    ours.retain(|node| cluster.successor(node).is_none());
     if ours.len() != own.nodes.len() {
         let known: Vec<&str> = cluster.nodes.iter().filter_map(|node| node.address.as_deref()).collect();
         let named: Vec<String> = own.nodes.iter().map(|node| format!("{}:{}", node.host, node.port)).collect();

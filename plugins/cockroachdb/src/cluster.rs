@@ -4,7 +4,7 @@ use hangar_sdk::pooling::blocked;
 use hangar_sdk::pooling_strategy::{Decision, Member, Observation, Probe};
 
 use crate::database::Situation;
-use crate::probes::{self, CLOCKS_SQL, NODES_SQL, RANGES_SQL};
+use crate::probes::{self, NODES_SQL, RANGES_SQL, STATUSES_SQL};
 use crate::release::Release;
 
 /// One node of the database cluster.
@@ -12,12 +12,12 @@ use crate::release::Release;
 pub(crate) struct Known {
     /// Its number.
     pub(crate) id: String,
-    /// Where others reach it; unknown once it is forgotten.
+    /// Where others reach it; unknown where neither the gateway remembers it nor its last status was seen.
     pub(crate) address: Option<String>,
     /// Its locality tiers as it was started with them, such as `zone=uss1`; empty where it was given none.
     pub(crate) locality: String,
     pub(crate) is_live: bool,
-    /// What it runs; unknown once it is forgotten.
+    /// What it runs; unknown as its address is.
     pub(crate) build: Option<String>,
     /// `active`, `decommissioning` or `decommissioned`.
     pub(crate) membership: String,
@@ -34,7 +34,8 @@ impl Known {
         self.build.as_deref().and_then(Release::parse)
     }
 
-    fn is_of(&self, member: &Member) -> bool {
+    /// Whether it is at an address of a member.
+    pub(crate) fn is_of(&self, member: &Member) -> bool {
         let address = self.address.as_deref();
         member.nodes.iter().any(|node| address == Some(&format!("{}:{}", node.host, node.port)))
     }
@@ -46,7 +47,7 @@ pub(crate) struct Cluster {
     /// Ranges with fewer replicas than wanted, and without a majority.
     pub(crate) underreplicated: u64,
     pub(crate) unavailable: u64,
-    /// Nodes whose clock is further from the others' than it may be, and by how many milliseconds.
+    /// Live nodes whose clock is further from the others' than it may be, and by how many milliseconds.
     pub(crate) skewed: Vec<(String, i64)>,
 }
 
@@ -55,7 +56,7 @@ pub(crate) struct Cluster {
 const CLOCK_MS: i64 = 100;
 
 impl Cluster {
-    /// As the first own node says; or the look, or the wait, that tells.
+    /// As the first own node that answers says; or the look, or the wait, that tells.
     pub(crate) fn seen(situation: &Situation<'_>) -> Result<Self, Decision> {
         let questions = questions(situation);
         if let Some(look) = situation.look(&questions) {
@@ -65,12 +66,8 @@ impl Cluster {
             let nodes = members(situation)?;
             let Some(Observation::Rows(ranges)) = situation.seen(&questions[1]) else { return None };
             let count = |column: usize| ranges.rows.first()?.get(column)?.as_deref()?.split('.').next()?.parse().ok();
-            Some(Self {
-                nodes,
-                underreplicated: count(0)?,
-                unavailable: count(1)?,
-                skewed: skewed(situation, &questions[2]),
-            })
+            let skewed = skewed(&nodes, statuses(situation));
+            Some(Self { nodes, underreplicated: count(0)?, unavailable: count(1)?, skewed })
         };
         read().ok_or_else(|| situation.wait(questions.clone(), "an own node to answer about the cluster"))
     }
@@ -78,6 +75,24 @@ impl Cluster {
     /// Nodes of a member that the cluster still counts.
     pub(crate) fn of(&self, member: &Member) -> Vec<&Known> {
         self.nodes.iter().filter(|node| node.is_in() && node.is_of(member)).collect()
+    }
+
+    /// Why it cannot be said that the cluster counts no more node of somebody: it counts one that may be anybody's.
+    pub(crate) fn nameless(&self, whose: &str) -> Option<String> {
+        let nameless = self.nodes.iter().filter(|node| node.is_in() && node.address.is_none());
+        let ids: Vec<&str> = nameless.map(|node| node.id.as_str()).collect();
+        (!ids.is_empty()).then(|| {
+            let ids = ids.join(", ");
+            format!("the cluster to say where node {ids} was, which it counts and which may be of {whose}")
+        })
+    }
+
+    /// The node that has come in place of a dead one: it lives at the same address, and has a later number since its volume is a
+    /// new one.
+    pub(crate) fn successor(&self, dead: &Known) -> Option<&Known> {
+        let number = |node: &Known| node.id.parse::<u64>().ok();
+        let mut live = self.nodes.iter().filter(|node| node.is_in() && node.is_live && number(node) > number(dead));
+        live.find(|node| !dead.is_live && node.address.is_some() && node.address == dead.address)
     }
 
     /// A clock that is too far off: nothing that waits by itself.
@@ -89,59 +104,85 @@ impl Cluster {
         Some(blocked(format!("node:{node}"), message, cure, None))
     }
 
-    /// What stands against touching any node now, in words.
-    pub(crate) fn trouble(&self, apart: &[&Member]) -> Option<String> {
+    /// What stands against touching any node now but those `apart`, in words.
+    pub(crate) fn trouble(&self, apart: &[String]) -> Option<String> {
         if self.unavailable > 0 {
             return Some(format!("{} ranges have lost their majority", self.unavailable));
         }
         if self.underreplicated > 0 {
             return Some(format!("{} ranges lack replicas", self.underreplicated));
         }
-        let others = || self.nodes.iter().filter(|node| node.is_in() && !apart.iter().any(|member| node.is_of(member)));
+        let others = || self.nodes.iter().filter(|node| node.is_in() && !apart.contains(&node.id));
         if let Some(dead) = others().find(|node| !node.is_live) {
-            return Some(format!("node {} is not live", dead.id));
+            let successor = self.successor(dead).map(|node| {
+                format!(": node {} has come in its place, and `hangar up` of its member takes it out", node.id)
+            });
+            return Some(format!("node {} is not live{}", dead.id, successor.unwrap_or_default()));
         }
         let leaving = others().find(|node| node.membership != "active");
         leaving.map(|node| format!("node {} is {}", node.id, node.membership))
     }
 }
 
+/// The own node that is asked: the first, or the first after it where that does not say who is there.
+pub(crate) fn gateway(situation: &Situation<'_>) -> u32 {
+    let fails = |ordinal: &u32| {
+        situation.seen(&nodes(situation, *ordinal)).is_some_and(|seen| !matches!(seen, Observation::Rows(_)))
+    };
+    situation.ordinals().find(|ordinal| !fails(ordinal)).or(situation.ordinals().next()).unwrap_or_default()
+}
+
+fn nodes(situation: &Situation<'_>, ordinal: u32) -> Probe {
+    probes::sql(&situation.database.names, ordinal, "nodes", NODES_SQL)
+}
+
+/// Who is there, how the ranges are, and what each node last wrote of itself.
 pub(crate) fn questions(situation: &Situation<'_>) -> Vec<Probe> {
-    let ordinal = situation.ordinals().next().unwrap_or_default();
+    let ordinal = gateway(situation);
     vec![
-        probes::sql(&situation.database.names, ordinal, "nodes", NODES_SQL),
+        nodes(situation, ordinal),
         probes::sql(&situation.database.names, ordinal, "ranges", RANGES_SQL),
-        probes::sql(&situation.database.names, ordinal, "clocks", CLOCKS_SQL),
+        probes::sql(&situation.database.names, ordinal, "statuses", STATUSES_SQL),
     ]
 }
 
-/// Nodes as the first own node has them in its memory, which it tells without a majority too; nothing where it tells nothing.
+/// Nodes as an own node has them in its memory, which it tells without a majority too; nothing where it tells nothing. What it
+/// has forgotten is filled in from the statuses, where these were seen.
 pub(crate) fn members(situation: &Situation<'_>) -> Option<Vec<Known>> {
-    match situation.seen(&questions(situation)[0]) {
-        Some(Observation::Rows(nodes)) => Some(nodes.rows.iter().filter_map(|row| known(row)).collect()),
-        _ => None,
+    let Some(Observation::Rows(nodes)) = situation.seen(&questions(situation)[0]) else { return None };
+    let statuses = statuses(situation);
+    let status = |row: &[Option<String>]| statuses.iter().find(|status| status.first() == row.first());
+    Some(nodes.rows.iter().filter_map(|row| known(row, status(row).map_or(&[], Vec::as_slice))).collect())
+}
+
+fn statuses<'a>(situation: &Situation<'a>) -> &'a [Vec<Option<String>>] {
+    match situation.seen(&questions(situation)[2]) {
+        Some(Observation::Rows(rows)) => &rows.rows,
+        _ => &[],
     }
 }
 
-/// What cannot be read is not known to be skewed: an old release has no such metric, and a node that has just come none yet.
-fn skewed(situation: &Situation<'_>, probe: &Probe) -> Vec<(String, i64)> {
-    let Some(Observation::Rows(rows)) = situation.seen(probe) else { return Vec::new() };
-    let far = rows.rows.iter().filter_map(|row| {
+/// What cannot be read is not known to be skewed: an old release has no such metric, and a node that has just come none yet. Nor
+/// is a dead node's clock, whatever it was: it is not what is touched.
+fn skewed(nodes: &[Known], statuses: &[Vec<Option<String>>]) -> Vec<(String, i64)> {
+    let far = statuses.iter().filter_map(|row| {
         let cell = |column: usize| row.get(column).and_then(Option::as_deref);
-        let nanos: f64 = cell(1)?.parse().ok()?;
+        let (id, nanos): (&str, f64) = (cell(0)?, cell(1)?.parse().ok()?);
+        let is_live = nodes.iter().any(|node| node.id == id && node.is_live);
         let ms = (nanos / 1e6) as i64;
-        (ms.abs() > CLOCK_MS).then(|| Some((cell(0)?.to_owned(), ms)))?
+        (is_live && ms.abs() > CLOCK_MS).then(|| (id.to_owned(), ms))
     });
     far.collect()
 }
 
-fn known(row: &[Option<String>]) -> Option<Known> {
+fn known(row: &[Option<String>], status: &[Option<String>]) -> Option<Known> {
     let cell = |column: usize| row.get(column).and_then(Option::as_deref);
+    let wrote = |column: usize| status.get(column).and_then(Option::as_deref);
     Some(Known {
         id: cell(0)?.to_owned(),
-        address: cell(1).map(ToOwned::to_owned),
-        locality: cell(2).unwrap_or_default().to_owned(),
-        build: cell(3).map(ToOwned::to_owned),
+        address: cell(1).or(wrote(2)).map(ToOwned::to_owned),
+        locality: cell(2).or(wrote(3)).unwrap_or_default().to_owned(),
+        build: cell(3).or(wrote(4)).map(ToOwned::to_owned),
         is_live: cell(4) == Some("true"),
         membership: cell(5).unwrap_or("active").to_owned(),
     })

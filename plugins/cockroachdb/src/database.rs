@@ -10,7 +10,7 @@ use crate::cluster::{self, Cluster};
 use crate::config::Config;
 use crate::evict;
 use crate::names::Names;
-use crate::{upgrade, values};
+use crate::{maintenance, values};
 
 /// Answered by every node, waiting ones too, to any client whose authority it knows.
 const HEALTH_RPC: &str = "/cockroach.server.serverpb.Admin/Health";
@@ -79,7 +79,7 @@ impl Database for Cockroach<'_> {
     }
 
     fn unhealthy(situation: &pooling::Situation<'_, Self>, before: &str) -> Option<Decision> {
-        if let Some(decision) = upgrade::somebody_else(situation) {
+        if let Some(decision) = maintenance::somebody_else(situation) {
             return Some(decision);
         }
         let cluster = match Cluster::seen(situation) {

@@ -35,7 +35,7 @@ pub(crate) fn decommissioned<'a>(situation: &Situation<'a>, own: &'a Member, sub
 }
 
 /// The nodes of whoever is out go out of the cluster as well: one member acts, the others wait for it. Nothing where none is
-/// left.
+/// left, which nobody can say while the cluster counts a node that may be anybody's.
 pub(crate) fn taken_out<'a>(
     situation: &Situation<'a>,
     cluster: &Cluster,
@@ -44,7 +44,8 @@ pub(crate) fn taken_out<'a>(
 ) -> Option<Decision> {
     let mut left: Vec<String> = cluster.of(subject).into_iter().map(|node| node.id.clone()).collect();
     if left.is_empty() {
-        return None;
+        let nameless = cluster.nameless(&format!("`{}`", subject.id))?;
+        return Some(situation.wait(crate::cluster::questions(situation), nameless));
     }
     left.sort_unstable();
     let actor = membership::actor(situation, own, subject);

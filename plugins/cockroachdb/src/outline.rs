@@ -3,13 +3,13 @@
 use hangar_sdk::pooling::membership::{SEEN_DEAD, WITNESS};
 use hangar_sdk::pooling::rotation::PRESENTS;
 use hangar_sdk::pooling::trusted;
-use hangar_sdk::pooling_strategy::{Error, Goal, Intent, Phase, Roster};
+use hangar_sdk::pooling_strategy::{Error, Goal, Intent, MemberState, Phase, Roster};
 
 use crate::adopt::{self, ADOPT};
 use crate::config::Config;
 use crate::leave::LEAVING_NODES;
 use crate::names::Names;
-use crate::{takeover, upgrade};
+use crate::{maintenance, takeover, upgrade};
 
 /// Says what the procedure for the goal will do at most.
 ///
@@ -48,7 +48,7 @@ pub fn outline(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Pha
                     .chain([
                         "apply-release".into(),
                         format!("restart {}", names.workload()),
-                        format!("acknowledge {}", upgrade::MAINTENANCE),
+                        format!("acknowledge {}", maintenance::MAINTENANCE),
                     ])
                     .collect(),
                 peers(),
@@ -57,7 +57,7 @@ pub fn outline(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Pha
         let rest = vec![
             phase(
                 "shrink",
-                "take our own nodes that go out of the cluster before their pods go",
+                "take our own nodes that go, and those that lost their volume, out of the cluster",
                 vec!["verb decommission".into()],
                 own(),
             ),
@@ -74,7 +74,7 @@ pub fn outline(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Pha
                         "apply-release".into(),
                         format!("restart {}", names.workload()),
                         format!("acknowledge {}", upgrade::UPGRADE),
-                        format!("acknowledge {}", upgrade::MAINTENANCE),
+                        format!("acknowledge {}", maintenance::MAINTENANCE),
                     ],
                     peers(),
                 )
@@ -95,9 +95,27 @@ pub fn outline(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Pha
         ];
         taken_over.into_iter().chain(rest).collect::<Vec<_>>()
     };
+    let leave = || {
+        phase(
+            "leave",
+            "ask the database whether it can do without our nodes, stop the API, take our nodes out of the cluster, and publish \
+             that we are gone",
+            vec![
+                "verb check-decommission".into(),
+                "apply-release".into(),
+                format!("acknowledge {LEAVING_NODES}"),
+                "set-state leaving".into(),
+                "verb decommission".into(),
+                "set-state gone".into(),
+            ],
+            peers(),
+        )
+    };
+    let is_leaving = roster.members.iter().any(|member| member.is_self && member.state == MemberState::Leaving);
     let renewed = || {
-        let allowed = secrets.iter().cloned().chain([format!("reload {}", names.workload())]);
-        phase("certificates", "issue new leaves and let every node load them", allowed.collect(), own())
+        let allowed = secrets.iter().cloned().chain(["apply-release".into(), format!("reload {}", names.workload())]);
+        let title = "issue new leaves, replace the pods of the API one by one, and let every node load them";
+        phase("certificates", title, allowed.collect(), own())
     };
     let mut phases = match &intent.goal {
         Goal::Create => vec![
@@ -127,19 +145,10 @@ pub fn outline(config: &str, intent: &Intent, roster: &Roster) -> Result<Vec<Pha
                 peers(),
             ),
         ],
+        // A leave that has begun is gone on with.
+        Goal::Operate if is_leaving => vec![leave()],
         Goal::Operate => daily(),
-        Goal::Leave => vec![phase(
-            "leave",
-            "stop the API, take our nodes out of the cluster, and publish that we are gone",
-            vec![
-                "apply-release".into(),
-                format!("acknowledge {LEAVING_NODES}"),
-                "set-state leaving".into(),
-                "verb decommission".into(),
-                "set-state gone".into(),
-            ],
-            peers(),
-        )],
+        Goal::Leave => vec![leave()],
         Goal::RotateLeaves => vec![renewed()],
         Goal::RotateCa => daily().into_iter().chain([renewed()]).collect(),
         Goal::Other((name, _)) if name == WITNESS => vec![phase(

@@ -20,16 +20,20 @@ pub(crate) const VERSION_SQL: &str = "SHOW CLUSTER SETTING version";
 /// Whether the cluster goes over to a new series by itself.
 pub(crate) const HELD_SQL: &str =
     "SELECT value FROM crdb_internal.cluster_settings WHERE variable = 'cluster.auto_upgrade.enabled'";
-/// How far each node's clock is from those of the others, on average, as it says itself.
-pub(crate) const CLOCKS_SQL: &str =
-    "SELECT node_id, metrics->>'clock-offset.meannanos' FROM crdb_internal.kv_node_status";
+/// What each node last wrote of itself: how far its clock is from those of the others, on average, and where and what it is. It
+/// stays until the node is out for good, where the gateway forgets a node two hours after it was last heard; and it needs a
+/// majority.
+pub(crate) const STATUSES_SQL: &str =
+    "SELECT node_id, metrics->>'clock-offset.meannanos', address, locality, tag FROM crdb_internal.kv_node_status";
 
 pub(crate) const CLUSTER_ID_SQL: &str = "SELECT CAST(crdb_internal.cluster_id() AS STRING)";
 
-/// Ranges without enough replicas, and without a majority, as the stores report them.
+/// Ranges without enough replicas, and without a majority, as the stores of live nodes report them: the last word of a dead one
+/// stays until it is out for good.
 pub(crate) const RANGES_SQL: &str = "SELECT \
-     CAST(sum(CAST(metrics->>'ranges.underreplicated' AS DECIMAL)) AS STRING), \
-     CAST(sum(CAST(metrics->>'ranges.unavailable' AS DECIMAL)) AS STRING) FROM crdb_internal.kv_store_status";
+     CAST(sum(CAST(s.metrics->>'ranges.underreplicated' AS DECIMAL)) AS STRING), \
+     CAST(sum(CAST(s.metrics->>'ranges.unavailable' AS DECIMAL)) AS STRING) FROM crdb_internal.kv_store_status AS s \
+     JOIN crdb_internal.gossip_nodes AS n ON s.node_id = n.node_id WHERE n.is_live";
 
 /// Whether an own node is initialised and ready to serve.
 pub(crate) fn ready(names: &Names<'_>, ordinal: u32) -> Probe {

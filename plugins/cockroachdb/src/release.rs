@@ -19,6 +19,8 @@ const SERIES: [(Series, bool); 14] = [
     (Series(26, 2), false),
     (Series(26, 3), true),
 ];
+/// The first whose `node decommission` says beforehand whether it can be done.
+pub(crate) const FIRST_CHECKED: Series = Series(23, 1);
 /// The first with the setting that holds the end of an upgrade back and stays set.
 pub(crate) const FIRST_HELD: Series = Series(23, 2);
 

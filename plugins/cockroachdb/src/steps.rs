@@ -1,8 +1,9 @@
 //! Steps that only this database has.
 
 use hangar_sdk::pooling::steps::{STEP_MS, digest, none_of, verb};
-use hangar_sdk::pooling_strategy::{Check, Expectation, Step};
+use hangar_sdk::pooling_strategy::{Action, Check, Expectation, Step, Verb};
 
+use crate::cluster;
 use crate::database::Situation;
 use crate::probes::{self, MEMBERS_SQL};
 
@@ -33,10 +34,18 @@ pub(crate) fn decommission(situation: &Situation<'_>, ids: &[String], server: &s
     verb(format!("decommission/{}", digest(ids)), title, "decommission", arguments, DECOMMISSION_MS, phase)
 }
 
-/// As above, served by an own node that stays, which then tells whether it is done already and whether it has come to pass.
+/// Asks the database whether what remains could hold every range without these nodes, and changes nothing.
+pub(crate) fn check_decommission(situation: &Situation<'_>, ids: &[String], server: &str, phase: &str) -> Step {
+    let asked = decommission(situation, ids, server, phase);
+    let Action::Verb(Verb { arguments, .. }) = asked.action else { unreachable!("made above") };
+    let title = format!("ask the database whether it can do without nodes {}", ids.join(", "));
+    verb(format!("check-decommission/{}", digest(ids)), title, "check-decommission", arguments, 2 * STEP_MS, phase)
+}
+
+/// As [`decommission`], served by an own node that stays, which then tells whether it is done already and whether it has come to pass.
 pub(crate) fn decommission_seen_here(situation: &Situation<'_>, ids: &[String], phase: &str) -> Step {
     let names = &situation.database.names;
-    let ordinal = situation.ordinals().next().unwrap_or_default();
+    let ordinal = cluster::gateway(situation);
     let out = Check { probe: probes::sql(names, ordinal, "members", MEMBERS_SQL), expectation: none_of(ids.to_vec()) };
     Step {
         already_done: Some(out.clone()),

@@ -5,7 +5,7 @@ use hangar_sdk::pooling_strategy::{Action, Decision, Error, Intent, Member, Step
 
 use crate::cluster::{self, Cluster};
 use crate::database::Situation;
-use crate::upgrade;
+use crate::{maintenance, upgrade};
 
 /// Phase of all of it.
 pub(crate) const PHASE: &str = "take-over";
@@ -32,26 +32,15 @@ pub(crate) fn decide(situation: &Situation<'_>, own: &Member) -> Result<Option<D
     if !is_due(situation.intent) || situation.did(RESTART) {
         return Ok(None);
     }
-    if let Some(decision) = upgrade::somebody_else(situation) {
-        return Ok(Some(decision));
-    }
-    let cluster = match Cluster::seen(situation) {
-        Ok(cluster) => cluster,
-        Err(look) => return Ok(Some(look)),
-    };
     // A node that is down in the middle of it is ours, and comes back by going on.
-    let is_under_way = upgrade::maintenance(own).is_some();
-    if !is_under_way && let Some(decision) = cluster.skew() {
+    if !maintenance::has_begun(own)
+        && let Some(decision) = maintenance::turn(situation, own, REASON, PHASE, || obstacle(situation))
+    {
         return Ok(Some(decision));
-    }
-    if !is_under_way && let Some(trouble) = cluster.trouble(&[]) {
-        let message = format!("a healthy cluster before our nodes are taken over: {trouble}");
-        return Ok(Some(situation.wait(cluster::questions(situation), message)));
     }
     let workload = situation.database.names.workload();
-    let begin = upgrade::said("take-over/begin", "begins", upgrade::MAINTENANCE, vec![REASON.into()]);
-    let begin = Step { phase: PHASE.into(), title: "publish that our nodes are being taken over".into(), ..begin };
-    let mut steps = vec![begin];
+    let title = "publish that our nodes are being taken over";
+    let mut steps = vec![maintenance::say("take-over/begin", title, vec![REASON.into()], PHASE)];
     steps.extend(shared::put_secrets(situation, PHASE));
     let release = shared::apply_release(situation, PHASE, PHASE, |_| {}, &steps)?;
     let restart = Step {
@@ -66,4 +55,17 @@ pub(crate) fn decide(situation: &Situation<'_>, own: &Member) -> Result<Option<D
     };
     steps.extend([release, restart]);
     Ok(Some(Decision::Steps(steps)))
+}
+
+/// What of the cluster stands against touching a node now, or the look that tells.
+fn obstacle(situation: &Situation<'_>) -> Option<Decision> {
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Some(look),
+    };
+    if let Some(decision) = cluster.skew() {
+        return Some(decision);
+    }
+    let message = format!("a healthy cluster before our nodes are taken over: {}", cluster.trouble(&[])?);
+    Some(situation.wait(cluster::questions(situation), message))
 }

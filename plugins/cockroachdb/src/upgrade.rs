@@ -1,8 +1,9 @@
 //! Another release of the database: one member after the other, and no way back is taken before all of them run it.
 //!
 //! It begins when an organisation's image is of another release than its record says. The founder goes first and the others follow
-//! by name, so that two can never be at it at once. A cluster goes over to a new series by itself once its last node runs it: that
-//! is held back by a setting before the first node changes, and let go by the first member once every record shows the new series.
+//! by name. A cluster goes over to a new series by itself once its last node runs it: that is held back by a setting before the first
+//! node changes, and let go by the first member once every record shows the new series. Whoever is in the middle of it goes on to
+//! whatever release is wanted by then, so that an image that does not come up can be corrected or taken back.
 
 use hangar_sdk::pooling::{blocked, steps as shared};
 use hangar_sdk::pooling_strategy::{
@@ -11,6 +12,7 @@ use hangar_sdk::pooling_strategy::{
 
 use crate::cluster::{self, Cluster};
 use crate::database::Situation;
+use crate::maintenance::{self, in_order};
 use crate::probes::{self, HELD_SQL, RANGES_SQL, VERSION_SQL};
 use crate::release::{FIRST_HELD, Release, Series};
 
@@ -18,8 +20,6 @@ use crate::release::{FIRST_HELD, Release, Series};
 const RESTART_MS: u32 = 30 * 60_000;
 /// Phase of all of it.
 pub(crate) const PHASE: &str = "upgrade";
-/// Name of the acknowledgement that this member's nodes are being restarted with the release that it names; without one they are not.
-pub(crate) const MAINTENANCE: &str = "maintenance";
 /// Name of the acknowledgement with the series that this member has gone from and to.
 pub(crate) const UPGRADE: &str = "upgrade";
 
@@ -31,9 +31,9 @@ pub(crate) const UPGRADE: &str = "upgrade";
 pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<Option<Decision>, Error> {
     let wanted = Release::of_image(&situation.intent.instance.image);
     let (Some(wanted), Some(shown)) = (wanted, of_record(own)) else { return Ok(None) };
-    let busy = maintenance(own);
-    let is_under_way = busy == Some(wanted.to_string().as_str());
-    if wanted == shown && busy.is_none() {
+    let word = maintenance::of(own);
+    let has_begun = maintenance::has_begun(own);
+    if wanted == shown && word.is_none() {
         return Ok(finished(situation, own, wanted.series));
     }
     let cluster = match Cluster::seen(situation) {
@@ -43,19 +43,30 @@ pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<O
     let questions = cluster::questions(situation);
     let n_done = cluster.of(own).into_iter().filter(|node| node.is_live && node.release() == Some(wanted)).count();
     let is_done = n_done == situation.intent.instance.nodes.len();
-    if is_done && busy.is_none() {
+    if is_done && word.is_none() {
         // The host takes it into our record.
         return Ok(finished(situation, own, wanted.series));
     }
     if is_done {
-        if let Some(trouble) = cluster.trouble(&[]) {
+        if let Some(trouble) = cluster.trouble(&[]).filter(|_| has_begun) {
             let message = format!("a healthy cluster before the next member goes on: {trouble}");
             return Ok(Some(situation.wait(questions, message)));
         }
-        return Ok(Some(Decision::Steps(vec![said("upgrade/end", "is done", MAINTENANCE, Vec::new())])));
+        let end = maintenance::say("upgrade/end", "publish that the restarts of our nodes are over", Vec::new(), PHASE);
+        return Ok(Some(Decision::Steps(vec![end])));
     }
-    if !is_under_way && let Some(decision) = refusal(situation, own, &cluster, wanted) {
-        return Ok(Some(decision));
+    let reason = wanted.to_string();
+    let stands_against = if !has_begun {
+        let obstacle = || unfit(situation, own, wanted).or_else(|| not_yet(situation, own, &cluster, wanted));
+        maintenance::turn(situation, own, &reason, PHASE, obstacle)
+    } else if word.is_some_and(|word| word.reason != reason) {
+        // What is down is ours, for all that is known, and comes back by going on.
+        unfit(situation, own, wanted)
+    } else {
+        None
+    };
+    if stands_against.is_some() {
+        return Ok(stands_against);
     }
     let key = format!("upgrade/{wanted}");
     if situation.did(&format!("restart/{wanted}")) {
@@ -65,8 +76,8 @@ pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<O
     begun(situation, wanted, &key).map(|steps| Some(Decision::Steps(steps)))
 }
 
-/// Why our nodes may not be touched now; nothing if they may.
-fn refusal(situation: &Situation<'_>, own: &Member, cluster: &Cluster, wanted: Release) -> Option<Decision> {
+/// Why the release is none for this cluster; nothing if it is.
+fn unfit(situation: &Situation<'_>, own: &Member, wanted: Release) -> Option<Decision> {
     let version = version(situation);
     if let Some(look) = situation.look(std::slice::from_ref(&version)) {
         return Some(look);
@@ -87,6 +98,11 @@ fn refusal(situation: &Situation<'_>, own: &Member, cluster: &Cluster, wanted: R
         let message = format!("a cluster at {active} cannot be held back by a setting that stays");
         return Some(blocked(subject, message, "upgrade by hand to 23.2 first", None));
     }
+    None
+}
+
+/// Why our nodes may not be touched yet; nothing if they may.
+fn not_yet(situation: &Situation<'_>, own: &Member, cluster: &Cluster, wanted: Release) -> Option<Decision> {
     let behind = |member: &&Member| cluster.of(member).iter().any(|node| node.release() < Some(wanted));
     let first: Vec<String> = in_order(situation)
         .take_while(|member| member.id != own.id)
@@ -96,7 +112,7 @@ fn refusal(situation: &Situation<'_>, own: &Member, cluster: &Cluster, wanted: R
     if !first.is_empty() {
         return Some(awaiting(first, format!("run {wanted}: one member after the other, the founder first")));
     }
-    if let Some(decision) = somebody_else(situation).or_else(|| cluster.skew()) {
+    if let Some(decision) = cluster.skew() {
         return Some(decision);
     }
     let trouble = cluster.trouble(&[])?;
@@ -119,13 +135,6 @@ pub(crate) fn pending(situation: &Situation<'_>, own: &Member) -> Option<Decisio
     ))
 }
 
-/// Another member whose nodes are being restarted: nobody touches a second one's.
-pub(crate) fn somebody_else(situation: &Situation<'_>) -> Option<Decision> {
-    let busy: Vec<String> =
-        situation.peers().filter(|peer| maintenance(peer).is_some()).map(|peer| peer.id.clone()).collect();
-    (!busy.is_empty()).then(|| awaiting(busy, "end its maintenance".into()))
-}
-
 /// The end held back where the series changes, our word that we are at it, and the release.
 fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<Step>, Error> {
     let active = situation.value(&version(situation)).and_then(Series::parse);
@@ -134,14 +143,16 @@ fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<St
         let held = Check { probe: one(situation, "held", HELD_SQL), expectation: Expectation::Value("false".into()) };
         steps.push(setting(situation, "hold-upgrade", "hold the end of the upgrade back", held));
         let values = vec![active.to_string(), wanted.series.to_string()];
-        steps.push(said("upgrade/series", "changes the series", UPGRADE, values));
+        steps.push(said("upgrade/series", "changes the series", values));
     }
-    steps.push(said("upgrade/begin", "begins", MAINTENANCE, vec![wanted.to_string()]));
+    let title = "publish that the upgrade of our nodes begins";
+    steps.push(maintenance::say("upgrade/begin", title, vec![wanted.to_string()], PHASE));
     let mut former = None;
     for step in &mut steps {
         step.requires.extend(former.replace(step.key.clone()));
     }
-    let release = shared::apply_release(situation, PHASE, key, |_| {}, &steps)?;
+    // A node that the former template does not let run is brought back by the restart, and not by the release.
+    let release = Step { verify: None, ..shared::apply_release(situation, PHASE, key, |_| {}, &steps)? };
     let workload = situation.database.names.workload();
     // Asked for only while own nodes run something else. What it verifies must hold between two nodes.
     let restart = Step {
@@ -173,7 +184,7 @@ fn finished<'a>(situation: &Situation<'a>, own: &'a Member, series: Series) -> O
     let over = Check { probe: version(situation), expectation: Expectation::Value(series.to_string()) };
     let title = format!("let the cluster go over to {series}, from which there is no way back");
     let finish = setting(situation, "finish-upgrade", &title, over);
-    let mut over = said("upgrade/over", "is over", UPGRADE, vec![series.to_string(), series.to_string()]);
+    let mut over = said("upgrade/over", "is over", vec![series.to_string(), series.to_string()]);
     over.requires.push(finish.key.clone());
     Some(Decision::Steps(vec![finish, over]))
 }
@@ -230,25 +241,9 @@ pub(crate) fn before_joining(situation: &Situation<'_>, own: &Member) -> Option<
     (ours != newest).then(|| blocked(format!("member:{}", own.id), message, &cure, None))
 }
 
-/// Members in the order in which they go: the founder, then by name.
-fn in_order<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a Member> {
-    let in_pool = |member: &&Member| member.state == MemberState::Active;
-    let mut members: Vec<&Member> = situation.roster.members.iter().filter(in_pool).collect();
-    members.sort_by_key(|member| (member.id != situation.roster.founder, member.id.clone()));
-    members.into_iter()
-}
-
 /// The release that a member's record says its nodes run.
-fn of_record(member: &Member) -> Option<Release> {
+pub(crate) fn of_record(member: &Member) -> Option<Release> {
     Release::parse(&member.datastore.1)
-}
-
-/// What a member's nodes are being restarted with, or for.
-pub(crate) fn maintenance(member: &Member) -> Option<&str> {
-    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
-        AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => values.first().map(String::as_str),
-        _ => None,
-    })
 }
 
 fn version(situation: &Situation<'_>) -> Probe {
@@ -261,23 +256,22 @@ pub(crate) fn replicated(situation: &Situation<'_>) -> Check {
     Check { probe: one(situation, "ranges", RANGES_SQL), expectation }
 }
 
-/// A question to the first own node.
+/// A question to the own node that is asked.
 fn one(situation: &Situation<'_>, what: &str, statement: &str) -> Probe {
-    let ordinal = situation.ordinals().next().unwrap_or_default();
-    probes::sql(&situation.database.names, ordinal, what, statement)
+    probes::sql(&situation.database.names, cluster::gateway(situation), what, statement)
 }
 
 fn setting(situation: &Situation<'_>, verb: &str, title: &str, check: Check) -> Step {
-    let host = situation.database.names.pod_host(situation.ordinals().next().unwrap_or_default());
+    let host = situation.database.names.pod_host(cluster::gateway(situation));
     let arguments = vec![format!("--host={host}")];
     let step = shared::verb(verb.into(), title.into(), verb, arguments, 2 * shared::STEP_MS, PHASE);
     Step { already_done: Some(check.clone()), verify: Some(check), ..step }
 }
 
-/// Publishes how far our restarts are.
-pub(crate) fn said(key: &str, what: &str, name: &str, values: Vec<String>) -> Step {
+/// Publishes from which series our nodes go to which.
+fn said(key: &str, what: &str, values: Vec<String>) -> Step {
     let title = format!("publish that the upgrade of our nodes {what}");
-    let step = shared::acknowledge(AcknowledgementKind::Other((name.into(), values)), PHASE);
+    let step = shared::acknowledge(AcknowledgementKind::Other((UPGRADE.into(), values)), PHASE);
     Step { key: key.into(), title, ..step }
 }
 

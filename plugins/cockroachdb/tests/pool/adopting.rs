@@ -29,7 +29,7 @@ pub(crate) fn standing(n: usize) -> World {
         world.set_goal(&id, adopt(), &[]);
         let one = world.organisation(&id);
         (one.deployed, one.stands) = (false, true);
-        one.secret = Process::default();
+        (one.secret, one.client, one.api) = (Process::default(), Process::default(), None);
     }
     world
 }
@@ -86,6 +86,8 @@ fn nodes_are_taken_over_one_member_after_the_other() {
     for id in &ids {
         world.set_goal(id, Goal::Operate, &[]);
     }
+    world.round("uss1", usize::MAX);
+    world.round("uss0", usize::MAX);
     world.round("uss1", usize::MAX);
     assert_eq!(in_maintenance(&world), ["uss1"]);
     world.round("uss0", usize::MAX);
@@ -182,6 +184,23 @@ fn nodes_that_are_not_where_or_what_the_workspace_says_are_not_adopted() {
         let finding = blocked(in_the_end(vec![founder()], "tanka", |probe| other(probe, change)));
         assert!(finding.message.contains(wanted), "{}", finding.message);
     }
+}
+
+/// Its number counts until somebody takes it out, and is none of the nodes that run.
+#[test]
+fn a_node_that_lost_its_volume_once_is_adopted_as_what_it_is_now() {
+    let replaced = |probe: &Probe| match (probe.id.as_str(), trusting(&["uss0"], probe)) {
+        ("nodes/0", Observation::Rows(mut nodes)) => {
+            let mut fresh = nodes.rows[0].clone();
+            fresh[0] = Some("9".into());
+            nodes.rows[0][4] = Some("false".into());
+            nodes.rows.push(fresh);
+            Observation::Rows(nodes)
+        }
+        (_, seen) => seen,
+    };
+    let decision = in_the_end(vec![founder()], "tanka", replaced);
+    assert!(matches!(decision, Decision::Done(_)), "{decision:?}");
 }
 
 /// The Secret out of which nodes of either layout read holds the authorities of these.
@@ -335,7 +354,7 @@ fn a_take_over_begins_in_a_healthy_cluster_and_goes_on_in_any() {
         (_, seen) => seen,
     };
     let skewed = |probe: &Probe| match probe.id.as_str() {
-        "clocks/0" => {
+        "statuses/0" => {
             let row = ["2", "300000000"].map(|cell| Some(cell.to_owned())).to_vec();
             Observation::Rows(Rows { columns: Vec::new(), rows: vec![row] })
         }

@@ -3,12 +3,16 @@
 mod adopting;
 mod founding;
 mod joining;
+mod losses;
 mod matrix;
 mod moving;
 mod plans;
 mod random;
 mod refusals;
+mod rotating;
 mod sim;
 mod site;
 mod states;
+mod stuck;
+mod turns;
 mod upgrading;

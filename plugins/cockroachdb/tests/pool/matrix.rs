@@ -51,7 +51,7 @@ const PROCEDURES: [Procedure; 11] = [
             world
         },
         rest: |_| {},
-        has_ended: |world| process(world, "uss0").issued_ms > NOW_MS,
+        has_ended: |world| process(world, "uss0").issued_ms > NOW_MS && world.organisations["uss0"].n_rolls == 1,
     },
     Procedure {
         name: "`pool rotate-certs`, of leaves that are over in every organisation",
@@ -80,7 +80,8 @@ const PROCEDURES: [Procedure; 11] = [
         has_ended: |world| {
             let new = authority("uss0", 2).fingerprint;
             let trusts = |id| process(world, id).trusts.iter().filter(|one| one.contains("uss0")).count();
-            process(world, "uss0").shows == new && trusts("uss1") == 1 && trusts("uss2") == 1
+            let is_rolled = world.organisations["uss0"].n_rolls == 1;
+            process(world, "uss0").shows == new && trusts("uss1") == 1 && trusts("uss2") == 1 && is_rolled
         },
     },
     Procedure {

@@ -1,8 +1,8 @@
 //! What is shown for approval, what a status looks at, and what each step of its own carries.
 
 use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Action, Check, Decision, Error, Expectation, Goal, MemberState, Observation, Phase, Probe,
-    Question, Rows, Step,
+    AcknowledgementKind, Action, Change, Check, Decision, Error, Expectation, Goal, MemberState, Observation, Phase,
+    Probe, Question, Rows, Step,
 };
 
 use crate::site::{CLUSTER, Site, deployed, healthy, member, steps, uninitialised};
@@ -18,6 +18,47 @@ fn outline(site: &Site) -> Vec<Phase> {
 
 fn names(phases: &[Phase]) -> Vec<&str> {
     phases.iter().map(|phase| phase.name.as_str()).collect()
+}
+
+/// `up` goes on with a leave that has begun, and asks for no more than that.
+#[test]
+fn a_leave_that_has_begun_is_in_the_outline_of_up() {
+    let mut site = site(Goal::Operate);
+    site.roster.members[0].state = MemberState::Leaving;
+    let phases = outline(&site);
+    assert_eq!(names(&phases), ["leave"]);
+    site.acknowledge("uss0", AcknowledgementKind::Other(("leaving-nodes".into(), vec!["1".into()])));
+    for step in steps(site.settle(counting)) {
+        let wanted = match &step.action {
+            Action::Verb(verb) => format!("verb {}", verb.name),
+            _ => "set-state gone".into(),
+        };
+        assert!(step.phase == "leave" && phases[0].allowed.contains(&wanted), "{step:?}");
+    }
+}
+
+/// Nothing is stopped, and nothing said, before the database has said that it can do without our nodes.
+#[test]
+fn a_leave_asks_the_database_before_the_api_is_stopped() {
+    let leaving = |image: &str| {
+        let members = (0..4).map(|i| member(&format!("uss{i}"), MemberState::Active)).collect();
+        let mut site = Site::new("uss0", Goal::Leave, members);
+        site.intent.instance.image = image.into();
+        site.roster.members[0].datastore.1 = image.rsplit_once(':').expect("a tag").1.into();
+        let (id, kind, subject) = ("leave:uss0".into(), "leave".into(), "uss0".into());
+        site.roster.open = Some(Change { id, kind, subject, authority: None });
+        steps(site.settle(counting))
+    };
+    let asked = leaving("cockroach:v24.1.3");
+    let keys: Vec<_> = asked.iter().map(|step| step.key.as_str()).collect();
+    let [check, kept, quiet, leaves] = &keys[..] else { panic!("{keys:?}") };
+    assert!(check.starts_with("check-decommission/"));
+    assert_eq!((*kept, *quiet, *leaves), ("acknowledge/leaving-nodes", "apply-release/leave", "set-state/leaving"));
+    assert_eq!(arguments(&asked[0]), ["1", "2", "3", "--host=0.db.uss1.example.com:26257"]);
+    let requires = |n: usize, key: &str| asked[n].requires.iter().any(|wanted| wanted == key);
+    assert!(requires(1, check) && requires(2, kept) && requires(3, quiet), "one after the other");
+    let older = leaving("cockroach:v22.2.19");
+    assert_eq!(older[0].key, "acknowledge/leaving-nodes", "which older releases cannot be asked");
 }
 
 fn other(name: &str) -> Goal {

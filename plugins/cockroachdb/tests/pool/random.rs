@@ -4,7 +4,9 @@ use hangar_sdk::pooling_strategy::{Goal, MemberState};
 use hangar_sdk::testing::pool::{NOW_MS, authority};
 use proptest::prelude::*;
 
-use crate::sim::{World, at_rest, builds, founding, has_majority, in_maintenance, nodes_in, process};
+use crate::sim::{
+    World, at_rest, builds, founding, has_majority, in_maintenance, lose, lose_volume, nodes_in, process,
+};
 use crate::upgrading::{NEXT, wanting};
 
 /// Who acts, how many of its steps take effect, and whether its process is gone then.
@@ -60,6 +62,7 @@ proptest! {
         world.calm("rotate-ca");
         let left: Vec<_> = world.member("uss0").authorities.iter().map(|one| one.fingerprint.clone()).collect();
         prop_assert_eq!(left, vec![new]);
+        prop_assert_eq!(world.organisation("uss0").n_rolls, 1);
     }
 
     #[test]
@@ -70,6 +73,7 @@ proptest! {
         world.shake(&events);
         world.calm("rotate-certs");
         prop_assert!(process(&world, "uss0").issued_ms >= before);
+        prop_assert_eq!(world.organisation("uss0").n_rolls, 1);
     }
 
     /// The world holds that no pod goes whose node the cluster counts.
@@ -145,9 +149,9 @@ proptest! {
     }
 
     #[test]
-    fn a_dead_member_is_taken_out_by_the_others(n in 3..6_usize, events in events(80)) {
+    fn a_dead_member_is_taken_out_by_the_others(n in 3..6_usize, hours in 0..80_u64, events in events(80)) {
         let mut world = at_rest(n);
-        world.organisations.get_mut("uss2").expect("the third").alive = false;
+        lose(&mut world, "uss2", hours * 3_600_000);
         let witness = || Goal::Other(("witness".into(), vec![("member".into(), "uss2".into())]));
         for id in ["uss0", "uss1"] {
             world.set_goal(id, witness(), &[]);
@@ -159,6 +163,23 @@ proptest! {
         world.calm("evict");
         prop_assert_eq!(nodes_in(&world, "uss2"), 0);
         prop_assert!(world.play.n_decommissions >= 1);
+    }
+
+    #[test]
+    fn what_a_node_was_before_it_lost_its_volume_ends_out_of_the_cluster(
+        n in 2..5_usize,
+        hours in 0..80_u64,
+        upgrades in any::<bool>(),
+        events in events(60),
+    ) {
+        let mut world = at_rest(n);
+        lose_volume(&mut world, "uss1", 2, hours * 3_600_000, true);
+        if upgrades {
+            wanting(&mut world, NEXT);
+        }
+        world.shake(&events);
+        world.calm("up");
+        prop_assert_eq!((nodes_in(&world, "uss1"), world.play.n_decommissions), (3, 1));
     }
 }
 

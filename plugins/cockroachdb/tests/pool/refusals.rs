@@ -122,7 +122,9 @@ fn two_nodes(probe: &Probe, lives: &str) -> Observation {
         return healthy(probe);
     }
     let row = |id: &str, lives: &str| {
-        [id, "0.db.example.com:26257", "zone=a", "v24.1.3", lives, "active"].map(|cell| Some(cell.to_owned())).to_vec()
+        [id, &format!("{id}.db.example.com:26257"), "zone=a", "v24.1.3", lives, "active"]
+            .map(|cell| Some(cell.to_owned()))
+            .to_vec()
     };
     Observation::Rows(Rows { columns: Vec::new(), rows: vec![row("1", "true"), row("2", lives)] })
 }

@@ -1,6 +1,6 @@
 //! CockroachDB on paper: a table of nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hangar_sdk::pooling_strategy::{
     AcknowledgementKind, Decision, Facts, Failure, FailureClass, Goal, Intent, Member, MemberState, Observation, Probe,
@@ -22,7 +22,14 @@ struct Node {
     membership: &'static str,
     process: Process,
     build: String,
+    /// Whether its program comes up; one that does not lacks in its ranges.
+    comes_up: bool,
+    /// When its machine was lost for good, if it was.
+    dead_since: Option<u64>,
 }
+
+/// How long a gateway remembers a node that is heard no more.
+const MEMORY_MS: u64 = 2 * 3_600_000;
 
 /// The database.
 pub(crate) struct Cockroach {
@@ -36,6 +43,8 @@ pub(crate) struct Cockroach {
     goes_on: bool,
     /// Milliseconds that the clocks of an organisation's nodes are off.
     pub(crate) clocks: BTreeMap<String, i64>,
+    /// Ranges without a majority by the last word of nodes that are dead.
+    pub(crate) last_words: usize,
 }
 
 impl Default for Cockroach {
@@ -48,6 +57,7 @@ impl Default for Cockroach {
             active: (24, 1),
             goes_on: true,
             clocks: BTreeMap::new(),
+            last_words: 0,
         }
     }
 }
@@ -93,6 +103,8 @@ fn enter(world: &mut World, id: &str) {
             membership: "active",
             process: process.clone(),
             build: build.clone(),
+            comes_up: true,
+            dead_since: None,
         });
     }
     world.play.waiting.retain(|(waiting, _)| waiting != id);
@@ -119,6 +131,7 @@ pub(crate) fn builds(world: &World, id: &str) -> Vec<String> {
 pub(crate) fn wear(world: &mut World, id: &str) {
     let one = world.organisation(id);
     (one.secret, one.mounted) = (one.secret.clone().worn(), one.mounted.clone().worn());
+    (one.client, one.api) = (one.client.clone().worn(), one.api.take().map(Process::worn));
     for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
         node.process = node.process.clone().worn();
     }
@@ -126,7 +139,10 @@ pub(crate) fn wear(world: &mut World, id: &str) {
 
 /// Whether a node runs and is called by the others.
 fn is_live(world: &World, node: &Node) -> bool {
-    world.organisations[&node.owner].alive && !node.process.is_over(world.now_ms)
+    world.organisations[&node.owner].alive
+        && node.comes_up
+        && node.dead_since.is_none()
+        && !node.process.is_over(world.now_ms)
 }
 
 /// Whether more than half of the nodes run: without them nothing that all share is answered.
@@ -139,11 +155,36 @@ pub(crate) fn has_majority(world: &World) -> bool {
     2 * n_alive > n_all
 }
 
-/// Who says that its nodes are being restarted.
+/// The restart of an organisation's nodes gets no further than the last of them, which does not come up with its new image.
+pub(crate) fn break_last(world: &mut World, id: &str) {
+    let last = world.play.nodes.iter_mut().rfind(|node| node.owner == id);
+    last.expect("an organisation with nodes").comes_up = false;
+}
+
+/// All machines of an organisation are lost, and that so long ago.
+pub(crate) fn lose(world: &mut World, id: &str, ago_ms: u64) {
+    world.organisation(id).alive = false;
+    let since = world.now_ms - ago_ms;
+    for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
+        node.dead_since = Some(since);
+    }
+}
+
+/// The volume of an organisation's node is lost, so long ago, and where another pod took its place there is a node of a new number.
+pub(crate) fn lose_volume(world: &mut World, id: &str, ordinal: usize, ago_ms: u64, comes_back: bool) {
+    let since = world.now_ms - ago_ms;
+    let number = world.play.nodes.len() as u64 + 1;
+    let node = world.play.nodes.iter_mut().filter(|node| node.owner == id).nth(ordinal).expect("a node");
+    let fresh = Node { id: number, ..node.clone() };
+    node.dead_since = Some(since);
+    world.play.nodes.extend(comes_back.then_some(fresh));
+}
+
+/// Who says that its nodes are being restarted, and not only that it would like to.
 pub(crate) fn in_maintenance(world: &World) -> Vec<&str> {
     let is = |member: &&Member| {
         member.acknowledgements.iter().any(|said| {
-            matches!(&said.kind, AcknowledgementKind::Other((name, values)) if name == "maintenance" && !values.is_empty())
+            matches!(&said.kind, AcknowledgementKind::Other((name, values)) if name == "maintenance" && values.len() == 1)
         })
     };
     world.members.iter().filter(is).map(|member| member.id.as_str()).collect()
@@ -189,7 +230,9 @@ impl Play for Cockroach {
             assert_eq!(in_maintenance(world), [id], "nobody's nodes are to be another release beside another's");
         }
         let n_pods = usize::try_from(values["cockroachdb"]["nodes"].as_u64().expect("a number")).expect("small");
-        assert!(nodes_in(world, id) <= n_pods, "the pod of a node goes that the cluster counts");
+        let counted = world.play.nodes.iter().filter(|node| node.owner == id && node.membership == "active");
+        let addresses: BTreeSet<&str> = counted.map(|node| node.host.as_str()).collect();
+        assert!(addresses.len() <= n_pods, "the pod of a node goes that the cluster counts");
     }
 
     fn restarted(world: &mut World, id: &str) {
@@ -200,6 +243,7 @@ impl Play for Cockroach {
         for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
             node.build.clone_from(&build);
             node.process = process.clone();
+            node.comes_up = true;
         }
         world.play.go_on();
     }
@@ -221,13 +265,16 @@ impl Play for Cockroach {
             world.play.goes_on = name == "finish-upgrade";
             return world.play.go_on();
         }
-        assert_eq!(name, "decommission");
+        assert!(name == "decommission" || name == "check-decommission", "`{name}` is unknown");
         let going: Vec<u64> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
         let is_news = world.play.nodes.iter().any(|node| going.contains(&node.id) && node.membership == "active");
         assert!(has_majority(world) || !is_news, "`{name}` would hang");
         let nodes = &mut world.play.nodes;
         let left = nodes.iter().filter(|node| node.membership == "active" && !going.contains(&node.id)).count();
         assert!(left >= 3, "the database would refuse: {left} nodes would remain");
+        if name == "check-decommission" {
+            return;
+        }
         for node in nodes.iter_mut().filter(|node| going.contains(&node.id)) {
             node.membership = "decommissioned";
         }
@@ -260,23 +307,30 @@ impl Play for Cockroach {
             Question::Sql(question) if is_in && question.statement.contains("auto_upgrade") => {
                 value(&world.play.goes_on.to_string())
             }
-            Question::Sql(question) if is_in && question.statement.contains("clock-offset") => clocks(world),
+            Question::Sql(question) if is_in && question.statement.contains("clock-offset") => statuses(world),
             Question::Sql(question) if is_in && question.statement.contains("!= 'decommissioned'") => {
                 let counted = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
                 let rows = counted.map(|node| vec![Some(node.id.to_string())]).collect();
                 Observation::Rows(Rows { columns: Vec::new(), rows })
             }
             Question::Sql(question) if is_in && question.statement.contains("gossip_liveness") => known(world),
-            // A dead node's replicas were rebuilt elsewhere by the time somebody asks.
-            Question::Sql(_) if is_in => {
-                Observation::Rows(Rows { columns: Vec::new(), rows: vec![vec![Some("0".into()), Some("0".into())]] })
+            // The replicas of a node whose machine is gone were rebuilt elsewhere by the time somebody asks.
+            Question::Sql(question) if is_in => {
+                // Unless it is left out, a dead one's last word counts as any other's.
+                let last_words = if question.statement.contains("is_live") { 0 } else { world.play.last_words };
+                let lacking = world.play.nodes.iter().filter(|node| !node.comes_up).count().to_string();
+                Observation::Rows(Rows {
+                    columns: Vec::new(),
+                    rows: vec![vec![Some(lacking), Some(last_words.to_string())]],
+                })
             }
             _ => Observation::Absent,
         }
     }
 
     fn process(&self, host: &str, port: u16) -> Option<&Process> {
-        let node = self.nodes.iter().find(|node| node.host == host && node.port == port);
+        let mut running = self.nodes.iter().filter(|node| node.dead_since.is_none());
+        let node = running.find(|node| node.host == host && node.port == port);
         let waiting = self.waiting.iter().find(|(id, _)| host.contains(&format!(".{id}.")));
         node.map(|node| &node.process).or(waiting.map(|(_, process)| process))
     }
@@ -291,10 +345,16 @@ impl Play for Cockroach {
     }
 }
 
-fn clocks(world: &World) -> Observation {
+/// What every node that is not out for good has written last, dead ones as well.
+fn statuses(world: &World) -> Observation {
     let offset = |node: &Node| 1_000_000 * world.play.clocks.get(&node.owner).copied().unwrap_or_default();
-    let row = |node: &Node| [node.id.to_string(), format!("{}", offset(node))].map(Some).to_vec();
-    Observation::Rows(Rows { columns: Vec::new(), rows: world.play.nodes.iter().map(row).collect() })
+    let address = |node: &Node| format!("{}:{}", node.host, node.port);
+    let row = |node: &Node| {
+        let cells = [node.id.to_string(), offset(node).to_string(), address(node), String::new(), node.build.clone()];
+        cells.map(Some).to_vec()
+    };
+    let written = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
+    Observation::Rows(Rows { columns: Vec::new(), rows: written.map(row).collect() })
 }
 
 fn known(world: &World) -> Observation {
@@ -303,7 +363,12 @@ fn known(world: &World) -> Observation {
         let address = format!("{}:{}", node.host, node.port);
         let cells =
             [node.id.to_string(), address, String::new(), node.build.clone(), live.to_string(), node.membership.into()];
-        cells.map(Some).to_vec()
+        let is_forgotten = node.dead_since.is_some_and(|since| since + MEMORY_MS < world.now_ms);
+        let mut cells = cells.map(Some);
+        if is_forgotten {
+            cells[1..5].fill(None);
+        }
+        cells.to_vec()
     };
     Observation::Rows(Rows { columns: Vec::new(), rows: world.play.nodes.iter().map(row).collect() })
 }

@@ -74,7 +74,7 @@ impl Site {
     }
 
     pub(crate) fn see(&mut self, probe: Probe, observation: Observation) {
-        self.facts.observations.insert(0, Fact { probe, observation, at_ms: NOW_MS });
+        self.facts.observations.insert(0, Fact { probe, observation, at_ms: self.facts.now_ms });
     }
 
     /// Answers every probe by a rule.

@@ -1,7 +1,7 @@
 //! What the database says of itself, up to each number that decides.
 
 use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Change, Decision, Goal, MemberState, Observation, Probe, Question, Rows,
+    AcknowledgementKind, Action, Change, Decision, Goal, MemberState, Observation, Probe, Question, Rows,
 };
 
 use crate::sim::{at_rest, nodes_in};
@@ -40,13 +40,38 @@ fn one_range_that_is_not_whole_holds_everything_up() {
 /// A hundred milliseconds, in either direction, are the most.
 #[test]
 fn a_clock_is_too_far_off_from_the_next_millisecond_on() {
-    let told = |nanos: &str| leaving().settle(but("clocks/0", &rows(&[&[Some("4"), Some(nanos)]])));
+    let told = |nanos: &str| {
+        let nodes = rows(&[&[Some("4"), None, None, None, Some("true"), Some("active")]]);
+        let statuses = rows(&[&[Some("4"), Some(nanos)]]);
+        leaving().settle(|probe| match probe.id.as_str() {
+            "nodes/0" => nodes.clone(),
+            "statuses/0" => statuses.clone(),
+            _ => healthy(probe),
+        })
+    };
     for nanos in ["100000000", "-100000000", "0"] {
         assert!(!matches!(told(nanos), Decision::Blocked(_) if message(&told(nanos)).contains("clock")), "{nanos}");
     }
     for nanos in ["101000000", "-101000000"] {
         let ms = &nanos[..nanos.len() - 6];
         assert!(message(&told(nanos)).contains(&format!("node 4 is {ms} ms away")), "{nanos}");
+    }
+}
+
+/// A round of looks is a Job, which takes longer on a busy cluster than an answer is good for.
+#[test]
+fn looks_that_take_long_come_to_an_end() {
+    for (round_ms, most) in [(1_000, 4), (14_000, 4), (90_000, 7)] {
+        let mut site = joining();
+        let n_looks = (0..30).position(|_| match site.decide() {
+            Decision::Look(looks) => {
+                site.facts.now_ms += round_ms;
+                site.answer(&looks, healthy);
+                false
+            }
+            decision => matches!(decision, Decision::Awaiting(_)),
+        });
+        assert!(n_looks.is_some_and(|n| n <= most), "{n_looks:?} looks of {round_ms} ms each");
     }
 }
 
@@ -132,12 +157,15 @@ fn a_leave_goes_on_once_its_first_node_has_begun_to_go() {
         rows(&[
             &[Some("1"), Some("0.db.uss0.example.com:26257"), None, None, Some("true"), Some(own)],
             &[Some("2"), Some("0.db.uss1.example.com:26257"), None, None, Some("false"), Some("active")],
+            &[Some("3"), Some("0.db.uss2.example.com:26257"), None, None, Some("true"), Some("active")],
         ])
     };
     let mut untouched = Site { intent: site.intent.clone(), roster: site.roster.clone(), facts: site.facts.clone() };
     assert!(message(&untouched.settle(but("nodes/0", &nodes("active")))).ends_with("node 2 is not live"));
-    let keys: Vec<_> =
-        steps(site.settle(but("nodes/0", &nodes("decommissioning")))).into_iter().map(|step| step.key).collect();
+    let asked = steps(site.settle(but("nodes/0", &nodes("decommissioning"))));
+    let Action::Verb(verb) = &asked[0].action else { panic!("no verb: {asked:?}") };
+    assert_eq!(verb.arguments[1], "--host=0.db.uss2.example.com:26257", "by a node that is live");
+    let keys: Vec<_> = asked.into_iter().map(|step| step.key).collect();
     assert!(keys[0].starts_with("decommission/") && keys[1] == "set-state/gone", "{keys:?}");
 }
 

@@ -1,7 +1,7 @@
 //! Another release, member after member, with the end held back.
 
 use hangar_sdk::pooling_strategy::{
-    Acknowledgement, AcknowledgementKind, Change, Decision, Goal, MemberState, Observation, Rows,
+    Acknowledgement, AcknowledgementKind, Action, Change, Decision, Goal, MemberState, Observation, Probe, Rows,
 };
 
 use crate::sim::{World, at_rest, builds};
@@ -17,7 +17,7 @@ pub(crate) fn wanting(world: &mut World, image: &str) {
     }
 }
 
-fn why(world: &World, id: &str) -> String {
+pub(crate) fn why(world: &World, id: &str) -> String {
     world.organisations[id].blocked.clone().expect("it is refused")
 }
 
@@ -28,7 +28,7 @@ fn members_go_one_after_the_other_and_the_last_one_opens_the_end() {
     world.round("uss1", usize::MAX);
     assert_eq!(builds(&world, "uss1")[0], "v24.1.3", "the founder goes first");
     for id in ["uss0", "uss1", "uss2"] {
-        for _ in 0..4 {
+        for _ in 0..5 {
             world.round(id, usize::MAX);
         }
         assert_eq!(builds(&world, id), ["v24.3.1"; 3]);
@@ -46,7 +46,7 @@ fn the_first_member_waits_for_the_node_that_keeps_the_cluster_from_going_over() 
     let mut world = at_rest(3);
     wanting(&mut world, NEXT);
     for id in ["uss0", "uss1", "uss2"] {
-        for _ in 0..4 {
+        for _ in 0..5 {
             world.round(id, usize::MAX);
         }
     }
@@ -167,17 +167,27 @@ fn the_end_is_held_back_before_the_first_node_is_touched() {
     );
     assert!(asked[0].already_done.is_some(), "it is looked for before it is done again");
     assert_eq!(asked[3].requires, keys[..3], "nothing is restarted before all of that");
+    assert!(asked[3].verify.is_none(), "a node that is down comes back by the restart, and nobody waits for it before");
 }
 
-/// An own cluster at this version with an image of that release; nothing is known of its nodes.
+/// An own cluster at this version with an image of that release; nothing is known of its nodes, and the turn is claimed.
 pub(crate) fn at(version: &str, image: &str) -> Decision {
     let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
     site.intent.instance.image = image.into();
-    site.settle(|probe| match probe.id.as_str() {
+    let answer = |probe: &Probe| match probe.id.as_str() {
         "version/0" => crate::site::value(version),
         "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: Vec::new() }),
         _ => healthy(probe),
-    })
+    };
+    match site.settle(answer) {
+        Decision::Steps(claim) if claim[0].key == "maintenance/claim" => {
+            assert_eq!(claim.len(), 1, "the records are read again before anything follows");
+            let Action::Acknowledge(kind) = claim[0].action.clone() else { panic!("no word: {claim:?}") };
+            site.acknowledge("uss0", kind);
+            site.settle(answer)
+        }
+        decision => decision,
+    }
 }
 
 /// The setting that holds the end back survives a restart from 23.2 on.
@@ -221,7 +231,7 @@ fn the_cluster_goes_over_with_the_last_node_and_not_before() {
                 }),
                 Decision::Steps(steps) if steps[0].key != "finish-upgrade" => {
                     for step in steps {
-                        if let hangar_sdk::pooling_strategy::Action::Acknowledge(kind) = step.action {
+                        if let Action::Acknowledge(kind) = step.action {
                             site.acknowledge("uss0", kind);
                         }
                         site.facts.done.push(step.key);
