@@ -79,8 +79,9 @@ pub async fn outdated(cluster: &Cluster, namespace: &str, name: &str) -> Result<
 /// Restarts the pods of a StatefulSet that are of an older template than it has, one at a time, and returns how many it restarted.
 ///
 /// The highest ordinal comes first. A pod is evicted on the condition that all others are well, that the disruption budget allows
-/// it and that `health` holds, and the one in its place is waited for. A pod that is not well itself goes first: it has nothing to
-/// lose. Called again it restarts those that are left.
+/// it and that `health` holds, and the one in its place is waited for. The one pod that is not well itself goes first, and whatever
+/// `health` says: it has nothing to lose, and may be what keeps the whole from being well. Called again it restarts those that are
+/// left.
 ///
 /// `health` says what is not well about the whole (none: all is), such as ranges without enough replicas.
 ///
@@ -110,19 +111,20 @@ where
                     seen.set(what);
                     stage.changed().await?;
                 }
-                Next::Stop(pod) => match health().await {
-                    Some(unwell) => {
+                Next::Stop { pod, is_well } => {
+                    let unwell = if is_well { health().await } else { None };
+                    if let Some(unwell) = unwell {
                         seen.set(unwell);
                         stage.changed_or_pause().await?;
-                    }
-                    None if evict(cluster, restart, &pod, &seen).await? => {
+                    } else if evict(cluster, restart, &pod, &seen).await? {
                         n_restarted += 1;
                         stage.evicted.insert(pod.uid().unwrap_or_default());
                         failpoint::hit("kube.restart.pod");
                         stage.changed().await?;
+                    } else {
+                        stage.changed_or_pause().await?;
                     }
-                    None => stage.changed_or_pause().await?,
-                },
+                }
             }
         }
     })
@@ -169,7 +171,11 @@ struct Stage<'a> {
 enum Next {
     Done,
     Wait(String),
-    Stop(Box<Pod>),
+    Stop {
+        pod: Box<Pod>,
+        /// Whether something is lost with it, if only for as long as it takes to come back.
+        is_well: bool,
+    },
 }
 
 impl<'a> Stage<'a> {
@@ -229,11 +235,13 @@ fn next_of(pods: &[&Pod], level: Level, newest: Option<&str>) -> Next {
     let unwell: Vec<&Pod> = pods.iter().copied().filter(|one| !level.is_reached(one)).collect();
     match unwell.as_slice() {
         [] => match pods.iter().copied().find(is_old) {
-            Some(one) => Next::Stop(Box::new(one.clone())),
+            Some(one) => Next::Stop { pod: Box::new(one.clone()), is_well: true },
             None => Next::Done,
         },
         // The one that is not well may be cured by the restart, and costs nothing more.
-        [one] if is_old(one) && one.metadata.deletion_timestamp.is_none() => Next::Stop(Box::new((*one).clone())),
+        [one] if is_old(one) && one.metadata.deletion_timestamp.is_none() => {
+            Next::Stop { pod: Box::new((*one).clone()), is_well: false }
+        }
         [one, ..] => Next::Wait(format!("pod {}: {}", one.name_any(), words(one))),
     }
 }
@@ -244,4 +252,40 @@ fn is_old(one: &Pod, newest: Option<&str>) -> bool {
 
 fn words(one: &Pod) -> String {
     pod::reason(one).unwrap_or_else(|| "not there yet".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(ordinal: u32, revision: &str, is_ready: bool) -> Pod {
+        let status = if is_ready { "True" } else { "False" };
+        serde_json::from_value(json!({"metadata": {"name": format!("db-{ordinal}"), "labels": {REVISION: revision}},
+            "status": {"conditions": [{"type": "Ready", "status": status}]}}))
+        .expect("a pod")
+    }
+
+    /// What comes next of pods given from the highest ordinal on, each with its template and whether it is ready.
+    fn next(pods: [(&str, bool); 3]) -> String {
+        let made: Vec<Pod> = (0..).zip(pods).map(|(n, (revision, is_ready))| pod(2 - n, revision, is_ready)).collect();
+        match next_of(&made.iter().collect::<Vec<_>>(), Level::Ready, Some("new")) {
+            Next::Done => "done".to_owned(),
+            Next::Wait(what) => format!("wait for {what}"),
+            Next::Stop { pod, is_well: true } => format!("stop {} if all is well", pod.name_any()),
+            Next::Stop { pod, is_well: false } => format!("replace {}", pod.name_any()),
+        }
+    }
+
+    #[test]
+    fn a_pod_that_is_not_well_is_replaced_by_itself_and_no_other_beside_it() {
+        assert_eq!(next([("old", true), ("old", true), ("old", true)]), "stop db-2 if all is well");
+        assert_eq!(next([("new", true), ("old", true), ("old", true)]), "stop db-1 if all is well");
+        assert_eq!(next([("old", true), ("old", false), ("old", true)]), "replace db-1");
+        assert_eq!(next([("old", false), ("new", true), ("new", true)]), "replace db-2");
+        assert_eq!(next([("new", false), ("old", true), ("old", true)]), "wait for pod db-2: not started");
+        assert_eq!(next([("old", false), ("old", false), ("old", true)]), "wait for pod db-2: not started");
+        assert_eq!(next([("new", true), ("new", true), ("new", true)]), "done");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
@@ -106,6 +107,23 @@ pub async fn wait(
     }
 }
 
+/// Whether no pod of a Deployment is of a former template, be the new ones ready or not. One that is not there has no pods.
+///
+/// # Errors
+///
+/// As for every request.
+pub async fn is_through(cluster: &Cluster, namespace: &str, name: &str) -> Result<bool, KubeError> {
+    let action = || format!("read deployment `{namespace}/{name}`");
+    let found = cluster.call(action, cluster.api::<Deployment>(namespace).get_opt(name)).await?;
+    Ok(found.is_none_or(|found| has_no_former_pods(&found)))
+}
+
+fn has_no_former_pods(deployment: &Deployment) -> bool {
+    let status = deployment.status.clone().unwrap_or_default();
+    let is_taken_up = status.observed_generation == deployment.metadata.generation;
+    is_taken_up && status.replicas.unwrap_or_default() <= status.updated_replicas.unwrap_or_default()
+}
+
 fn not_running(started: Instant, lacks: &[Lack], is_hopeless: bool) -> KubeError {
     let mut words: Vec<&str> = lacks.iter().map(|lack| lack.words.as_str()).collect();
     if words.is_empty() {
@@ -148,5 +166,26 @@ impl std::fmt::Display for Target {
             Self::Job(name) => write!(f, "job `{name}`"),
             Self::Service(name) => write!(f, "service `{name}`"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn is_through(observed: i64, replicas: i32, updated: i32, ready: i32) -> bool {
+        let status = json!({"observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated, "readyReplicas": ready});
+        let deployment = json!({"metadata": {"name": "api", "generation": 2}, "status": status});
+        has_no_former_pods(&serde_json::from_value(deployment).expect("a deployment"))
+    }
+
+    #[test]
+    fn a_roll_is_through_once_the_last_pod_of_a_former_template_is_gone() {
+        assert!(!is_through(1, 1, 1, 1), "nobody has taken up the new template yet");
+        assert!(!is_through(2, 2, 1, 1), "one pod in place of one: the old one serves until the new one is ready");
+        assert!(is_through(2, 1, 1, 1));
+        assert!(is_through(2, 2, 2, 1), "a pod that is not ready for a while is no former one");
     }
 }

@@ -191,6 +191,30 @@ async fn no_pod_is_stopped_while_the_whole_is_not_well() -> Result<()> {
     Ok(())
 }
 
+/// A node that does not come up keeps its database from being well: only its own restart makes it so.
+#[tokio::test]
+async fn the_pod_that_is_not_well_is_replaced_whatever_the_whole_says() -> Result<()> {
+    let cluster = with_set("broken").await?;
+    let broken: Arc<Mutex<Option<Option<String>>>> = Arc::default();
+    let first = Arc::clone(&broken);
+    let _kubelet = Kubelet::start(&cluster, "broken", move |pod| {
+        let is_first =
+            pod.name_any() == "db-2" && *first.lock().expect("no panic").get_or_insert_with(|| pod.uid()) == pod.uid();
+        Play::Run { ready: !is_first }
+    });
+    wait(&cluster, "broken", Level::Running, SOON).await?;
+    let before: Vec<_> = pods(&cluster, "broken").await?.iter().map(ResourceExt::uid).collect();
+    change(&cluster, "broken", "second").await?;
+    let unwell = || std::future::ready(Some("4 ranges under-replicated".to_owned()));
+    let short = Restart { deadline: Duration::from_secs(8), ..restart("broken") };
+    let err = rolling(&cluster, &short, unwell).await;
+    assert!(matches!(&err, Err(KubeError::Deadline { seen, .. }) if seen == "4 ranges under-replicated"), "{err:?}");
+    let after: Vec<_> = pods(&cluster, "broken").await?.iter().map(ResourceExt::uid).collect();
+    assert_eq!(before[..2], after[..2], "those that are well wait for the whole");
+    assert_ne!(before[2], after[2], "the broken one does not");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_restart_stops_at_a_pod_that_does_not_come_back() -> Result<()> {
     let cluster = with_set("stuck").await?;

@@ -1,8 +1,8 @@
 //! core-service.
 
 use anyhow::Result;
-use serde_json::json;
-use test_chart::{Renderer, lines, set, values};
+use serde_json::{Value, json};
+use test_chart::{Rendered, Renderer, lines, set, values};
 
 /// Every flag of core-service (v0.22).
 const FLAGS: [&str; 33] = [
@@ -130,6 +130,33 @@ fn keys_of_tokens_come_along_and_other_keys_are_other_pods() -> Result<()> {
         annotations.push(pod["metadata"]["annotations"].clone());
     }
     assert_ne!(annotations[0], annotations[1]);
+    Ok(())
+}
+
+/// One after the other, a new one ready before an old one goes, however few there are.
+#[test]
+fn another_certificate_is_another_pod_and_nothing_else() -> Result<()> {
+    let renderer = Renderer::new()?;
+    let of = |certificate: &str| {
+        let mut values = values();
+        set(&mut values, "/coreService/replicas", json!(1));
+        set(&mut values, "/coreService/datastoreCertificate", json!(certificate));
+        renderer.render(&values)
+    };
+    let (none, one, other) = (of("")?, of(&"ab".repeat(32))?, of(&"cd".repeat(32))?);
+    let annotation = "hangar.dev/datastore-certificate";
+    let named = |rendered: &Rendered| -> Result<Value> {
+        let deployment = rendered.object("Deployment", "dss-core-service")?;
+        let update = &deployment["spec"]["strategy"]["rollingUpdate"];
+        assert_eq!((&update["maxSurge"], &update["maxUnavailable"]), (&json!(1), &json!(0)));
+        Ok(deployment["spec"]["template"]["metadata"]["annotations"][annotation].clone())
+    };
+    assert_eq!(
+        (named(&none)?, named(&one)?, named(&other)?),
+        (json!(null), json!("ab".repeat(32)), json!("cd".repeat(32)))
+    );
+    let changed = one.manifest.changes_to(&other.manifest);
+    assert_eq!(changed.len(), 1, "the API alone: {changed:?}");
     Ok(())
 }
 

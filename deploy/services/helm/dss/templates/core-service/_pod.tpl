@@ -160,6 +160,10 @@ volumeMounts:
 {{- /* Key files are read once, so other keys are another pod. */ -}}
 {{- $_ := set $own "hangar.dev/public-keys" (toJson . | sha256sum) -}}
 {{- end -}}
+{{- with $core.datastoreCertificate -}}
+{{- /* So are the certificate and whom it trusts: the pods that replace these read what is in the Secret by then. */ -}}
+{{- $_ := set $own "hangar.dev/datastore-certificate" . -}}
+{{- end -}}
 {{ include "dss.pod.metadata" (list . "core-service" $core $own) }}
 spec:
   {{- include "dss.pod.common" (list . "core-service" $core) | nindent 2 }}
