@@ -228,7 +228,11 @@ impl Hands for ClusterHands {
                     // Pods of others come to trust what the roster trusts, and nobody less.
                     Trust::of(&self.services, overlay).await?.allow_member()?;
                 }
-                self.services.apply(cx, overlay).await
+                match &step.verify {
+                    Some(_) => self.services.apply(cx, overlay).await,
+                    // Who does not ask whether the nodes run goes on to restart them.
+                    None => self.services.apply_before_restart(cx, overlay).await,
+                }
             }
             // The sidecars do it by themselves: the step's check waits for them.
             Action::Reload(_) => Ok(()),

@@ -21,6 +21,10 @@ use crate::services::{Services, failed};
 use crate::session::{Outcome, Session, key, kube};
 use crate::up::work;
 
+mod maintenance;
+
+use maintenance::{BeginMaintenance, EndMaintenance};
+
 /// A node hands its leases over, comes back, and copies what it has missed.
 const EACH: Duration = Duration::from_secs(15 * 60);
 
@@ -80,14 +84,18 @@ impl RestartNodes {
 async fn unwell(pool: Option<Arc<(Membership, Connected)>>) -> Option<String> {
     let pool = pool?;
     match status_of(&pool.0, &pool.1).await {
-        Ok(status) => status.gaps().into_iter().find(|gap| gap.severity != Severity::Note).map(|gap| gap.message),
+        Ok(status) => {
+            let gap = status.gaps().into_iter().find(|gap| gap.severity != Severity::Note);
+            // Our own word keeps others away, unless they did not look.
+            gap.map(|gap| gap.message).or_else(|| maintenance::other(&pool.0.own.view()))
+        }
         Err(failure) => Some(failure.to_string()),
     }
 }
 
 impl Session {
     /// Restarts the database nodes that are of an older template than the release has by now: a changed setting, image or join
-    /// list, or what was taken over.
+    /// list, or what was taken over. A member's record says so meanwhile, and while another's does it waits.
     ///
     /// # Errors
     ///
@@ -97,11 +105,14 @@ impl Session {
         let (stands, services) = self.standing_services(engine.journal(), &runtime).await?;
         let cluster = services.cluster.clone();
         let all = due(&services).await?;
-        if all.is_empty() {
+        let membership = self.membership(&vault).await?.filter(Membership::is_active);
+        // A run that was killed after its last node has left its word behind.
+        let is_left = membership.as_ref().is_some_and(|membership| maintenance::is_left(&membership.own.view()));
+        if all.is_empty() && !is_left {
             return Ok(Outcome::Unchanged);
         }
         let (named, namespace) = (services.named(), services.namespace.clone());
-        let pool = match self.membership(&vault).await?.filter(Membership::is_active) {
+        let pool = match membership {
             Some(membership) => {
                 let (journal, own) = (engine.journal(), Some(&*membership.own));
                 let connected = self.connected_by(journal, &vault, &runtime, own, (stands, services)).await?;
@@ -115,11 +126,18 @@ impl Session {
             return Ok(Outcome::Declined);
         }
         let operation = engine.begin(work("restart", &plan)).await?;
+        let own = pool.as_deref().map(|(membership, _)| Arc::clone(&membership.own));
+        if let Some(own) = own.clone().filter(|_| !all.is_empty()) {
+            operation.run(Steps::new().with(key("maintenance/begin")?, [], BeginMaintenance(own))).await?;
+        }
         let named = all.into_iter().map(|due| {
             let (cluster, namespace, pool) = (cluster.clone(), namespace.clone(), pool.clone());
             Ok((key(&format!("restart/{}", due.set))?, RestartNodes { cluster, namespace, due, pool }))
         });
         operation.run(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?)).await?;
+        if let Some(own) = own {
+            operation.run(Steps::new().with(key("maintenance/end")?, [], EndMaintenance(own))).await?;
+        }
         operation.finish().await?;
         if let Some((membership, connected)) = pool.as_deref() {
             membership.own.refresh().map_err(record)?;
@@ -150,9 +168,17 @@ async fn due(services: &Services) -> Result<Vec<Due>, Failure> {
 }
 
 fn lines(all: &[Due], is_member: bool) -> Vec<String> {
+    if all.is_empty() {
+        return vec!["our record says no longer that our nodes are being restarted".to_owned()];
+    }
     let pods = all.iter().flat_map(|due| due.pods.iter().map(|pod| format!("restart pod {pod}")));
-    let between = if is_member { "the pool is well" } else { "the others are ready" };
-    pods.chain([format!("one at a time, each only while {between}")]).collect()
+    let between =
+        if is_member { "the pool is well and nobody else restarts its nodes" } else { "the others are ready" };
+    let mut lines: Vec<String> = pods.chain([format!("one at a time, each only while {between}")]).collect();
+    if is_member {
+        lines.push("our record says so to the others, until all is done".to_owned());
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -161,11 +187,18 @@ mod tests {
 
     #[test]
     fn the_plan_names_every_pod_in_its_order_and_what_is_waited_for() {
-        let due = Due { set: "db".into(), pods: vec!["db-1".into(), "db-0".into()] };
-        let shown = lines(&[due], false);
+        let due = || [Due { set: "db".into(), pods: vec!["db-1".into(), "db-0".into()] }];
         assert_eq!(
-            shown,
+            lines(&due(), false),
             ["restart pod db-1", "restart pod db-0", "one at a time, each only while the others are ready"]
         );
+        assert_eq!(
+            lines(&due(), true)[2..],
+            [
+                "one at a time, each only while the pool is well and nobody else restarts its nodes",
+                "our record says so to the others, until all is done"
+            ]
+        );
+        assert_eq!(lines(&[], true), ["our record says no longer that our nodes are being restarted"]);
     }
 }

@@ -1,5 +1,6 @@
 //! The release of the services, as the operator, the infrastructure and the strategy want it together.
 
+mod certificate;
 mod images;
 
 use std::path::{Path, PathBuf};
@@ -10,13 +11,15 @@ use hangar_engine::{Journal, StepContext, StepError};
 use hangar_helm::{
     Chart, Deploy, GiveToken, HelmError, Manifest, Marks, Preview, ReleaseName, Releases, Render, Values,
 };
+use hangar_kube::jobs::SqlClient;
 use hangar_kube::rollout::{self, Level, Target};
-use hangar_kube::{Access, Cluster};
+use hangar_kube::{Access, Cluster, secrets};
 use hangar_plan::hint::Hint as _;
 use hangar_plan::plan;
 use hangar_plan::strategy::observation::Observation;
 use serde_json::Value;
 
+use self::certificate::{is_known, layer};
 pub(crate) use self::images::Images;
 use crate::failure::{Cause, Failure};
 use crate::hands::outside;
@@ -36,6 +39,8 @@ pub(crate) struct Services {
     pub(crate) chart: Chart,
     /// Values below those of the strategy, lowest first: the host's, the infrastructure's, the operator's.
     pub(crate) layers: Vec<Value>,
+    /// Whose certificate the API shows to the database; none where no strategy says.
+    pub(crate) client: Option<SqlClient>,
     pub(crate) marks: Marks,
     pub(crate) kube_version: String,
     pub(crate) cache: PathBuf,
@@ -50,21 +55,31 @@ impl Services {
         self.releases.observe(&self.namespace, &name).await.map_err(failed)
     }
 
-    /// Whether the release stands with exactly these values of this chart, and nobody has changed it in the cluster since.
+    /// Whether the release stands with exactly these values of this chart, nobody has changed it in the cluster since, and no
+    /// Deployment still has pods of what it was before: a run may have ended while those were being replaced.
     pub(crate) async fn is_applied(&self, overlay: &str) -> Result<bool, StepError> {
-        let values = self.values(overlay)?;
+        let values = self.values(overlay).await?;
         let Some(record) = self.releases.latest(&self.namespace, &self.release).await.map_err(failed)? else {
             return Ok(false);
         };
         let is_recorded = record.status.as_str() == "deployed"
             && record.values_digest == Some(values.digest())
             && record.chart_digest == Some(self.chart.digest());
-        Ok(is_recorded && self.preview(&values).await?.is_empty())
+        Ok(is_recorded && self.preview(&values).await?.is_empty() && self.is_through(&values).await?)
+    }
+
+    async fn is_through(&self, values: &Values) -> Result<bool, StepError> {
+        for object in self.manifest(values).await?.objects().filter(|object| object.kind == "Deployment") {
+            if !rollout::is_through(&self.cluster, &self.namespace, &object.name).await.map_err(outside)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What of the cluster would change, as a part of a plan. Asked to adopt, it refuses what not even that allows.
     pub(crate) async fn part(&self, overlay: &str) -> Result<plan::Release, StepError> {
-        let preview = self.preview(&self.values(overlay)?).await?;
+        let preview = self.preview(&self.values(overlay).await?).await?;
         if self.adopt {
             preview.allow(self.release.as_str(), true).map_err(failed)?;
         }
@@ -83,12 +98,15 @@ impl Services {
 
     /// What the chart makes of these values.
     pub(crate) async fn rendered(&self, overlay: &str) -> Result<Manifest, StepError> {
-        let values = self.values(overlay)?;
+        self.manifest(&self.values(overlay).await?).await
+    }
+
+    async fn manifest(&self, values: &Values) -> Result<Manifest, StepError> {
         let render = Render {
             release: &self.release,
             namespace: &self.namespace,
             chart: &self.chart,
-            values: &values,
+            values,
             kube_version: &self.kube_version,
         };
         self.releases.helm().render(&render, &self.cache).await.map_err(failed)
@@ -124,7 +142,21 @@ impl Services {
 
     /// Brings the release to these values and waits until all of it runs; the API and the schema until they are ready.
     pub(crate) async fn apply(&self, cx: &StepContext, overlay: &str) -> Result<(), StepError> {
-        let values = self.values(overlay)?;
+        self.bring(cx, overlay, targets).await
+    }
+
+    /// The same before a restart of the database: what does not run by a former template comes back by the restart alone.
+    pub(crate) async fn apply_before_restart(&self, cx: &StepContext, overlay: &str) -> Result<(), StepError> {
+        self.bring(cx, overlay, targets_before_restart).await
+    }
+
+    async fn bring(
+        &self,
+        cx: &StepContext,
+        overlay: &str,
+        targets: fn(&Manifest) -> Vec<Target>,
+    ) -> Result<(), StepError> {
+        let values = self.values(overlay).await?;
         let folder = cx.folder().map_err(StepError::outside)?;
         let wanted = self.deploy(&values, &folder);
         let deployed = self.releases.deploy(&wanted).await.map_err(failed)?;
@@ -156,9 +188,20 @@ impl Services {
         }
     }
 
-    fn values(&self, overlay: &str) -> Result<Values, StepError> {
+    /// Everything there is to say, lowest first. What the strategy says comes last.
+    async fn values(&self, overlay: &str) -> Result<Values, StepError> {
         let overlay: Value = serde_json::from_str(overlay).map_err(StepError::refused)?;
-        Values::layered(self.layers.iter().cloned().chain([overlay])).map_err(failed)
+        let certificate = self.certificate().await?;
+        Values::layered(self.layers.iter().cloned().chain(certificate).chain([overlay])).map_err(failed)
+    }
+
+    async fn certificate(&self) -> Result<Option<Value>, StepError> {
+        let Some(client) = self.client.as_ref().filter(|_| self.chart.values().is_some_and(|own| is_known(&own)))
+        else {
+            return Ok(None);
+        };
+        let live = secrets::read(&self.cluster, &self.namespace, &client.secret).await.map_err(outside)?;
+        Ok(live.and_then(|live| layer(&live, &client.certificate_file)))
     }
 }
 
@@ -187,6 +230,7 @@ impl Session {
             namespace: namespace.to_owned(),
             chart,
             layers,
+            client: None,
             marks: self.marks(journal),
             kube_version,
             cache: self.site.paths.cache.join("rendered"),
@@ -233,6 +277,10 @@ fn targets(manifest: &Manifest) -> Vec<Target> {
         .collect()
 }
 
+fn targets_before_restart(manifest: &Manifest) -> Vec<Target> {
+    targets(manifest).into_iter().filter(|target| !matches!(target, Target::StatefulSet(..))).collect()
+}
+
 pub(crate) fn failed(err: HelmError) -> StepError {
     let hint = err.hint();
     let step = match &err {
@@ -251,5 +299,23 @@ pub(crate) fn failed(err: HelmError) -> StepError {
     match hint {
         Some(hint) => step.with_hint(hint),
         None => step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise a corrected image would never get to the node that does not come up with the former one.
+    #[test]
+    fn before_a_restart_nobody_waits_for_the_nodes_that_it_is_for() {
+        let object =
+            |kind: &str, name: &str| format!("---\napiVersion: apps/v1\nkind: {kind}\nmetadata:\n  name: {name}\n");
+        let manifest =
+            Manifest::parse(&(object("StatefulSet", "db") + &object("Deployment", "core"))).expect("a manifest");
+        let (set, api) =
+            (Target::StatefulSet("db".into(), Level::Running), Target::Deployment("core".into(), Level::Ready));
+        assert_eq!(targets(&manifest), [set, api.clone()]);
+        assert_eq!(targets_before_restart(&manifest), [api]);
     }
 }

@@ -15,8 +15,8 @@ use crate::output::Output;
 /// Let the database nodes take up what was changed for them
 ///
 /// A changed image, setting or join list never restarts a node by itself, nor does taking an instance over. This restarts the
-/// nodes that have not taken it up yet: one at a time, the highest number first, and each only while all others are ready and
-/// the pool is well. Stopped in the middle, the same command goes on.
+/// nodes that have not taken it up yet: one at a time, the highest number first, and each only while all others are ready, the
+/// pool is well and no other member restarts its own; our record says so meanwhile. Stopped in the middle, the same command goes on.
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
     /// Do it without asking

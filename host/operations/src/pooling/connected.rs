@@ -89,12 +89,7 @@ impl Session {
                 Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")
             );
         }
-        let client = policy
-            .profiles
-            .iter()
-            .find(|profile| profile.usages == [KeyUsage::ClientAuth])
-            .map(sql_client)
-            .unwrap_or_default();
+        let client = policy.profiles.iter().find(|profile| profile.usages == [KeyUsage::ClientAuth]).map(sql_client);
         let instance = &self.site.workspace.instance;
         let expand = |text: &str| {
             text.replace("{release}", instance.release.as_str())
@@ -110,7 +105,7 @@ impl Session {
         let hands = ClusterHands {
             cluster: services.cluster.clone(),
             namespace: instance.namespace.to_string(),
-            services,
+            services: Services { client: client.clone(), ..services },
             authorities,
             signing: Mutex::default(),
             renew_before: 0,
@@ -119,7 +114,7 @@ impl Session {
             agent_image: images.agent(&instance.agent_image.to_string()),
             database_image: images.located(&pooling.database.image.to_string()),
             pull_secrets: images.pull_secrets,
-            client,
+            client: client.unwrap_or_default(),
             verbs: verbs.collect(),
         };
         Ok(Connected { hands: Arc::new(hands), pooling, stands, is_adopted })
