@@ -143,7 +143,7 @@ async fn dispatch(cli: Cli, output: Output, environment: Arc<Environment>) -> Re
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hangar", &mut text);
-            output.text(&String::from_utf8_lossy(&text));
+            output.raw(&String::from_utf8_lossy(&text));
             Ok(())
         }
         Command::Schema => {

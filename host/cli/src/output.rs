@@ -33,8 +33,8 @@ impl Output {
         }
     }
 
-    /// A secret, for the program that asked for it: as it is, whatever the form of other answers.
-    pub(crate) fn secret(self, text: &str) {
+    /// What a program asked for, a secret or a script of its own: as it is, whatever the form of other answers.
+    pub(crate) fn raw(self, text: &str) {
         println!("{text}");
     }
 
@@ -72,7 +72,9 @@ impl Output {
             source = err.source();
         }
         if self.json {
-            let value = json!({"error": failure.to_string(), "causes": causes, "hint": failure.hint()});
+            let findings = report(failure).map(places).unwrap_or_default();
+            let value =
+                json!({"error": failure.to_string(), "causes": causes, "hint": failure.hint(), "findings": findings});
             eprintln!("{}", json!({"kind": "error", "value": value}));
             return;
         }
@@ -95,6 +97,17 @@ impl Output {
             (false, _) => text.to_owned(),
         }
     }
+}
+
+/// Findings in the workspace file, for programs: lines and columns count from 1.
+fn places(report: &Report) -> Vec<serde_json::Value> {
+    let source = report.source();
+    let place = |finding: &hangar_config::Finding| {
+        let (line, column) = source.line_and_column(finding.span.offset());
+        let (message, help, is_warning) = (&finding.message, &finding.help, finding.is_warning);
+        json!({"file": source.name(), "line": line, "column": column, "message": message, "help": help, "is-warning": is_warning})
+    };
+    report.findings().iter().map(place).collect()
 }
 
 /// Findings in the workspace file, shown with their lines and carets.

@@ -8,6 +8,8 @@ use hangar_plan::strategy::observation::{Fact, Failure as Failed, FailureClass, 
 use hangar_plan::strategy::probe::{HttpQuestion, Probe, Question, SqlQuestion, Vantage};
 use reqwest::Client;
 
+use crate::failure::chain;
+
 mod checks;
 mod class;
 
@@ -131,16 +133,6 @@ async fn answer(client: &Client, url: &str) -> Result<HttpAnswer, reqwest::Error
         }
     }
     Ok(HttpAnswer { status, body: String::from_utf8_lossy(&body).into_owned() })
-}
-
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut source = err.source();
-    while let Some(err) = source {
-        text = format!("{text}: {err}");
-        source = err.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -123,6 +123,20 @@ impl From<StepError> for Failure {
     }
 }
 
+/// An error with its causes, in one line.
+pub(crate) fn chain(err: &dyn Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        let more = err.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = err.source();
+    }
+    text
+}
+
 fn of_step(err: &StepError) -> Cause {
     err.kind().into()
 }

@@ -1,7 +1,7 @@
 //! What a run wants of the pool.
 
 use hangar_plan::strategy::intent::Goal as StrategyGoal;
-use hangar_pool::Until;
+use hangar_pool::{Heeds, Until};
 
 /// Goal of an organisation whose nodes are of the pool's cluster already.
 const ADOPT: &str = "adopt";
@@ -80,6 +80,15 @@ impl Goal {
             Self::Witness { .. } => "witness",
             Self::RotateCa { .. } => "rotate-ca",
             Self::RotateCerts { .. } => "rotate-certs",
+        }
+    }
+
+    /// Whose word the run waits for.
+    pub(crate) fn heeds(&self) -> Heeds {
+        match self {
+            Self::Witness { member } => member.parse().map_or(Heeds::All, Heeds::AllBut),
+            Self::RotateCerts { .. } => Heeds::Nobody,
+            _ => Heeds::All,
         }
     }
 

@@ -23,6 +23,14 @@ pub(crate) async fn read_key(vault: &Vault) -> Result<Option<OrganisationKey>, F
     text.map(|text| parse_key(&text)).transpose()
 }
 
+/// Reads the organisation key; none also where what is kept cannot be opened with this installation's key.
+pub(crate) async fn read_key_if_opened(vault: &Vault) -> Result<Option<OrganisationKey>, Failure> {
+    match vault.read(KEY).await {
+        Err(VaultError::Envelope { .. }) => Ok(None),
+        text => text.map_err(unreachable)?.map(|text| parse_key(&text)).transpose(),
+    }
+}
+
 /// Makes the organisation key, or returns the one that is there.
 pub(crate) async fn make_key(vault: &Vault) -> Result<OrganisationKey, Failure> {
     if let Some(key) = read_key(vault).await? {
@@ -36,9 +44,15 @@ pub(crate) async fn make_key(vault: &Vault) -> Result<OrganisationKey, Failure> 
 /// Makes the next organisation key, or returns the one that is kept for the same rotation.
 pub(crate) async fn make_next_key(vault: &Vault) -> Result<OrganisationKey, Failure> {
     let key = random_key()?;
-    let kept = vault.keep_first(NEXT_KEY, key.to_secret_text().as_bytes()).await.map_err(unreachable)?;
-    if *kept != USED {
-        return parse_key(&kept);
+    match vault.keep_first(NEXT_KEY, key.to_secret_text().as_bytes()).await {
+        // Of an installation that is gone: nobody can sign with it.
+        Err(VaultError::Envelope { .. }) => {}
+        kept => {
+            let kept = kept.map_err(unreachable)?;
+            if *kept != USED {
+                return parse_key(&kept);
+            }
+        }
     }
     vault.replace(NEXT_KEY, key.to_secret_text().as_bytes()).await.map_err(unreachable)?;
     Ok(key)
@@ -172,5 +186,14 @@ fn damaged(name: &str) -> Failure {
 }
 
 fn unreachable(err: VaultError) -> Failure {
-    Failure::of(Cause::Outside, "the organisation's secrets cannot be used", err)
+    let what = "the organisation's secrets cannot be used";
+    match err {
+        VaultError::Store { .. } => Failure::of(Cause::Outside, what, err),
+        VaultError::Envelope { .. } => Failure::of(Cause::Person, what, err).hint_is(
+            "put back the copy of `installation.key`; without one, `docs/security/keys.md` says what each lost key is replaced by",
+        ),
+    }
 }
+
+#[cfg(test)]
+mod tests;

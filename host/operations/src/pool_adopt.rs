@@ -51,8 +51,8 @@ pub(crate) async fn keep(engine: &Engine, vault: &Vault, authority: &Authority) 
 }
 
 /// What only nodes of our own release can go through.
-pub(crate) async fn refuse_untaken(engine: &Engine) -> Result<(), Failure> {
-    if !stands(engine.journal()).await? {
+pub(crate) async fn refuse_untaken(journal: &Journal) -> Result<(), Failure> {
+    if !stands(journal).await? {
         return Ok(());
     }
     Err(Failure::person("our nodes are as other tools made them, and nothing of ours tells them to load anything")

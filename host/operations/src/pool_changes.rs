@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hangar_engine::Engine;
+use hangar_engine::Journal;
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_plan::strategy::decision::Decision;
 use hangar_plan::strategy::observation::Facts;
-use hangar_pool::{OwnRecord, PoolError, Strategy as _};
+use hangar_pool::{Heeds, OwnRecord, PoolError, Strategy as _};
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, MemberId, Phase, Roster, State};
 use hangar_runtime::Runtime;
@@ -31,7 +31,7 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_leave(&self, lose_tolerance: bool) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool leave").await?;
-        refuse_untaken(&engine).await?;
+        refuse_untaken(engine.journal()).await?;
         let membership = self.in_pool(&vault).await?;
         let is_gone = membership.own.roster().own_record().record().state == State::Gone;
         if is_gone {
@@ -40,13 +40,13 @@ impl Session {
             return Ok(Outcome::Unchanged);
         }
         let goal = Goal::Leave { consent: lose_tolerance };
-        self.catch_up(&membership)?;
+        self.catch_up(&membership, &goal.heeds())?;
         if !membership.is_active() {
             return Err(only_members());
         }
         let is_proposed = has_proposed(&membership.own.roster(), Kind::Leave);
         if !is_proposed {
-            if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
+            if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
                 return Ok(Outcome::Declined);
             }
             self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
@@ -65,15 +65,15 @@ impl Session {
         let subject = member_id(subject)?;
         let (engine, runtime, vault) = self.begin("pool evict").await?;
         let membership = self.active_member(&vault).await?;
-        self.catch_up(&membership)?;
+        let goal = Goal::Witness { member: subject.to_string() };
+        self.catch_up(&membership, &goal.heeds())?;
         let own = Arc::clone(&membership.own);
         if is_out(&own.roster(), &subject) {
             // What is left of an earlier run is done all the same.
             self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
             return Ok(Outcome::Unchanged);
         }
-        let goal = Goal::Witness { member: subject.to_string() };
-        if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
+        if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
             return Ok(Outcome::Declined);
         }
         self.drive(&engine, &vault, &runtime, membership, goal).await?;
@@ -102,10 +102,11 @@ impl Session {
         let subject = member_id(subject)?;
         let (engine, runtime, vault) = self.begin("pool reject").await?;
         let membership = self.active_member(&vault).await?;
-        self.catch_up(&membership)?;
+        let heeds = Heeds::AllBut(subject.clone());
+        self.catch_up(&membership, &heeds)?;
         let own = Arc::clone(&membership.own);
         let changed = own.step(|roster| rejection(roster, &subject, now_ms())).map_err(record)?;
-        self.catch_up(&membership)?;
+        self.catch_up(&membership, &heeds)?;
         // An open change is given up together with the others, and its authority taken back.
         let is_given_up = {
             let roster = own.roster();
@@ -118,21 +119,23 @@ impl Session {
     }
 
     /// Takes in what the others have said, and does what is due.
-    pub(crate) fn catch_up(&self, membership: &Membership) -> Result<(), Failure> {
-        membership.own.refresh().map_err(record)?;
-        membership.own.duties(now_ms()).map_err(record)
+    pub(crate) fn catch_up(&self, membership: &Membership, heeds: &Heeds) -> Result<(), Failure> {
+        if let Some(err) = heeds.hear(&membership.own, now_ms()).map_err(pool)? {
+            (self.waiting)(&format!("nobody else is needed for this, so it goes on with the records held here: {err}"));
+        }
+        Ok(())
     }
 
     /// Shows the envelope of a goal, and first asks the strategy whether it refuses outright.
     pub(crate) async fn approve_change(
         &self,
-        engine: &Engine,
+        journal: &Journal,
         vault: &Arc<Vault>,
         runtime: &Runtime,
         membership: &Membership,
         goal: &Goal,
     ) -> Result<bool, Failure> {
-        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
+        let Connected { pooling, .. } = self.connected(journal, vault, runtime, Some(&membership.own)).await?;
         let roster = membership.own.view();
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();

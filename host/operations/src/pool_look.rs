@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 
 use hangar_engine::{Journal, Level};
 use hangar_plan::diagnostic::Severity;
+use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::observation::Fact;
-use hangar_pool::{Hands as _, Strategy as _};
+use hangar_pool::{Hands as _, OwnRecord, RecordError, Strategy as _};
 use hangar_runtime::Runtime;
 
-use crate::certificates::{CertificateEntry, held};
-use crate::failure::{Cause, Failure};
+use crate::certificates::{CertificateEntry, Certificates, held};
+use crate::failure::{Cause, Failure, chain};
 use crate::pool_commands::{in_none, only_members};
 use crate::pool_status::{PoolStatus, Proposal, Tally, as_known};
 use crate::pooling::{Connected, Membership, findings, record, strategy};
 use crate::session::Session;
 use crate::vault::Vault;
 
+/// Subject of the finding that the carrier does not answer.
+const CARRIER: &str = "carrier";
 /// Pause between two looks at a pool that is not whole.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -27,7 +30,7 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn pool_status(&self) -> Result<PoolStatus, Failure> {
-        self.look_at_pool(|_| Ok(())).await
+        self.unless_stopped(self.look_at_pool(|_| Ok(()))).await
     }
 
     /// Looks again and again until the pool is whole and no change is under way, and tells the counts whenever they have
@@ -46,7 +49,7 @@ impl Session {
         loop {
             // Who only asks has no node that could look.
             let is_member = |membership: &Membership| if membership.is_active() { Ok(()) } else { Err(only_members()) };
-            let looked = self.look_at_pool(is_member).await;
+            let looked = self.unless_stopped(self.look_at_pool(is_member)).await;
             let is_late = since.elapsed() >= patience;
             match looked {
                 Ok(status) => {
@@ -54,7 +57,8 @@ impl Session {
                     if last.as_ref() != Some(&tally) {
                         tell(&tally);
                     }
-                    if tally.is_full() && status.is_whole() {
+                    let hears_others = status.findings.iter().all(|finding| finding.subject != CARRIER);
+                    if tally.is_full() && status.is_whole() && hears_others {
                         return Ok(status);
                     }
                     if is_late {
@@ -80,10 +84,10 @@ impl Session {
         check(&membership)?;
         let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
         let mut status = status_of(&membership, &connected).await?;
-        let ends = if membership.is_active() { held(&membership, &connected).await? } else { Vec::new() };
-        status.is_over = ends.iter().any(CertificateEntry::is_own_over);
+        let ends = if membership.is_active() { held(&membership, &connected).await? } else { Certificates::default() };
+        status.is_over = ends.all.iter().any(CertificateEntry::is_own_over);
         status.findings.extend(status.gaps());
-        status.findings.extend(ends.iter().filter_map(CertificateEntry::finding));
+        status.findings.extend(ends.findings());
         Ok(status)
     }
 }
@@ -106,6 +110,12 @@ impl Session {
         let journal = self.site.journal()?;
         Ok(Look { journal, runtime, vault, membership })
     }
+
+    /// The same, for what only a member has something to look at for.
+    pub(crate) async fn look_as_member(&self) -> Result<Look, Failure> {
+        let look = self.look().await?;
+        if look.membership.is_active() { Ok(look) } else { Err(only_members()) }
+    }
 }
 
 /// The pool as our own nodes show it.
@@ -119,7 +129,7 @@ pub(crate) async fn facts_of(
     connected: &Connected,
 ) -> Result<(PoolStatus, Vec<Fact>), Failure> {
     let Connected { hands, pooling, .. } = connected;
-    let found = membership.own.refresh().map_err(record)?;
+    let found = heard(&membership.own)?;
     hands.trust(&membership.own);
     let roster = membership.own.view();
     let facts = if membership.is_active() {
@@ -130,7 +140,25 @@ pub(crate) async fn facts_of(
     };
     let roster = as_known(roster, &pooling.intent.instance.nodes, &facts);
     let proposed = Proposal::all(&membership.own.roster());
-    Ok((PoolStatus::new(&pooling.pool_name(), &roster, proposed, &facts, findings(&found)), facts))
+    Ok((PoolStatus::new(&pooling.pool_name(), &roster, proposed, &facts, found), facts))
+}
+
+/// What is amiss with the records of the others. Where the carrier does not answer, those that are held here are told of.
+fn heard(own: &OwnRecord) -> Result<Vec<Finding>, Failure> {
+    let mut found = match own.refresh() {
+        Ok(found) => found,
+        Err(err @ RecordError::Carrier(_)) => {
+            let (cure, whose) = (err.hint(), None);
+            let message = format!("it does not answer, so this is by the records that are held here: {}", chain(&err));
+            let unheard = Finding { severity: Severity::Error, subject: CARRIER.into(), message, cure, whose };
+            return Ok([unheard].into_iter().chain(findings(own.roster().forks())).collect());
+        }
+        Err(err) => return Err(record(err)),
+    };
+    // What a carrier shows no more is proved all the same.
+    let forks: Vec<_> = own.roster().forks().iter().filter(|fork| !found.contains(fork)).cloned().collect();
+    found.extend(forks);
+    Ok(findings(&found))
 }
 
 fn not_whole(status: &PoolStatus, tally: &Tally, patience: Duration) -> Failure {

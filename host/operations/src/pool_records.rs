@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use hangar_plan::strategy::decision::Finding;
+use hangar_plan::strategy::decision;
 use hangar_pool::Archive;
 use hangar_roster::history::{self, History};
-use hangar_roster::{MemberId, OrganisationKey, Roster, next};
+use hangar_roster::{Finding, MemberId, OrganisationKey, Problem, Roster, next};
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
@@ -34,7 +34,11 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_key(&self, how: KeyChange<'_>) -> Result<Identity, Failure> {
         let (_engine, _, vault) = self.begin("pool rotate-key").await?;
-        let former = organisation::read_key(&vault).await?;
+        let former = match how {
+            KeyChange::Former => organisation::read_key(&vault).await?,
+            // One that this installation cannot open is as lost as one that is not there.
+            KeyChange::Vouched | KeyChange::Recovery(_) => organisation::read_key_if_opened(&vault).await?,
+        };
         let membership = match (how, &former) {
             // Without a key nothing is signed but the one record, and that by the next key.
             (KeyChange::Vouched | KeyChange::Recovery(_), None) => {
@@ -89,7 +93,7 @@ impl Session {
         Ok(if changed { Outcome::Done } else { Outcome::Unchanged })
     }
 
-    /// Writes every record that was ever held, and the invitation for us if there is one, into one file.
+    /// Writes every record that was ever held into one file, and returns how many there are.
     ///
     /// # Errors
     ///
@@ -97,11 +101,12 @@ impl Session {
     pub async fn pool_export(&self, path: &Path) -> Result<usize, Failure> {
         let membership = self.held().await?;
         let mut archive = membership.own.history().map_err(record)?;
+        let n_records = archive.files.len();
+        // Under the names of a carrier as well: those are what others take in.
         let roster = membership.own.roster();
         let latest =
             roster.records().map(|signed| (format!("{}.record.json", signed.record().member), signed.to_bytes()));
         archive.files.extend(latest);
-        let n_records = archive.files.len();
         hangar_durable::write(path, &archive.to_bytes())
             .map_err(|err| Failure::of(Cause::Outside, format!("cannot write `{}`", path.display()), err))?;
         Ok(n_records)
@@ -112,18 +117,17 @@ impl Session {
     /// # Errors
     ///
     /// [`Failure`].
-    pub async fn pool_import(&self, path: &Path) -> Result<Vec<Finding>, Failure> {
+    pub async fn pool_import(&self, path: &Path) -> Result<Vec<decision::Finding>, Failure> {
         let (_engine, _, vault) = self.begin("pool import").await?;
         let membership = self.in_pool(&vault).await?;
-        if !path.is_file() {
-            return Err(Failure::refused(format!("there is no file `{}`", path.display())));
-        }
         let archive = archive(path)?;
+        let cut = unreadable(path, &archive);
         // Records older than those held are no news; only what is newest of each member is looked at.
         let latest: Vec<_> = archive.files.into_iter().filter(|(name, _)| name.ends_with(".record.json")).collect();
-        let found = membership.own.take_in(&latest).map_err(record)?;
+        let mut found = membership.own.take_in(&latest).map_err(record)?;
+        found.retain(|finding| !matches!(finding.problem, Problem::RolledBack { .. }));
         membership.own.duties(now_ms()).map_err(record)?;
-        Ok(findings(&found))
+        Ok(cut.iter().map(Into::into).chain(findings(&found)).collect())
     }
 
     /// Verifies every record that was ever held here, or those of a file, and tells what each of them changed.
@@ -132,11 +136,14 @@ impl Session {
     ///
     /// [`Failure`] where they cannot be read; what is not in order is a finding.
     pub async fn pool_history(&self, path: Option<&Path>) -> Result<History, Failure> {
-        let archive = match path {
-            Some(path) => archive(path)?,
-            None => self.held().await?.own.history().map_err(record)?,
+        let Some(path) = path else {
+            // A line that a killed run has cut off at home is written again by the next.
+            return Ok(verified(&self.held().await?.own.history().map_err(record)?));
         };
-        Ok(verified(&archive))
+        let archive = archive(path)?;
+        let mut history = verified(&archive);
+        history.findings.extend(unreadable(path, &archive));
+        Ok(history)
     }
 
     /// Our place in the pool, for what needs neither cluster nor strategy.
@@ -157,8 +164,28 @@ fn refuse_unseen(roster: &Roster) -> Result<(), Failure> {
     ))
 }
 
+/// The records in a file; one that holds none is refused.
 fn archive(path: &Path) -> Result<Archive, Failure> {
-    Archive::read(path).map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))
+    let hint = "`hangar pool export FILE` writes one";
+    if !path.is_file() {
+        return Err(Failure::refused(format!("there is no file `{}`", path.display())).hint_is(hint));
+    }
+    let archive = Archive::read(path)
+        .map_err(|err| Failure::of(Cause::Outside, format!("cannot read `{}`", path.display()), err))?;
+    if archive.files.is_empty() {
+        return Err(Failure::refused(format!("`{}` holds no record", path.display())).hint_is(hint));
+    }
+    Ok(archive)
+}
+
+/// Lines of a file that are no records: it was cut off, or changed on its way.
+fn unreadable(path: &Path, archive: &Archive) -> Option<Finding> {
+    let detail = format!("{} lines are no records", archive.n_unreadable);
+    (archive.n_unreadable > 0).then(|| Finding {
+        source: path.display().to_string(),
+        member: None,
+        problem: Problem::Unreadable { detail },
+    })
 }
 
 /// The records of an archive, verified.
@@ -178,7 +205,8 @@ pub(crate) fn make_recovery_key(path: &Path) -> Result<hangar_roster::PublicKey,
     Ok(recovery_key(path)?.public())
 }
 
-fn recovery_key(path: &Path) -> Result<OrganisationKey, Failure> {
+/// Reads a recovery key.
+pub(crate) fn recovery_key(path: &Path) -> Result<OrganisationKey, Failure> {
     let text = std::fs::read_to_string(path).map_err(|err| {
         Failure::of(Cause::Refused, format!("cannot read the recovery key `{}`", path.display()), err)
     })?;

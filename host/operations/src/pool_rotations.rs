@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hangar_engine::{Engine, OperationState};
 use hangar_pki::{AuthorityRequest, Certificate, Fingerprint};
-use hangar_pool::OwnRecord;
+use hangar_pool::{Heeds, OwnRecord};
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, Presence, Roster};
 use hangar_runtime::Runtime;
@@ -28,13 +28,13 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_certs(&self) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool rotate-certs").await?;
-        refuse_untaken(&engine).await?;
+        refuse_untaken(engine.journal()).await?;
         let membership = self.active_member(&vault).await?;
-        self.catch_up(&membership)?;
         // What a run that did not end has issued by now is new enough. Certificates are dated in whole seconds.
         let since = unended(&engine, "pool rotate-certs").await?.unwrap_or_else(now_ms);
         let goal = Goal::RotateCerts { before_ms: since / 1000 * 1000 };
-        if !self.approve_change(&engine, &vault, &runtime, &membership, &goal).await? {
+        self.catch_up(&membership, &goal.heeds())?;
+        if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
             return Ok(Outcome::Declined);
         }
         self.drive(&engine, &vault, &runtime, membership, goal).await?;
@@ -48,16 +48,16 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_ca(&self) -> Result<Outcome, Failure> {
         let (engine, runtime, vault) = self.begin("pool rotate-ca").await?;
-        refuse_untaken(&engine).await?;
+        refuse_untaken(engine.journal()).await?;
         let membership = self.active_member(&vault).await?;
-        self.catch_up(&membership)?;
+        self.catch_up(&membership, &Heeds::All)?;
         let is_proposed = has_proposed(&membership.own.roster(), Kind::RotateCa);
         let n_named = named(&membership).len();
         let newest = newest_named(&vault, &membership).await?;
         let is_under_way =
             is_proposed || n_named > 1 || (newest.is_some() && unended(&engine, "pool rotate-ca").await?.is_some());
         let plan = Goal::RotateCa { authority: String::new() };
-        if !is_under_way && !self.approve_change(&engine, &vault, &runtime, &membership, &plan).await? {
+        if !is_under_way && !self.approve_change(engine.journal(), &vault, &runtime, &membership, &plan).await? {
             return Ok(Outcome::Declined);
         }
         if !is_under_way {

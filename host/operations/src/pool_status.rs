@@ -1,7 +1,5 @@
 //! The pool as one member sees it, from its own nodes.
 
-use std::collections::BTreeMap;
-
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::member::{AcknowledgementKind, Member, MemberState, Roster};
 use hangar_plan::strategy::observation::{Fact, Observation, TlsOutcome};
@@ -9,10 +7,12 @@ use hangar_plan::strategy::probe::Question;
 use serde::Serialize;
 
 mod gaps;
+mod gateway;
 mod names;
 mod proposal;
 mod tally;
 
+use gateway::{Gateway, Known};
 pub(crate) use names::as_known;
 pub use proposal::Proposal;
 pub use tally::{Count, Tally};
@@ -86,6 +86,8 @@ pub struct NodeStatus {
     pub accepts_us: Option<bool>,
     /// Which certificate between it and us is over, where one is.
     pub over: Option<String>,
+    /// What the cluster calls dead nodes that were at this address before, and that it still counts: this one lost its volume.
+    pub former: Vec<String>,
 }
 
 impl NodeStatus {
@@ -94,12 +96,6 @@ impl NodeStatus {
     pub fn is_live(&self) -> bool {
         self.live.1 > 0 && self.live.0 == self.live.1
     }
-}
-
-/// A node of the cluster as one gateway knows it.
-struct Known {
-    node_id: String,
-    is_live: bool,
 }
 
 impl PoolStatus {
@@ -114,7 +110,7 @@ impl PoolStatus {
             Finding { whose, ..finding }
         });
         let findings = findings.collect();
-        let gateways: Vec<BTreeMap<String, Known>> = facts.iter().filter_map(known_nodes).collect();
+        let gateways: Vec<Gateway> = facts.iter().filter_map(Gateway::seen).collect();
         let members = roster.members.iter().map(|member| MemberStatus {
             id: member.id.clone(),
             state: member.state,
@@ -124,8 +120,10 @@ impl PoolStatus {
                 .iter()
                 .map(|node| {
                     let address = format!("{}:{}", node.host, node.port);
-                    let seen: Vec<&Known> = gateways.iter().filter_map(|gateway| gateway.get(&address)).collect();
+                    let seen: Vec<&Known> = gateways.iter().filter_map(|gateway| gateway.nodes.get(&address)).collect();
+                    let former = gateways.iter().find_map(|gateway| gateway.former.get(&address).cloned());
                     NodeStatus {
+                        former: former.unwrap_or_default(),
                         node_id: seen.first().map(|known| known.node_id.clone()),
                         live: (seen.iter().filter(|known| known.is_live).count(), gateways.len()),
                         accepts_us: accepts(facts, &node.host),
@@ -145,7 +143,7 @@ impl PoolStatus {
             founder: roster.founder.clone(),
             cluster_id: cluster_id(roster),
             identities: identities(facts),
-            gateways_agree: gateways.windows(2).all(|pair| pair[0].keys().eq(pair[1].keys())),
+            gateways_agree: gateways.windows(2).all(|pair| pair[0].nodes.keys().eq(pair[1].nodes.keys())),
             open: roster.open.as_ref().map(|change| format!("{} {}", change.kind, change.subject)),
             proposed,
             members: members.collect(),
@@ -189,19 +187,6 @@ fn identities(facts: &[Fact]) -> Vec<String> {
     all
 }
 
-fn known_nodes(fact: &Fact) -> Option<BTreeMap<String, Known>> {
-    if !fact.probe.id.starts_with("nodes/") {
-        return None;
-    }
-    let Observation::Rows(rows) = &fact.observation else { return None };
-    let known = rows.rows.iter().filter_map(|row| {
-        let cell = |n: usize| row.get(n).and_then(Option::as_deref);
-        let known = Known { node_id: cell(0)?.to_owned(), is_live: cell(4) == Some("true") };
-        Some((cell(1)?.to_owned(), known))
-    });
-    Some(known.collect())
-}
-
 /// What was seen of the handshakes with a node.
 fn handshakes<'a>(facts: &'a [Fact], host: &'a str) -> impl Iterator<Item = &'a Fact> {
     facts.iter().filter(move |fact| matches!(&fact.probe.question, Question::Tls(tls) if tls.host == host))
@@ -237,8 +222,10 @@ fn deployed_by(roster: &Roster, id: &str) -> Vec<String> {
     roster.members.iter().filter(has).map(|member| member.id.clone()).collect()
 }
 
-/// Name by which strategies say that a member's nodes are being restarted, and for what.
-const MAINTENANCE: &str = "maintenance";
+/// Name by which strategies, and `hangar restart`, say that a member's nodes are being restarted, and for what.
+pub(crate) const MAINTENANCE: &str = "maintenance";
+/// For what `hangar restart` says it.
+pub(crate) const RESTART: &str = "restart";
 
 fn maintenance(member: &Member) -> Option<String> {
     member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {

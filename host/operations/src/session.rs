@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hangar_engine::Progress;
+use hangar_engine::{Level, Progress};
 use hangar_kube::{Access, Cluster};
 use hangar_pki::envelope::InstallationKey;
 use hangar_plan::grant::Kind;
@@ -11,6 +11,7 @@ use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::plan::Plan;
 use hangar_plan::step::StepKey;
 use hangar_runtime::Runtime;
+use serde::Serialize;
 
 use crate::adapters::PluginStore;
 use crate::cluster;
@@ -42,7 +43,8 @@ pub struct Session {
 }
 
 /// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It was so already.
     Unchanged,
@@ -93,6 +95,20 @@ impl Session {
     /// Our membership of the pool, as kept at home; none without a pool block or before `pool create` and `pool request`.
     pub(crate) async fn membership(&self, vault: &Arc<Vault>) -> Result<Option<Membership>, Failure> {
         Membership::open(&self.site, vault).await
+    }
+
+    /// What a look saw, unless it is asked to stop meanwhile: it changes nothing, so it ends at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the look, and [`Cause::Interrupted`].
+    pub(crate) async fn unless_stopped<T>(&self, look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            seen = look => seen,
+            () = self.site.cancel.reached(Level::Draining) => {
+                Err(Failure::new(Cause::Interrupted, "stopped when asked; nothing was changed"))
+            }
+        }
     }
 
     pub(crate) async fn pooling(&self, runtime: &Runtime, stands: &Infrastructure) -> Result<Option<Pooling>, Failure> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use hangar_config::Environment;
-use hangar_operations::{CertificateEntry, Failure};
+use hangar_operations::{Cause, CertificateEntry, Certificates, Failure, PoolChange};
 
 use crate::args::Global;
 use crate::commands::pool::{ChangeArgs, changed};
@@ -25,8 +25,9 @@ pub(crate) enum CertCommand {
 ///
 /// The leaves in our cluster, the authorities of all members, and what the nodes of the others show.
 ///
-/// For timers: exits with 0 if none ends within the days that are asked for, with 4 if one does or is over, and with 3 where
-/// they could not be looked at. `--within 60` is the time to plan, 30 to act, 7 to hurry.
+/// For timers: exits with 0 if every one was seen and none ends within the days that are asked for, with 4 if one does or is over, else
+/// with 3 if any could not be looked at, and with 1 where this instance is in no pool. `--within 60` is the time to plan, 30 to act, 7 to
+/// hurry.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Exit with 4 if a certificate ends within so many days
@@ -51,24 +52,39 @@ pub(crate) async fn run(
             lines.finish();
             list(&all?, args.within, output)
         }
-        CertCommand::Renew(_) => {
-            let done = session.pool_rotate_certs().await;
+        CertCommand::Renew(change) => {
+            let done = match change.dry_run {
+                true => session.pool_preview(PoolChange::RotateCerts).await,
+                false => session.pool_rotate_certs().await,
+            };
             lines.finish();
             done.map(|done| changed(output, "renew", done, "Every node shows its new certificate."))
         }
     }
 }
 
-fn list(all: &[CertificateEntry], within: u64, output: Output) -> Result<(), Failure> {
-    for one in all {
+fn list(found: &Certificates, within: u64, output: Output) -> Result<(), Failure> {
+    for one in &found.all {
         let left = one.days_left.map_or("over".to_owned(), |days| format!("{days} days"));
         let text = format!("{:<10} {:<44} {}\n           {}", left, one.subject, one.place, one.fingerprint);
         output.answer("certificate", &text, one);
     }
-    let ending: Vec<&CertificateEntry> = all.iter().filter(|one| one.ends_within(within)).collect();
-    let Some(first) = ending.iter().min_by_key(|one| one.not_after_ms) else { return Ok(()) };
+    for one in &found.unseen {
+        output.answer("not-seen", &format!("{:<10} {:<44} {}", "not seen", one.place, one.why), one);
+    }
+    let ending: Vec<&CertificateEntry> = found.all.iter().filter(|one| one.ends_within(within)).collect();
+    let Some(first) = ending.iter().min_by_key(|one| one.not_after_ms) else { return all_seen(found) };
     let next = first.next_command();
     let whose = first.whose().map(|whose| format!("{whose}: ")).unwrap_or_default();
     Err(Failure::person(format!("{} certificates end within {within} days", ending.len()))
         .hint_is(format!("{whose}{next}")))
+}
+
+/// None ends soon, as far as that is known.
+fn all_seen(found: &Certificates) -> Result<(), Failure> {
+    let Some(first) = found.unseen.first() else { return Ok(()) };
+    let n_unseen = found.unseen.len();
+    let failure = Failure::new(Cause::Outside, format!("the certificates in {n_unseen} places could not be looked at"));
+    let whose = first.member.as_ref().map(|whose| format!("{whose}: ")).unwrap_or_default();
+    Err(failure.hint_is(format!("{whose}`hangar pool status` shows what is amiss")))
 }

@@ -49,6 +49,6 @@ pub(crate) async fn token(global: &Global, output: Output, environment: Arc<Envi
     let (session, lines) = open(global, Consent::DryRun, output, environment)?;
     let credential = session.cluster_token().await;
     lines.finish();
-    output.secret(credential?.expose_secret());
+    output.raw(credential?.expose_secret());
     Ok(())
 }

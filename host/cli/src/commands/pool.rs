@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use hangar_config::Environment;
-use hangar_operations::{Carry, Cause, Failure, KeyChange, Outcome, Session, Tally};
+use hangar_operations::{Carry, Cause, Failure, KeyChange, Outcome, PoolChange, Session, Tally};
 use serde_json::json;
 
 use crate::args::Global;
@@ -46,13 +46,20 @@ pub(crate) async fn run(
 
 /// Does it, and says nothing yet.
 async fn ask(session: &Session, command: PoolCommand, output: Output, lines: &Lines) -> Result<Answer, Failure> {
+    if let Some((kind, change)) = preview(&command) {
+        let outcome = session.pool_preview(change).await?;
+        return Ok(Answer::Changed { kind, outcome, text: String::new() });
+    }
     let done = |kind, text: &str| Answer::Changed { kind, outcome: Outcome::Done, text: text.to_owned() };
     let ended = |kind, outcome: Outcome, text: &str| Answer::Changed { kind, outcome, text: text.to_owned() };
     Ok(match command {
         PoolCommand::Create(args) => {
             let recovery = args.recovery.recovery.as_deref();
             let adoption = args.adopt.adoption();
-            Answer::Founded(session.pool_create(recovery, args.silence, adoption.as_ref()).await?.1)
+            match session.pool_create(recovery, args.silence, adoption.as_ref()).await? {
+                Some(identity) => Answer::Founded(identity),
+                None => ended("create", Outcome::Declined, ""),
+            }
         }
         PoolCommand::Request(args) => {
             let (recovery, adoption) = (args.recovery.recovery.as_deref(), args.adopt.adoption());
@@ -117,6 +124,21 @@ async fn ask(session: &Session, command: PoolCommand, output: Output, lines: &Li
         }
         PoolCommand::Status(_) => Answer::Drawn(session.pool_status().await?),
     })
+}
+
+/// What is only to be shown, with the kind of its answer.
+fn preview(command: &PoolCommand) -> Option<(&'static str, PoolChange<'_>)> {
+    match command {
+        PoolCommand::Leave(LeaveArgs { change, lose_tolerance }) if change.dry_run => {
+            Some(("leave", PoolChange::Leave { lose_tolerance: *lose_tolerance }))
+        }
+        PoolCommand::Evict(EvictArgs { change, member, .. }) if change.dry_run => {
+            Some(("evict", PoolChange::Evict(member)))
+        }
+        PoolCommand::RotateCerts(change) if change.dry_run => Some(("rotate-certs", PoolChange::RotateCerts)),
+        PoolCommand::RotateCa(change) if change.dry_run => Some(("rotate-ca", PoolChange::RotateCa)),
+        _ => None,
+    }
 }
 
 async fn carry(args: CarryArgs, output: Output) -> Result<(), Failure> {

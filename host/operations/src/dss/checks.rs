@@ -137,7 +137,7 @@ fn agreed(members: &[&Member], seen: &Seen) -> Vec<Finding> {
                 severity,
                 subject: format!("dss:{}", member.id),
                 message,
-                cure: Some("`hangar up`".into()),
+                cure: Some("let the workspaces of all members say the same, then `hangar up`".into()),
                 whose: Some(member.id.clone()),
             });
         };

@@ -37,11 +37,13 @@ impl Class {
     /// What shows or mends it.
     fn command(self) -> &'static str {
         match self {
-            Self::WrongPool | Self::ForeignInstance => "hangar pool verify",
+            // Tells of which database its nodes are.
+            Self::WrongPool => "hangar pool status",
             Self::DatabaseLies | Self::Overload => "hangar pool status --wait",
             Self::HttpDown
             | Self::DatabaseDown
             | Self::WrongBaseUrl
+            | Self::ForeignInstance
             | Self::NoTableAccess
             | Self::PoolTableOnly
             | Self::OtherPartsDown

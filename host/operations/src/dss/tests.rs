@@ -73,6 +73,7 @@ fn pool() -> Pool {
         live: (1, 1),
         accepts_us: None,
         over: None,
+        former: Vec::new(),
     };
     let member_status = |id: &str| MemberStatus {
         id: id.into(),
@@ -162,9 +163,9 @@ fn class_2_the_database_is_down() {
 #[test]
 fn class_3_a_wrong_or_stand_alone_pool() {
     let found = spoilt(|pool| pool.answers("uss2", super::POOL, http(200, json!({"dar_id": "another"}))));
-    assert_eq!(found, told("wrong or stand-alone pool (class 3)", "uss2", "hangar pool verify"));
+    assert_eq!(found, told("wrong or stand-alone pool (class 3)", "uss2", "hangar pool status"));
     let found = spoilt(|pool| pool.status.identities.push("another".into()));
-    assert_eq!(found, told("wrong or stand-alone pool (class 3)", "uss1", "hangar pool verify"));
+    assert_eq!(found, told("wrong or stand-alone pool (class 3)", "uss1", "hangar pool status"));
 }
 
 #[test]
@@ -186,7 +187,7 @@ fn classes_5_and_6_tables_that_cannot_be_read() {
 fn class_7_one_that_uses_anothers_instance() {
     let endpoints = [["uss1", "https://dss.uss1.example.com"], ["uss2", "https://dss.uss1.example.com"]];
     let found = spoilt(|pool| drop(pool.seen.tables.insert(PARTICIPANTS, rows(&endpoints))));
-    assert_eq!(found, told("uses another's instance (class 7)", "uss2", "hangar pool verify"));
+    assert_eq!(found, told("uses another's instance (class 7)", "uss2", "hangar up"));
 }
 
 #[test]

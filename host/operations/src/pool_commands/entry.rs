@@ -1,9 +1,9 @@
 //! `pool invite | accept | join`: how a newcomer comes in.
 
-use hangar_pool::OwnRecord;
-use hangar_roster::{Invitation, KeyFingerprint, MemberId, Roster, SignedInvitation, State, next};
+use hangar_pool::{Heeds, OwnRecord};
+use hangar_roster::{Invitation, KeyFingerprint, MemberId, Roster, SignedInvitation, SignedRecord, State, next};
 
-use super::{fingerprint, proposed};
+use super::{fingerprint, over, proposed};
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
@@ -29,18 +29,18 @@ impl Session {
         let found = own.refresh().map_err(record)?;
         // A vote that was taken back is over once the others have seen that.
         own.duties(now_ms()).map_err(record)?;
-        self.free_slot(&engine, &vault, &runtime, own).await?;
-        let joiner = own
-            .roster()
-            .records()
-            .find(|signed| signed.record().key.fingerprint() == audience)
-            .map(|signed| signed.record().member.clone());
+        let asks = |roster: &Roster| {
+            let mut records = roster.records().map(SignedRecord::record);
+            records.find(|record| record.key.fingerprint() == audience).map(|record| record.member.clone())
+        };
+        let joiner = asks(&own.roster());
         let Some(joiner) = joiner else {
             let about: Vec<String> = found.iter().map(|finding| finding.problem.to_string()).collect();
             let seen = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
             return Err(Failure::refused(format!("the carrier shows no request signed with the key {audience}{seen}"))
                 .hint_is("the joiner runs `hangar pool request`, and both compare the fingerprint by voice"));
         };
+        self.free_slot(&engine, &vault, &runtime, own).await?;
         let is_voted =
             own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
         if !is_voted && !is_active(&own.roster(), &joiner) {
@@ -62,7 +62,11 @@ impl Session {
         let (engine, runtime, vault) = self.begin("pool accept").await?;
         let membership = self.active_member(&vault).await?;
         let own = &membership.own;
-        self.catch_up(&membership)?;
+        self.catch_up(&membership, &Heeds::All)?;
+        if !may_accept(&own.roster(), &subject) {
+            // Told at once: the wait for an earlier change may last for days.
+            return Err(nothing_proposed(&subject));
+        }
         let settled = self.free_slot(&engine, &vault, &runtime, own).await?;
         let Some(id) = proposed(&own.roster(), &subject) else {
             if own.roster().evictions().iter().any(|change| change.subject == subject) {
@@ -78,8 +82,7 @@ impl Session {
                 self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
                 return Ok(Outcome::Unchanged);
             }
-            return Err(Failure::refused(format!("no member proposes anything about `{subject}`"))
-                .hint_is("`hangar pool status` shows what is proposed"));
+            return Err(nothing_proposed(&subject));
         };
         own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
         self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
@@ -139,6 +142,19 @@ fn enter(own: &OwnRecord, inviter: KeyFingerprint) -> Result<(), Failure> {
             Err(Failure::of(Cause::Person, "the invitation is refused", err).hint_is(cure))
         }
     }
+}
+
+/// Whether there is, or was just now, anything about this member to say yes to.
+fn may_accept(roster: &Roster, subject: &MemberId) -> bool {
+    proposed(roster, subject).is_some()
+        || is_active(roster, subject)
+        || over(roster).as_ref() == Some(subject)
+        || roster.evictions().iter().any(|change| change.subject == *subject)
+}
+
+fn nothing_proposed(subject: &MemberId) -> Failure {
+    Failure::refused(format!("no member proposes anything about `{subject}`"))
+        .hint_is("`hangar pool status` shows what is proposed")
 }
 
 fn is_active(roster: &Roster, member: &MemberId) -> bool {

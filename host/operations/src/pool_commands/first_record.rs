@@ -20,15 +20,15 @@ use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
 use crate::organisation;
 use crate::pool_adopt::{self, Adoption};
-use crate::pool_records::make_recovery_key;
+use crate::pool_records::{make_recovery_key, recovery_key};
 use crate::pooling::{Connected, Membership, no_pool, record, strategy};
-use crate::session::{Outcome, Session};
+use crate::session::Session;
 use crate::vault::Vault;
 
 impl Session {
-    /// Founds the pool. The only command that ever leads to an initialised database. `silence` is how long a member of the
-    /// pool may leave the question unanswered whether it lives; it never changes. With `adoption` the database runs already: it
-    /// gets a roster, and neither an `init` nor another pod.
+    /// Founds the pool; nothing where the operator says no. The only command that ever leads to an initialised database.
+    /// `silence` is how long a member of the pool may leave the question unanswered whether it lives; it never changes. With
+    /// `adoption` the database runs already: it gets a roster, and neither an `init` nor another pod.
     ///
     /// # Errors
     ///
@@ -38,28 +38,30 @@ impl Session {
         recovery: Option<&Path>,
         silence: Option<Duration>,
         adoption: Option<&Adoption<'_>>,
-    ) -> Result<(Outcome, Identity), Failure> {
+    ) -> Result<Option<Identity>, Failure> {
         let (engine, runtime, vault) = self.begin("pool create").await?;
         let membership = match self.membership(&vault).await? {
             Some(membership) => {
                 if membership.own.roster().own_record().record().genesis.is_none() {
-                    return Err(Failure::person("this instance has asked to join a pool, so it cannot found one")
-                        .hint_is("`hangar pool join` goes on"));
+                    return Err(Failure::person("this instance has asked to join a pool, so it cannot found that one").hint_is(
+                        "`hangar pool join --from FINGERPRINT` goes on; a pool of your own has another `name` in the workspace file",
+                    ));
                 }
+                refuse_other(&membership.own, recovery, silence)?;
                 membership
             }
             None => {
                 let made = self.adopted(&engine, &runtime, adoption).await?;
-                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
-                beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
+                let (key, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
                 let by = if made.is_some() { "hangar pool create --adopt" } else { "hangar pool create" };
                 let mut record = next::genesis(beginning, by.into(), now_ms());
                 if let (Some(genesis), Some(silence)) = (&mut record.genesis, silence) {
                     genesis.silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
                 }
                 if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
-                    return Err(declined());
+                    return Ok(None);
                 }
+                record.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 if let Some(made) = &made {
                     pool_adopt::keep(&engine, &vault, made).await?;
                 }
@@ -68,7 +70,7 @@ impl Session {
         };
         let identity = Identity::of(&membership.own);
         self.drive(&engine, &vault, &runtime, membership, Goal::Create).await?;
-        Ok((Outcome::Done, identity))
+        Ok(Some(identity))
     }
 
     /// Asks to join: publishes our first record, which is public data and nothing else. With `adoption` our nodes are of the
@@ -88,14 +90,18 @@ impl Session {
                 return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
             }
             Some(membership) => {
-                let stands = pool_adopt::stands(engine.journal()).await?;
+                refuse_other(&membership.own, recovery, None)?;
+                membership.own.refresh().map_err(record)?;
+                let mut stands = pool_adopt::stands(engine.journal()).await?;
                 if adoption.is_some() && !stands {
-                    return Err(Failure::person("this instance has asked to join with nodes that are to be made")
-                        .hint_is("`hangar down` takes back what it has, if nothing runs there yet"));
+                    refuse_voted(&membership.own)?;
+                    if let Some(made) = self.adopted(&engine, &runtime, adoption).await? {
+                        pool_adopt::keep(&engine, &vault, &made).await?;
+                        stands = true;
+                    }
                 }
                 let made = if stands { organisation::read_authority(&vault).await? } else { None };
                 let (_, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
-                membership.own.refresh().map_err(record)?;
                 if is_out(&membership.own.roster()) {
                     self.refuse_former_nodes(&engine, &runtime).await?;
                 }
@@ -211,6 +217,43 @@ fn is_out(roster: &Roster) -> bool {
     roster.own_record().record().state == State::Gone || roster.is_expelled(roster.own())
 }
 
-fn declined() -> Failure {
-    Failure::new(Cause::Interrupted, "declined: nothing was changed")
+/// What only a first record says, and this one says otherwise: it would be taken for done.
+fn refuse_other(own: &OwnRecord, recovery: Option<&Path>, silence: Option<Duration>) -> Result<(), Failure> {
+    let roster = own.roster();
+    let record = roster.own_record().record();
+    let named = record.recovery_key;
+    let is_other =
+        |path: &Path| -> Result<bool, Failure> { Ok(!path.exists() || Some(recovery_key(path)?.public()) != named) };
+    if let Some(path) = recovery
+        && is_other(path)?
+    {
+        let path = path.display();
+        return Err(Failure::person(format!("our first record is out, and `{path}` is not the recovery key in it"))
+            .hint_is("run the command again without `--recovery`: a record names its recovery key once and for all"));
+    }
+    let period = record.genesis.as_ref().map(|genesis| genesis.silence_ms);
+    match silence.map(|silence| u64::try_from(silence.as_millis()).unwrap_or(u64::MAX)) {
+        Some(asked) if period != Some(asked) => {
+            Err(Failure::person("the pool is founded, with another period of silence than that")
+                .hint_is("run the command again without `--silence`: it never changes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What others have voted for stays as it is, and who has left has no nodes of the pool's cluster.
+fn refuse_voted(own: &OwnRecord) -> Result<(), Failure> {
+    let roster = own.roster();
+    if is_out(&roster) {
+        return Err(Failure::person(
+            "this organisation has left the pool, and its nodes are out of the database for good",
+        )
+        .hint_is("ask anew without `--adopt`"));
+    }
+    let is_asking = roster.own_record().record().state == State::Asking;
+    if is_asking && roster.changes().iter().all(|change| change.subject != *roster.own()) {
+        return Ok(());
+    }
+    Err(Failure::person("others have voted for us as we asked, with nodes that are to be made")
+        .hint_is("whoever invited us takes that back first: `hangar pool reject US`"))
 }

@@ -3,7 +3,7 @@
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 
-use super::{MemberStatus, NodeStatus, PoolStatus};
+use super::{MemberStatus, NodeStatus, PoolStatus, RESTART};
 
 impl PoolStatus {
     /// What of the pool is not whole, each with the next command and the member who runs it.
@@ -45,6 +45,7 @@ impl PoolStatus {
             gaps.push(gap(Severity::Error, format!("member:{}", self.own), message, command, &self.own));
         } else {
             gaps.extend(nodes().filter_map(|(member, node)| node_gap(member, node)));
+            gaps.extend(nodes().filter_map(|(member, node)| former_gap(member, node)));
         }
         for member in active {
             for other in active.iter().filter(|other| !member.deployed_by.contains(&other.id)) {
@@ -90,12 +91,22 @@ fn node_gap(member: &MemberStatus, node: &NodeStatus) -> Option<Finding> {
     Some(gap(Severity::Error, format!("node:{address}"), message, "hangar up", &member.id))
 }
 
+/// Until it is taken out, ranges wait for it.
+fn former_gap(member: &MemberStatus, node: &NodeStatus) -> Option<Finding> {
+    let (address, former) = (&node.address, node.former.join(", "));
+    let message = format!("`{address}` has lost its volume: the dead node {former}, which it was before, still counts");
+    let gap = || gap(Severity::Warning, format!("node:{address}"), message, "hangar up", &member.id);
+    (!node.former.is_empty()).then(gap)
+}
+
 /// Its nodes are being restarted, or a run that did so ended early: nobody else's are touched until it is through.
 fn maintenance_gap(member: &MemberStatus) -> Option<Finding> {
     let what = member.maintenance.as_ref()?;
     let message =
         format!("`{}` says that its nodes are being restarted ({what}): nobody else's are meanwhile", member.id);
-    Some(gap(Severity::Note, format!("member:{}", member.id), message, "hangar up", &member.id))
+    // Not every strategy ends what it has not begun.
+    let command = if what == RESTART { "hangar restart" } else { "hangar up" };
+    Some(gap(Severity::Note, format!("member:{}", member.id), message, command, &member.id))
 }
 
 fn subject_gap(member: &MemberStatus) -> Option<Finding> {
@@ -123,6 +134,7 @@ mod tests {
             live: (1, 1),
             accepts_us: Some(true),
             over: None,
+            former: Vec::new(),
         }
     }
 
@@ -227,6 +239,15 @@ mod tests {
         status.members[1].maintenance = Some("v24.3.1".into());
         assert_eq!(told(&status), one("member:uss2", "uss2", "hangar up"));
         assert!(status.is_whole(), "nothing is amiss while it lasts");
+        status.members[1].maintenance = Some(RESTART.into());
+        assert_eq!(told(&status), one("member:uss2", "uss2", "hangar restart"));
+    }
+
+    #[test]
+    fn a_node_that_was_another_one_before_is_its_owners_to_clear() {
+        let mut status = whole();
+        status.members[2].nodes[0].former = vec!["7".into()];
+        assert_eq!(told(&status), one("node:uss3:26257", "uss3", "hangar up"));
     }
 
     #[test]

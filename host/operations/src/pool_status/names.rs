@@ -4,14 +4,14 @@ use hangar_plan::strategy::intent::Node;
 use hangar_plan::strategy::member::Roster;
 use hangar_plan::strategy::observation::Fact;
 
-use super::known_nodes;
+use super::Gateway;
 
 /// The roster with each own node by the name that the cluster knows: one that was restarted goes by its new name before our record
 /// gives that, which it does once all of them have it.
 pub(crate) fn as_known(mut roster: Roster, own: &[Node], facts: &[Fact]) -> Roster {
-    let gateways: Vec<_> = facts.iter().filter_map(known_nodes).collect();
+    let gateways: Vec<_> = facts.iter().filter_map(Gateway::seen).collect();
     let is_known =
-        |node: &Node| gateways.iter().any(|known| known.contains_key(&format!("{}:{}", node.host, node.port)));
+        |node: &Node| gateways.iter().any(|known| known.nodes.contains_key(&format!("{}:{}", node.host, node.port)));
     let ours = roster.members.iter_mut().filter(|member| member.is_self).flat_map(|member| &mut member.nodes);
     for held in ours.filter(|held| !is_known(held)) {
         let new = own.iter().find(|node| node.ordinal == held.ordinal && is_known(node));

@@ -25,8 +25,11 @@ pub struct Tally {
     pub pairs: Count,
     /// Ordered pairs of members of which one says that its nodes have loaded every authority of the other.
     pub acknowledgements: Count,
-    /// Ranges without enough replicas; none where no own node answers.
+    /// Ranges without enough replicas; none where no own node answers, and where the database tells of none by the way.
     pub underreplicated: Option<u64>,
+    /// Whether the strategy asks about ranges at all.
+    #[serde(skip)]
+    pub asks_ranges: bool,
     /// What is proposed or open, in words.
     pub changes: Vec<String>,
 }
@@ -57,6 +60,7 @@ impl Tally {
                 of: ids.len() * ids.len().saturating_sub(1),
             },
             underreplicated: status.underreplicated,
+            asks_ranges: status.asks_ranges,
             changes: changes.collect(),
         }
     }
@@ -65,7 +69,8 @@ impl Tally {
     #[must_use]
     pub fn is_full(&self) -> bool {
         let counts = [self.nodes, self.pairs, self.acknowledgements];
-        counts.iter().all(|count| count.done == count.of) && self.underreplicated == Some(0) && self.changes.is_empty()
+        let has_replicas = !self.asks_ranges || self.underreplicated == Some(0);
+        counts.iter().all(|count| count.done == count.of) && has_replicas && self.changes.is_empty()
     }
 }
 
@@ -83,8 +88,8 @@ impl fmt::Display for Tally {
             self.nodes, self.pairs, self.acknowledgements
         )?;
         match self.underreplicated {
-            None => write!(f, ", no own node answers")?,
-            Some(0) => {}
+            None if self.asks_ranges => write!(f, ", no own node answers")?,
+            None | Some(0) => {}
             Some(ranges) => write!(f, ", {ranges} ranges lack replicas")?,
         }
         self.changes.iter().try_for_each(|change| write!(f, "; {change}"))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hangar_engine::Engine;
 use hangar_plan::plan::{Envelope, Part, Plan};
-use hangar_pool::{Drive, OwnRecord, Strategy as _, Tell};
+use hangar_pool::{Drive, Heeds, OwnRecord, RecordError, Strategy as _, Tell};
 use hangar_roster::State;
 use hangar_runtime::Runtime;
 
@@ -46,7 +46,11 @@ impl Session {
         if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
             hands.renew_before = *before_ms;
         }
-        membership.own.refresh().map_err(record)?;
+        let heeds = goal.heeds();
+        match membership.own.refresh() {
+            Err(err @ RecordError::Carrier(_)) if heeds == Heeds::Nobody => tracing::debug!(%err, "needs no carrier"),
+            heard => drop(heard.map_err(record)?),
+        }
         let follows = goal == Goal::Operate && is_at_rest(&membership.own);
         if follows {
             self.show_presence(&stands, &membership.own, &pooling.database, When::Before)?;
@@ -75,6 +79,7 @@ impl Session {
             operation: &operation,
             intent,
             phases,
+            heeds,
             tell: &Waiting(self),
             cancel: self.site.cancel.clone(),
             refreshed: &refreshed,

@@ -67,6 +67,11 @@ impl Answer {
                 }
                 let text = format!("Took in what `{}` holds; {} findings.", file.display(), found.len());
                 output.answer("import", &text, &found);
+                let n_wrong = found.iter().filter(|finding| finding.severity != Severity::Note).count();
+                if n_wrong > 0 {
+                    return Err(Failure::person(format!("{n_wrong} things in `{}` are not in order", file.display()))
+                        .hint_is("what was in order was taken in; talk to who sent the file"));
+                }
             }
             Self::Told(history) => return told(&history, output),
         }
@@ -81,7 +86,7 @@ pub(crate) fn changed(output: Output, kind: &str, outcome: Outcome, text: &str) 
         Outcome::Unchanged => "It was so already.",
         Outcome::Declined => "Nothing was changed.",
     };
-    output.answer(kind, text, &json!({"text": text}));
+    output.answer(kind, text, &json!({"text": text, "outcome": outcome}));
 }
 
 fn drawn(status: &PoolStatus, output: Output) {
@@ -106,7 +111,8 @@ fn told(history: &History, output: Output) -> Result<(), Failure> {
     }
     for finding in &history.findings {
         let whose = finding.member.as_ref().map(ToString::to_string).unwrap_or_default();
-        output.note(&format!("{whose}: {}", finding.problem));
+        let place = if whose.is_empty() { &finding.source } else { &whose };
+        output.note(&format!("{place}: {}", finding.problem));
     }
     let n_wrong = history.findings.iter().filter(|finding| !finding.problem.is_remark()).count();
     if n_wrong > 0 {

@@ -27,6 +27,9 @@ pub(crate) enum PoolCommand {
     Leave(LeaveArgs),
     Evict(EvictArgs),
     /// Issue new leaves and let every node load them
+    ///
+    /// Under the authority that we have, so that nobody else has to do anything: it waits for no other member, and needs no carrier.
+    /// The same as `cert renew`. Ctrl-C is safe: the same command goes on.
     RotateCerts(ChangeArgs),
     /// Go over to a new certificate authority, together with the other members
     ///
@@ -41,8 +44,13 @@ pub(crate) enum PoolCommand {
     /// failure that the DSS's own documentation sorts it in. Exits with 4 where something is wrong.
     Verify,
     /// Write every record that was ever held here into one file
+    ///
+    /// For another member to compare with its own (`pool history --file`) or to take in (`pool import`), by e-mail or a stick: each
+    /// record is signed, and none is secret.
     Export(FileArgs),
     /// Take in records that came by another way than the carrier
+    ///
+    /// Only what its signatures and its chain bear out is taken in. Exits with 4 where anything else is found.
     Import(FileArgs),
     History(HistoryArgs),
     Carry(CarryArgs),
@@ -120,15 +128,17 @@ impl AdoptArgs {
 /// Where a recovery key goes.
 #[derive(Debug, Args)]
 pub(crate) struct RecoveryArgs {
-    /// Make a recovery key and write it to this new file; keep it offline: it replaces a lost or stolen key
+    /// Make a recovery key, name it in our record, and write it to this file unless it holds one already; keep it offline: it
+    /// replaces a lost or stolen key. No later command can add one
     #[arg(long, value_name = "FILE")]
     pub(super) recovery: Option<PathBuf>,
 }
 
 /// Invite a joiner, and stay until it is in
 ///
-/// Votes for the joiner, deploys its authority once all have voted, and proves that its nodes accept us. Ctrl-C is safe:
-/// the same command, or `hangar up`, goes on.
+/// Votes for the joiner, deploys its authority once all have voted, and proves that its nodes accept us. The invitation is good for
+/// 24 hours; where the joiner has not come by then, the same command invites it anew. Ctrl-C is safe: the same command, or
+/// `hangar up`, goes on.
 #[derive(Debug, Args)]
 pub(crate) struct InviteArgs {
     /// Fingerprint of the joiner's key, compared by voice
@@ -137,6 +147,10 @@ pub(crate) struct InviteArgs {
 }
 
 /// Accept a proposed change, and stay until it is closed
+///
+/// `hangar pool status` shows what is proposed, and who has yet to accept it. Of a join: trusts the joiner's authority on every node,
+/// and proves that each node of either takes the other; of a leave: drops the authority once the nodes are out. A proposal is good for
+/// a week. Ctrl-C is safe: the same command, or `hangar up`, goes on.
 #[derive(Debug, Args)]
 pub(crate) struct AcceptArgs {
     /// Member whom the change is about
@@ -159,7 +173,8 @@ pub(crate) struct RejectArgs {
 /// Leave the pool
 ///
 /// Once all have accepted: stops the API, takes our nodes out of the cluster in one go (refused where what remains could not
-/// hold every range), and publishes that we are gone. The others then drop our authority. `hangar down` takes the rest down.
+/// hold every range), and publishes that we are gone. The others then drop our authority. `hangar down` takes the rest down. Ctrl-C is
+/// safe: the same command goes on.
 #[derive(Debug, Args)]
 pub(crate) struct LeaveArgs {
     /// Agree that the pool will survive no loss of an organisation any more
@@ -190,9 +205,9 @@ pub(crate) struct ChangeArgs {
     /// Do it without asking
     #[arg(long)]
     pub(super) yes: bool,
-    /// Show the plan and change nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
+    /// Show the plan and change nothing, also where the change is under way
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
 }
 
 impl ChangeArgs {
@@ -219,7 +234,7 @@ pub(crate) struct RotateKeyArgs {
 /// A file of records.
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// The file
+    /// File of records, one a line
     pub(super) file: PathBuf,
 }
 
@@ -257,7 +272,8 @@ pub(crate) struct CarryArgs {
 
 /// Join an existing pool
 ///
-/// Waits until every member has deployed our authority and accepts us, then starts our nodes. Never initialises a database.
+/// Waits until every member has deployed our authority and accepts us, then starts our nodes. Never initialises a database. Ctrl-C is
+/// safe: the same command goes on.
 #[derive(Debug, Args)]
 pub(crate) struct JoinArgs {
     /// Fingerprint of the inviting member's key, compared by voice
