@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use test_support::{Workspace, is_set, wait_for};
 
+use crate::api::Asking;
 use crate::killed::dying_at;
 use crate::links::Cuts;
 use crate::pool::{live_nodes, verifies};
@@ -23,6 +24,7 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
     let [first, second, third] = &pooled.members[..] else { anyhow::bail!("three members") };
     let before = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
+    let api = Asking::begin(pooled.stage.organisation("uss2")?).await?;
     let cuts = Cuts::begin(&pooled.stage, &MEMBERS)?;
     // Before the others see its new authority, while they wait for what it proves, with its new leaves in the cluster, and when all is
     // done and only its journal does not say so: the next run begins no other rotation.
@@ -39,6 +41,7 @@ async fn an_authority_is_replaced_and_every_node_stays() -> Result<()> {
     }
     ensure!(cuts.end().await? > 0, "no node has heard of a cut");
     traffic.ends_well(0).await?;
+    api.ends_well().await?;
     let after = authorities(&first.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"), "uss2");
     assert_eq!((before.len(), after.len()), (1, 1));
     assert_ne!(before, after);
@@ -75,9 +78,11 @@ async fn leaves_are_renewed_and_every_node_stays() -> Result<()> {
         assert!(shown["days-left"].as_u64().is_some_and(|days| days > 100), "{shown:#}");
     }
     let before = leaf(list)?;
+    let api = Asking::begin(pooled.stage.organisation("uss1")?).await?;
     dying_at(&["kube.secret.after"], member, &["cert", "renew", "--yes"]).await?;
     let after = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
     assert_ne!(before, after);
+    api.ends_well().await?;
     let status = pooled.members[1].run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
     assert_eq!(live_nodes(&status), 9, "{status:#}");
     Ok(())
@@ -135,7 +140,68 @@ async fn every_record_is_kept_and_verified_from_one_file() -> Result<()> {
     let told = pooled.members[1].run(&["pool", "history", "--file", &file]).await?.done()?.stdout;
     assert!(told.contains("founds the pool") && told.contains("opens the join of uss3"), "{told}");
     pooled.members[2].run(&["pool", "import", &file]).await?.done()?;
+    // A file that is not there, is something else or was cut off on its way is no history that is in order.
+    for (text, code, told) in [
+        (None, 1, "there is no file"),
+        (Some("no record at all\n".to_owned()), 1, "holds no record"),
+        (Some(std::fs::read_to_string(&file)? + "{\"name\":\"uss1"), 4, "1 lines are no records"),
+    ] {
+        let other = pooled.stage.root.join("other.jsonl");
+        if let Some(text) = text {
+            std::fs::write(&other, text)?;
+        }
+        let other = other.display().to_string();
+        for command in [&["pool", "history", "--file", &other][..], &["pool", "import", &other]] {
+            let run = pooled.members[2].run(command).await?.exits(code)?;
+            assert!(run.stderr.contains(told), "{command:?}: {}", run.stderr);
+        }
+    }
     verifies(&pooled.members[2]).await
+}
+
+/// What is only shown is refused where the change would be, and neither proposed nor done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_a_change_and_begins_nothing() -> Result<()> {
+    let pooled = pooled().await?;
+    let member = &pooled.members[2];
+    let records = async || Ok::<_, anyhow::Error>(member.run(&["pool", "history", "--json"]).await?.done()?.stdout);
+    let before = records().await?;
+    for (command, phase) in [
+        (&["pool", "leave", "--lose-tolerance"][..], "leave"),
+        (&["pool", "rotate-certs"], "certificates"),
+        (&["pool", "rotate-ca"], "certificates"),
+        (&["cert", "renew"], "certificates"),
+    ] {
+        let shown = member.run(&[command, &["--dry-run"]].concat()).await?.done()?.stdout;
+        ensure!(shown.contains(phase) && shown.contains("Nothing was changed."), "{command:?}: {shown}");
+        member.run(&[command, &["--dry-run", "--yes"]].concat()).await?.exits(2)?;
+    }
+    let refused = member.run(&["pool", "leave", "--dry-run"]).await?.exits(4)?;
+    ensure!(refused.stderr.contains("2 organisations would remain"), "{}", refused.stderr);
+    ensure!(records().await? == before, "something was published");
+    verifies(member).await
+}
+
+/// Leaves are ours alone: a carrier that is away keeps nobody from new ones, nor from looking.
+#[tokio::test(flavor = "multi_thread")]
+async fn leaves_are_renewed_and_the_pool_is_shown_without_a_carrier() -> Result<()> {
+    let pooled = pooled().await?;
+    let member = &pooled.members[2];
+    let (folder, aside) = (pooled.stage.root.join("carrier"), pooled.stage.root.join("carrier.aside"));
+    std::fs::rename(&folder, &aside)?;
+    std::fs::write(&folder, "no folder")?;
+    let shown = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+    let findings = shown["findings"].as_array().context("findings")?;
+    ensure!(findings.iter().any(|finding| finding["subject"] == "carrier"), "{shown:#}");
+    ensure!(live_nodes(&shown) == 9, "{shown:#}");
+    member.run(&["pool", "verify"]).await?.exits(4)?;
+    member.run(&["pool", "status", "--wait", "--timeout", "1s"]).await?.exits(3)?;
+    member.run(&["cert", "renew", "--yes"]).await?.done()?;
+    let others = member.run(&["pool", "rotate-ca", "--yes"]).await?.exits(3)?;
+    ensure!(others.stderr.contains("make the carrier reachable"), "{}", others.stderr);
+    std::fs::remove_file(&folder)?;
+    std::fs::rename(&aside, &folder)?;
+    verifies(member).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> 
 async fn leaves(member: &Workspace) -> Result<()> {
     let leave = ["pool", "leave", "--lose-tolerance", "--yes"];
     if !is_set("HANGAR_SUITE_ALL_POINTS") {
-        for point in ["kube.job.started", "kube.job.after:2", "pool.record.kept"] {
+        for point in ["kube.job.started", "kube.job.after:3", "pool.record.kept"] {
             member.run_killed_at(point, &leave).await?;
         }
         let status = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;

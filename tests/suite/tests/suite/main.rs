@@ -7,6 +7,7 @@
 mod add_ons;
 mod adopted;
 mod aks;
+mod api;
 mod authority;
 #[cfg(feature = "real-aws")]
 mod aws;

@@ -80,9 +80,16 @@ async fn a_member_can_neither_found_nor_ask_again() -> Result<()> {
     let pooled = pooled().await?;
     let joiner = &pooled.members[2];
     let run = joiner.run(&["pool", "create", "--yes"]).await?.exits(4)?;
-    assert!(run.stderr.contains("so it cannot found one"), "{}", run.stderr);
+    assert!(run.stderr.contains("so it cannot found that one"), "{}", run.stderr);
     let run = joiner.run(&["pool", "request"]).await?.exits(1)?;
     assert!(run.stderr.contains("is in the pool already"), "{}", run.stderr);
+    // What only a first record says is not taken for done.
+    let founder = &pooled.members[0];
+    let run = founder.run(&["pool", "create", "--yes", "--silence", "5d"]).await?.exits(4)?;
+    assert!(run.stderr.contains("another period of silence"), "{}", run.stderr);
+    let late = pooled.stage.root.join("late.key");
+    let run = founder.run(&["pool", "create", "--yes", "--recovery", &late.display().to_string()]).await?.exits(4)?;
+    assert!(run.stderr.contains("is not the recovery key in it") && !late.exists(), "{}", run.stderr);
     Ok(())
 }
 

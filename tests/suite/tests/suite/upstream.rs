@@ -106,6 +106,8 @@ async fn a_pool_of_other_tools_becomes_a_roster_and_no_node_is_touched() -> Resu
     members[0].run_killed_at("pool.record.kept", &create).await?;
     let founded = members[0].run(&create).await?.done()?;
     let founder = founded.value("identity")?["fingerprint"].as_str().unwrap_or_default().to_owned();
+    // Asked first without a thought of what runs already.
+    members[1].run(&["pool", "request"]).await?.done()?;
     let request = ["pool", "request", "--adopt", "--json"];
     join_by(&members[0], &founder, &[], &members[1], &request).await?;
     join_by(&members[0], &founder, &members[1..2], &members[2], &request).await?;

@@ -42,6 +42,7 @@ async fn a_universe_is_founded_once_joined_left_and_whole_after_each() -> Result
         is_left_alone(member).await?;
     }
     assert_eq!(places(&stage, "uss2").await?, ["dss.uss1", "dss.uss2"]);
+    founder.run(&["pool", "status", "--wait", "--timeout", "2m"]).await?.done()?;
 
     let leave = async { joiner.run(&["pool", "leave", "--yes"]).await?.done() };
     tokio::try_join!(leave, accept(&founder, "uss2"))?;
