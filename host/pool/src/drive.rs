@@ -18,7 +18,7 @@ use crate::envelope::excess;
 use crate::error::PoolError;
 use crate::expectation::describe;
 use crate::hands::Hands;
-use crate::heeds::Heeds;
+use crate::heeds::{self, Heeds};
 use crate::memory::Memory;
 use crate::outage::Outage;
 use crate::own::{OwnRecord, RecordError};
@@ -228,6 +228,10 @@ impl Drive<'_> {
 
     /// Whether there is nothing left to wait for. Closes our vote once its change is carried out.
     fn is_over(&self, until: Until) -> Result<bool, PoolError> {
+        if self.heeds == Heeds::Nobody {
+            // Nothing is signed by what may be behind the others.
+            return Ok(true);
+        }
         let now_ms = self.hands.now_ms();
         let may_close = {
             let roster = self.own.roster();
@@ -236,9 +240,13 @@ impl Drive<'_> {
         };
         if may_close {
             match self.own.step(|roster| next::close(roster, now_ms)) {
-                Ok(_) => self.own.duties(now_ms)?,
+                Ok(_) => heeds::duties(&self.own, now_ms)?,
+                // A fork that matters has ended the run before.
                 Err(RecordError::Next(
-                    NextError::NotOpen | NextError::NotCarriedOut { .. } | NextError::StillDeployed { .. },
+                    NextError::NotOpen
+                    | NextError::NotCarriedOut { .. }
+                    | NextError::StillDeployed { .. }
+                    | NextError::Frozen { .. },
                 )) => {}
                 Err(err) => return Err(err.into()),
             }

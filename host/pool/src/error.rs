@@ -86,7 +86,9 @@ impl Hint for PoolError {
                 Some("`hangar pool status` shows the proof; talk to its owner before anything else".into())
             }
             Self::TakenBack { .. } => Some(
-                "talk to them; whoever proposed it proposes it anew by the same command, and `hangar pool status` shows when".into(),
+                "talk to them; whoever proposed it proposes it anew by the same command, and `hangar pool status` shows \
+                 when"
+                    .into(),
             ),
             Self::OutsideEnvelope { .. } => Some("look at the plan again: `hangar plan`".into()),
             Self::Deadline { .. } | Self::Interrupted => Some("run the same command again to go on".into()),

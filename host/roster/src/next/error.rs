@@ -197,7 +197,9 @@ impl NextError {
             }
             Self::Ourselves => "`hangar pool leave`".to_owned(),
             Self::Expired { .. } => {
-                "whoever proposed it proposes it again, by the same command; a joiner is invited anew: `hangar pool invite`".to_owned()
+                "whoever proposed it proposes it again, by the same command; a joiner is invited anew: `hangar pool \
+                 invite`"
+                    .to_owned()
             }
             Self::NotAsking { member } => format!("`{member}` asks first: `hangar pool request`"),
             Self::Transition { .. } => "look at what is under way: `hangar pool status`".to_owned(),

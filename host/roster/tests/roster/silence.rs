@@ -202,3 +202,48 @@ fn the_eviction_of_a_forked_member_is_carried_out() -> Result<()> {
     }
     Ok(())
 }
+
+/// Who has not voted is bound by those who have, though the fork stops it from anything else.
+#[test]
+fn the_eviction_of_a_forked_member_binds_who_has_not_voted() -> Result<()> {
+    let mut all = pool(5)?;
+    for reader in 0..4 {
+        let forked = all[4].clone();
+        fork(&mut all[reader], &forked, 5);
+    }
+    assert!(matches!(next::due(&all[3].roster, NOW), Err(NextError::Frozen { .. })));
+    for one in &mut all[..2] {
+        see_dead(one, "uss4")?;
+    }
+    let evict = next::evict(&all[0].roster, &id("uss4"), false, NOW + 9 * SILENCE, NOW);
+    all[0].publish(evict)?;
+    let latest = all[0].latest().clone();
+    for one in &mut all[1..3] {
+        one.take_in(&latest);
+        one.publish(next::accept_eviction(&one.roster, &id("uss4"), NOW))?;
+    }
+    meet(&mut all, &[3, 4], NOW);
+    let voted: Vec<_> = all[..3].iter().map(|one| one.latest().clone()).collect();
+    for record in &voted {
+        all[3].take_in(record);
+    }
+    let bound = next::due(&all[3].roster, NOW)?.context("it is bound")?;
+    assert!(bound.eviction.is_some_and(|vote| vote.change.subject == id("uss4")));
+    Ok(())
+}
+
+/// A vote that was taken back lifts no freeze.
+#[test]
+fn a_withdrawn_eviction_lets_nothing_be_acknowledged() -> Result<()> {
+    let mut all = pool(4)?;
+    let forked = all[3].clone();
+    fork(&mut all[0], &forked, 4);
+    let evict = next::evict(&all[0].roster, &id("uss3"), false, NOW + 9 * SILENCE, NOW);
+    all[0].publish(evict)?;
+    let news = || Proof::Other { name: "news".to_owned(), values: Vec::new() };
+    assert!(next::acknowledge(&all[0].roster, news(), NOW).is_ok(), "what carries it out is said");
+    let withdrawn = next::withdraw_eviction(&all[0].roster, NOW);
+    all[0].publish(withdrawn)?;
+    assert!(matches!(next::acknowledge(&all[0].roster, news(), NOW), Err(NextError::Frozen { .. })));
+    Ok(())
+}

@@ -73,3 +73,26 @@ async fn what_is_ours_alone_needs_no_carrier() {
         run_heeding(Heeds::Nobody, &steps, Arc::clone(&hands) as _, slow, (Until::Goal, |_: &OwnRecord| ())).await;
     assert_eq!((ran.error().as_str(), hands.done()), ("it ended well", vec!["a".to_owned()]));
 }
+
+/// Its own fork may say that this installation was restored from before its authority was replaced.
+#[tokio::test(start_paused = true)]
+async fn our_own_fork_stops_what_is_ours_alone() {
+    let done = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Done(Vec::new()));
+    let ran = heeding(Heeds::Nobody, ("uss1", 1), &done).await;
+    assert!(ran.error().starts_with("the pool is frozen: "), "{}", ran.error());
+}
+
+/// Nor does it close a change, which may be known to be another one by now.
+#[tokio::test(start_paused = true)]
+async fn what_is_ours_alone_closes_no_change() {
+    let proposed = |own: &OwnRecord| {
+        own.step(|roster| next::propose(roster, Kind::Maintain, NOW + 86_400_000, NOW)).expect("a vote");
+    };
+    let done = Script::new(|_, _: &member::Roster, _: &Facts| Decision::Done(Vec::new()));
+    for (heeds, is_closed) in [(Heeds::All, true), (Heeds::Nobody, false)] {
+        let hands = Arc::new(Paper::new(nothing));
+        let ran = run_heeding(heeds, &done, hands, folder, (Until::Goal, proposed)).await;
+        assert_eq!(ran.error(), "it ended well");
+        assert_eq!(ran.own.roster().own_record().record().vote.is_none(), is_closed);
+    }
+}
