@@ -10,6 +10,7 @@ use hangar_kube::restart::{self, Restart};
 use hangar_kube::rollout::Level;
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::plan::{Part, Plan, Release};
+use hangar_plan::strategy::decision::Finding;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -83,11 +84,16 @@ impl RestartNodes {
 /// ready.
 async fn unwell(pool: Option<Arc<(Membership, Connected)>>) -> Option<String> {
     let pool = pool?;
+    // Our own word keeps others away, unless they did not look.
+    trouble(&pool, |_, _| true).await.or_else(|| maintenance::other(&pool.0.own.view()))
+}
+
+/// The first thing that is not well in the pool and, by whose it is and who we are, is asked about; in words.
+async fn trouble(pool: &(Membership, Connected), counts: impl Fn(Option<&str>, &str) -> bool) -> Option<String> {
     match status_of(&pool.0, &pool.1).await {
         Ok(status) => {
-            let gap = status.gaps().into_iter().find(|gap| gap.severity != Severity::Note);
-            // Our own word keeps others away, unless they did not look.
-            gap.map(|gap| gap.message).or_else(|| maintenance::other(&pool.0.own.view()))
+            let is_it = |gap: &Finding| gap.severity != Severity::Note && counts(gap.whose.as_deref(), &status.own);
+            status.gaps().into_iter().find(is_it).map(|gap| gap.message)
         }
         Err(failure) => Some(failure.to_string()),
     }
@@ -127,17 +133,26 @@ impl Session {
         }
         let operation = engine.begin(work("restart", &plan)).await?;
         let own = pool.as_deref().map(|(membership, _)| Arc::clone(&membership.own));
-        if let Some(own) = own.clone().filter(|_| !all.is_empty()) {
-            operation.run(Steps::new().with(key("maintenance/begin")?, [], BeginMaintenance(own))).await?;
+        if let Some(pool) = pool.clone().filter(|_| !all.is_empty()) {
+            operation.run(Steps::new().with(key("maintenance/begin")?, [], BeginMaintenance(pool))).await?;
         }
         let named = all.into_iter().map(|due| {
             let (cluster, namespace, pool) = (cluster.clone(), namespace.clone(), pool.clone());
             Ok((key(&format!("restart/{}", due.set))?, RestartNodes { cluster, namespace, due, pool }))
         });
-        operation.run(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?)).await?;
-        if let Some(own) = own {
-            operation.run(Steps::new().with(key("maintenance/end")?, [], EndMaintenance(own))).await?;
+        let restarted = operation.run(Steps::in_turn(named.collect::<Result<Vec<_>, Failure>>()?)).await;
+        // Where it was others who were not well, our word would keep them from what mends that.
+        let is_through = match pool.as_deref().filter(|_| restarted.is_err()) {
+            Some(pool) => trouble(pool, |whose, own| whose == Some(own)).await.is_none(),
+            None => true,
+        };
+        if let Some(own) = own.filter(|_| is_through) {
+            let ended = operation.run(Steps::new().with(key("maintenance/end")?, [], EndMaintenance(own))).await;
+            if restarted.is_ok() {
+                ended?;
+            }
         }
+        restarted?;
         operation.finish().await?;
         if let Some((membership, connected)) = pool.as_deref() {
             membership.own.refresh().map_err(record)?;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::clock::now_ms;
 use crate::pool_status::{MAINTENANCE, RESTART};
+use crate::pooling::{Connected, Membership};
 
 /// Second value for as long as it is only claimed, and no node was touched under it.
 const CLAIMED: &str = "claimed";
@@ -26,8 +27,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Gives our word before the first node is stopped.
 ///
-/// Probe: it holds. Act: waits for whoever else's does; what was only claimed is taken back where it comes to nothing.
-pub(super) struct BeginMaintenance(pub(super) Arc<OwnRecord>);
+/// Probe: it holds. Act: waits for whoever else's does, and while nodes of others are not well: what cures those would wait for our
+/// word to end. What was only claimed is taken back where it comes to nothing.
+pub(super) struct BeginMaintenance(pub(super) Arc<(Membership, Connected)>);
 
 /// Takes our word back once every node is through. One that an upgrade or a take-over has given stays: it is not through.
 pub(super) struct EndMaintenance(pub(super) Arc<OwnRecord>);
@@ -47,7 +49,7 @@ impl Step for BeginMaintenance {
     }
 
     async fn probe(&self, _cx: &StepContext) -> Result<Seen<()>, StepError> {
-        let holds = matches!(turn(&self.0.view()), Turn::Held);
+        let holds = matches!(turn(&self.0.0.own.view()), Turn::Held);
         Ok(if holds { Seen::Done(()) } else { Seen::NotDone })
     }
 
@@ -74,7 +76,7 @@ impl Step for EndMaintenance {
     }
 
     async fn act(&self, _cx: &StepContext) -> Result<(), StepError> {
-        self.0.say(&[])
+        say(&self.0, &[])
     }
 }
 
@@ -90,25 +92,37 @@ pub(super) fn other(roster: &Roster) -> Option<String> {
     Some(format!("`{}` restarts its nodes", busy.id))
 }
 
-/// The records, and our word in them.
+/// The records, our word in them, and the pool.
+#[async_trait]
 trait Records: Send + Sync {
     /// As they are now.
     fn read(&self) -> Result<Roster, StepError>;
     /// Says what our nodes are restarted for; nothing for not at all.
     fn say(&self, values: &[&str]) -> Result<(), StepError>;
+    /// What is not well at the nodes of others, in words.
+    async fn trouble(&self) -> Option<String>;
 }
 
-impl Records for OwnRecord {
+#[async_trait]
+impl Records for (Membership, Connected) {
     fn read(&self) -> Result<Roster, StepError> {
-        self.refresh().map_err(outside)?;
-        Ok(self.view())
+        self.0.own.refresh().map_err(outside)?;
+        Ok(self.0.own.view())
     }
 
     fn say(&self, values: &[&str]) -> Result<(), StepError> {
-        let values = values.iter().map(|value| (*value).to_owned()).collect();
-        let proof = Proof::Other { name: MAINTENANCE.to_owned(), values };
-        self.step(|roster| next::acknowledge(roster, proof, now_ms())).map(drop).map_err(outside)
+        say(&self.0.own, values)
     }
+
+    async fn trouble(&self) -> Option<String> {
+        super::trouble(self, |whose, own| whose != Some(own)).await
+    }
+}
+
+fn say(own: &OwnRecord, values: &[&str]) -> Result<(), StepError> {
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    let proof = Proof::Other { name: MAINTENANCE.to_owned(), values };
+    own.step(|roster| next::acknowledge(roster, proof, now_ms())).map(drop).map_err(outside)
 }
 
 fn outside(err: RecordError) -> StepError {
@@ -144,28 +158,62 @@ async fn until_held(
 ) -> Result<(), StepError> {
     let (since, mut told) = (Instant::now(), None);
     loop {
-        match turn(&records.read()?) {
-            Turn::Held => return Ok(()),
-            Turn::Take => records.say(&[RESTART])?,
-            Turn::Claim => records.say(&[RESTART, CLAIMED])?,
-            Turn::TakeBack => records.say(&[])?,
-            Turn::Wait(members) => {
-                let whose = members.join(", ");
-                if since.elapsed() >= patience {
-                    let hint =
-                        format!("{whose}: `hangar pool status` says what ends it; then run the same command again");
-                    let message =
-                        format!("the nodes of {whose} are being restarted, by its record: nobody else's are meanwhile");
-                    return Err(StepError::outside(message).with_hint(hint));
-                }
-                if told.as_ref() != Some(&members) {
-                    waiting(format!(
-                        "{whose} to end its maintenance; `hangar pool status` says how it does, should its run have ended"
-                    ));
-                    told = Some(members);
-                }
-                tokio::time::sleep(PAUSE).await;
+        let next = turn(&records.read()?);
+        let trouble = match next {
+            Turn::Take | Turn::Claim => records.trouble().await,
+            Turn::Held | Turn::TakeBack | Turn::Wait(_) => None,
+        };
+        let wait = match (next, trouble) {
+            (Turn::Held, _) => return Ok(()),
+            (Turn::Take, None) => {
+                records.say(&[RESTART])?;
+                continue;
             }
+            (Turn::Claim, None) => {
+                records.say(&[RESTART, CLAIMED])?;
+                continue;
+            }
+            (Turn::TakeBack, _) | (Turn::Take, Some(_)) => {
+                records.say(&[])?;
+                continue;
+            }
+            (Turn::Claim, Some(trouble)) => Wait::for_health(&trouble),
+            (Turn::Wait(members), _) => Wait::for_members(&members.join(", ")),
+        };
+        if since.elapsed() >= patience {
+            return Err(StepError::outside(wait.message).with_hint(wait.hint));
+        }
+        if told.as_ref() != Some(&wait.told) {
+            waiting(wait.told.clone());
+            told = Some(wait.told);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What is waited for, and what is said once all patience is gone.
+struct Wait {
+    told: String,
+    message: String,
+    hint: String,
+}
+
+impl Wait {
+    fn for_members(whose: &str) -> Self {
+        Self {
+            told: format!(
+                "{whose} to end its maintenance; `hangar pool status` says how it does, should its run have ended"
+            ),
+            message: format!("the nodes of {whose} are being restarted, by its record: nobody else's are meanwhile"),
+            hint: format!("{whose}: `hangar pool status` says what ends it; then run the same command again"),
+        }
+    }
+
+    fn for_health(trouble: &str) -> Self {
+        Self {
+            told: format!("the pool to be well: {trouble}"),
+            message: format!("no node is stopped while others are not well: {trouble}"),
+            hint: "`hangar pool status` says who mends it; then run the same command again".to_owned(),
         }
     }
 }

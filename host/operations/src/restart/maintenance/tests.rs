@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hangar_plan::hint::Hint as _;
 use hangar_plan::strategy::member::Acknowledgement;
@@ -11,8 +12,11 @@ struct Paper<F> {
     /// What others do after our word was published for the nth time.
     others: F,
     said: Mutex<Vec<Vec<String>>>,
+    /// For how many looks at the pool others are not well.
+    n_troubled: AtomicUsize,
 }
 
+#[async_trait]
 impl<F: Fn(usize, &mut Roster) + Send + Sync> Records for Paper<F> {
     fn read(&self) -> Result<Roster, StepError> {
         Ok(self.roster.lock().expect("no panic").clone())
@@ -25,6 +29,11 @@ impl<F: Fn(usize, &mut Roster) + Send + Sync> Records for Paper<F> {
         says(&mut roster, &own, values);
         (self.others)(said.len(), &mut roster);
         Ok(())
+    }
+
+    async fn trouble(&self) -> Option<String> {
+        let left = self.n_troubled.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.is_ok().then(|| "`uss3` is down".to_owned())
     }
 }
 
@@ -59,7 +68,8 @@ async fn held_until(
     others: impl Fn(usize, &mut Roster) + Send + Sync,
     stopped: impl Future<Output = ()> + Send,
 ) -> (Vec<String>, Result<(), String>) {
-    let paper = Paper { roster: Mutex::new(roster), others, said: Mutex::default() };
+    let (said, n_troubled) = (Mutex::default(), AtomicUsize::new(0));
+    let paper = Paper { roster: Mutex::new(roster), others, said, n_troubled };
     let ended = hold(&paper, Duration::from_secs(9), |_| (), stopped).await;
     let said = paper.said.lock().expect("no panic").iter().map(|values| values.join(" ")).collect();
     (said, ended.map_err(|err| format!("{}: {}", err.cause(), err.hint().unwrap_or_default())))
@@ -74,6 +84,22 @@ fn nothing(_: usize, _: &mut Roster) {}
 #[tokio::test(start_paused = true)]
 async fn a_word_is_claimed_first_and_holds_once_nobody_elses_was_seen() {
     assert_eq!(held(roster(), nothing).await, (vec!["restart claimed".to_owned(), "restart".to_owned()], Ok(())));
+}
+
+/// What mends the others would wait for our word to end.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_claimed_while_others_are_not_well() {
+    let troubled = async |n: usize| {
+        let (roster, n_troubled) = (Mutex::new(roster()), AtomicUsize::new(n));
+        let paper = Paper { roster, others: nothing, said: Mutex::default(), n_troubled };
+        let ended = hold(&paper, Duration::from_secs(9), |_| (), std::future::pending()).await;
+        let said: Vec<String> = paper.said.lock().expect("no panic").iter().map(|values| values.join(" ")).collect();
+        (said, ended.map_err(|err| format!("{}: {}", err.cause(), err.hint().unwrap_or_default())))
+    };
+    assert_eq!(troubled(3).await, (vec!["restart claimed".to_owned(), "restart".to_owned()], Ok(())));
+    let (said, ended) = troubled(usize::MAX).await;
+    assert_eq!(said, Vec::<String>::new());
+    assert!(ended.is_err_and(|told| told.contains("`uss3` is down") && told.contains("`hangar pool status`")));
 }
 
 #[tokio::test(start_paused = true)]
