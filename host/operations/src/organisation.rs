@@ -190,7 +190,8 @@ fn unreachable(err: VaultError) -> Failure {
     match err {
         VaultError::Store { .. } => Failure::of(Cause::Outside, what, err),
         VaultError::Envelope { .. } => Failure::of(Cause::Person, what, err).hint_is(
-            "put back the copy of `installation.key`; without one, `docs/security/keys.md` says what each lost key is replaced by",
+            "put back the copy of `installation.key`; without one, `docs/security/keys.md` says what each lost key is \
+             replaced by",
         ),
     }
 }

@@ -21,7 +21,7 @@ use crate::session::{Outcome, Session};
 use crate::vault::Vault;
 
 /// How long others have to accept a change of ours.
-const PROPOSAL_MS: u64 = 7 * 24 * 3_600_000;
+pub(crate) const PROPOSAL_MS: u64 = 7 * 24 * 3_600_000;
 
 impl Session {
     /// Leaves the pool: nodes out of the cluster, then our record gone. The pods stay until `down`.
@@ -148,9 +148,7 @@ impl Session {
             issued: Vec::new(),
         };
         let first = pooling.strategy.decide(&intent, &roster, &facts).await.map_err(strategy)?;
-        if let Decision::Blocked(findings) = first
-            && !matches!(goal, Goal::RotateCa { .. })
-        {
+        if let Decision::Blocked(findings) = first {
             return Err(pool(PoolError::Blocked(findings)));
         }
         let phases = pooling.strategy.outline(&intent, &roster).await.map_err(strategy)?;
@@ -174,7 +172,7 @@ pub(crate) fn propose(own: &OwnRecord, kind: Kind) -> Result<(), Failure> {
 }
 
 /// Our vote on putting a member out: for what another member proposes, else a proposal of ours.
-fn eviction_vote(
+pub(crate) fn eviction_vote(
     roster: &Roster,
     subject: &MemberId,
     alone: bool,

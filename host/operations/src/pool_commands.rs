@@ -79,7 +79,7 @@ impl Session {
 }
 
 /// Whom a change was about that is over, while our vote still names it.
-fn over(roster: &Roster) -> Option<MemberId> {
+pub(crate) fn over(roster: &Roster) -> Option<MemberId> {
     let vote = roster.own_record().record().vote.as_ref()?;
     matches!(vote.phase, Phase::Done | Phase::Dropped).then(|| vote.change.subject.clone())
 }

@@ -1,11 +1,14 @@
 //! `--dry-run` of a change of ours.
 
-use hangar_pool::Heeds;
+use hangar_roster::next::{self, NextError};
+use hangar_roster::{Kind, Roster};
 
+use crate::clock::now_ms;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::pool_adopt::refuse_untaken;
-use crate::pool_changes::member_id;
+use crate::pool_changes::{PROPOSAL_MS, eviction_vote, has_proposed, member_id};
+use crate::pool_commands::over;
 use crate::pool_look::Look;
 use crate::pooling::record;
 use crate::session::{Outcome, Session};
@@ -19,7 +22,12 @@ pub enum PoolChange<'a> {
         lose_tolerance: bool,
     },
     /// It puts this member out.
-    Evict(&'a str),
+    Evict {
+        /// Whom.
+        member: &'a str,
+        /// It decides alone, in a pool of two.
+        alone: bool,
+    },
     /// It issues new leaves.
     RotateCerts,
     /// It goes over to another authority.
@@ -30,10 +38,28 @@ impl PoolChange<'_> {
     fn goal(self) -> Result<Goal, Failure> {
         Ok(match self {
             Self::Leave { lose_tolerance } => Goal::Leave { consent: lose_tolerance },
-            Self::Evict(member) => Goal::Witness { member: member_id(member)?.to_string() },
+            Self::Evict { member, .. } => Goal::Witness { member: member_id(member)?.to_string() },
             Self::RotateCerts => Goal::RotateCerts { before_ms: 0 },
             Self::RotateCa => Goal::RotateCa { authority: String::new() },
         })
+    }
+
+    /// Whether the rules of the roster let it be proposed now, where it has to be and is not.
+    fn proposed(self, roster: &Roster) -> Result<(), NextError> {
+        let kind = match self {
+            Self::RotateCerts => return Ok(()),
+            Self::Evict { member, alone } => {
+                let Ok(member) = member.parse() else { return Ok(()) };
+                return eviction_vote(roster, &member, alone, now_ms()).map(drop);
+            }
+            Self::Leave { .. } => Kind::Leave,
+            Self::RotateCa => Kind::RotateCa,
+        };
+        // A change that is over leaves the vote once the others have seen that, which is waited for first.
+        if has_proposed(roster, kind) || over(roster).is_some() {
+            return Ok(());
+        }
+        next::propose(roster, kind, now_ms() + PROPOSAL_MS, now_ms()).map(drop)
     }
 }
 
@@ -47,13 +73,11 @@ impl Session {
     pub async fn pool_preview(&self, change: PoolChange<'_>) -> Result<Outcome, Failure> {
         let goal = change.goal()?;
         let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
-        if !matches!(change, PoolChange::Evict(_)) {
+        if !matches!(change, PoolChange::Evict { .. }) {
             refuse_untaken(&journal).await?;
         }
-        match membership.own.refresh() {
-            Err(err) if goal.heeds() == Heeds::Nobody => tracing::debug!(%err, "needs no carrier"),
-            heard => drop(heard.map_err(record)?),
-        }
+        self.catch_up(&membership, &goal.heeds())?;
+        change.proposed(&membership.own.roster()).map_err(|err| record(err.into()))?;
         self.approve_change(&journal, &vault, &runtime, &membership, &goal).await?;
         Ok(Outcome::Declined)
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision;
 use hangar_pool::Archive;
 use hangar_roster::history::{self, History};
@@ -11,8 +12,8 @@ use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::organisation;
 use crate::pool_changes::member_id;
-use crate::pool_commands::{Identity, fingerprint};
-use crate::pooling::{Membership, findings, record};
+use crate::pool_commands::{Identity, fingerprint, in_none};
+use crate::pooling::{Membership, record};
 use crate::session::{Outcome, Session};
 
 /// What a new organisation key is signed with.
@@ -24,6 +25,18 @@ pub enum KeyChange<'a> {
     Recovery(&'a Path),
     /// Nothing: most of the other members are to vouch for it.
     Vouched,
+}
+
+impl KeyChange<'_> {
+    /// A recovery key that our record does not name signs nothing.
+    fn refuse_other(self, membership: &Membership) -> Result<(), Failure> {
+        let Self::Recovery(path) = self else { return Ok(()) };
+        let named = membership.own.roster().own_record().record().recovery_key;
+        if named == Some(recovery_key(path)?.public()) {
+            return Ok(());
+        }
+        Err(Failure::refused(format!("`{}` is not the recovery key of our record", path.display())))
+    }
 }
 
 impl Session {
@@ -42,11 +55,15 @@ impl Session {
         let membership = match (how, &former) {
             // Without a key nothing is signed but the one record, and that by the next key.
             (KeyChange::Vouched | KeyChange::Recovery(_), None) => {
+                // What a killed rotation has left is replaced only once it is clear that this one can go on.
+                let held = Membership::open_with(&self.site, organisation::random_key()?)?.ok_or_else(in_none)?;
+                how.refuse_other(&held)?;
                 Membership::open_with(&self.site, organisation::make_next_key(&vault).await?)?
             }
             _ => self.membership(&vault).await?,
         };
-        let membership = membership.ok_or_else(|| Failure::refused("this instance is in no pool"))?;
+        let membership = membership.ok_or_else(in_none)?;
+        how.refuse_other(&membership)?;
         membership.own.refresh().map_err(record)?;
         if how == KeyChange::Former {
             refuse_unseen(&membership.own.roster())?;
@@ -60,15 +77,7 @@ impl Session {
                 ));
             }
             (KeyChange::Recovery(path), _) => {
-                let recovery = recovery_key(path)?;
-                let named = membership.own.roster().own_record().record().recovery_key;
-                if named != Some(recovery.public()) {
-                    return Err(Failure::refused(format!(
-                        "`{}` is not the recovery key of our record",
-                        path.display()
-                    )));
-                }
-                membership.own.rotate_key(&[&recovery, &next], &next, now_ms())
+                membership.own.rotate_key(&[&recovery_key(path)?, &next], &next, now_ms())
             }
             (KeyChange::Vouched, _) => membership.own.rotate_key(&[&next], &next, now_ms()),
         };
@@ -127,7 +136,14 @@ impl Session {
         let mut found = membership.own.take_in(&latest).map_err(record)?;
         found.retain(|finding| !matches!(finding.problem, Problem::RolledBack { .. }));
         membership.own.duties(now_ms()).map_err(record)?;
-        Ok(cut.iter().map(Into::into).chain(findings(&found)).collect())
+        let told = |finding: &Finding| {
+            let told = decision::Finding::from(finding);
+            // Somebody may be asking whom nobody here has invited yet.
+            let is_remark = finding.problem.is_remark() || matches!(finding.problem, Problem::UnknownKey { .. });
+            let severity = if is_remark { Severity::Note } else { told.severity };
+            decision::Finding { severity, ..told }
+        };
+        Ok(cut.iter().chain(&found).map(told).collect())
     }
 
     /// Verifies every record that was ever held here, or those of a file, and tells what each of them changed.

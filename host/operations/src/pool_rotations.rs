@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hangar_engine::{Engine, OperationState};
 use hangar_pki::{AuthorityRequest, Certificate, Fingerprint};
+use hangar_plan::plan::Part;
 use hangar_pool::{Heeds, OwnRecord};
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, Presence, Roster};
@@ -31,9 +32,12 @@ impl Session {
         refuse_untaken(engine.journal()).await?;
         let membership = self.active_member(&vault).await?;
         // What a run that did not end has issued by now is new enough. Certificates are dated in whole seconds.
-        let since = unended(&engine, "pool rotate-certs").await?.unwrap_or_else(now_ms);
-        let goal = Goal::RotateCerts { before_ms: since / 1000 * 1000 };
+        let begun = unended(&engine, "pool rotate-certs").await?;
+        let goal = Goal::RotateCerts { before_ms: begun.unwrap_or_else(now_ms) / 1000 * 1000 };
         self.catch_up(&membership, &goal.heeds())?;
+        if begun.is_none() {
+            self.refuse_pending(&engine, &vault, &runtime).await?;
+        }
         if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
             return Ok(Outcome::Declined);
         }
@@ -56,6 +60,9 @@ impl Session {
         let newest = newest_named(&vault, &membership).await?;
         let is_under_way =
             is_proposed || n_named > 1 || (newest.is_some() && unended(&engine, "pool rotate-ca").await?.is_some());
+        if !is_under_way {
+            self.refuse_pending(&engine, &vault, &runtime).await?;
+        }
         let plan = Goal::RotateCa { authority: String::new() };
         if !is_under_way && !self.approve_change(engine.journal(), &vault, &runtime, &membership, &plan).await? {
             return Ok(Outcome::Declined);
@@ -80,6 +87,26 @@ impl Session {
         };
         self.drive_attended(&engine, &vault, &runtime, membership, goal, &attend).await?;
         Ok(Outcome::Done)
+    }
+
+    /// New certificates reach the API with the release: whatever else the workspace would change by that is shown and brought in
+    /// first.
+    async fn refuse_pending(&self, engine: &Engine, vault: &Arc<Vault>, runtime: &Runtime) -> Result<(), Failure> {
+        let parts = match self.pool_parts(engine, vault, runtime).await {
+            Ok(parts) => parts,
+            Err(failure) => {
+                // Leaves that are over are renewed also where nothing else can be told.
+                tracing::debug!(%failure, "what the workspace would change is not known");
+                return Ok(());
+            }
+        };
+        let changes = parts.iter().filter_map(|part| match part {
+            Part::Release(release) => Some(&release.changes),
+            _ => None,
+        });
+        let Some(first) = changes.flatten().next() else { return Ok(()) };
+        let what = format!("the workspace says what was not brought in yet, and would come along: {}", first.trim());
+        Err(Failure::person(what).hint_is("`hangar up`, then the same command again"))
     }
 
     async fn next_authority(

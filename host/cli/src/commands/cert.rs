@@ -86,5 +86,5 @@ fn all_seen(found: &Certificates) -> Result<(), Failure> {
     let n_unseen = found.unseen.len();
     let failure = Failure::new(Cause::Outside, format!("the certificates in {n_unseen} places could not be looked at"));
     let whose = first.member.as_ref().map(|whose| format!("{whose}: ")).unwrap_or_default();
-    Err(failure.hint_is(format!("{whose}`hangar pool status` shows what is amiss")))
+    Err(failure.hint_is(format!("{whose}`hangar up`")))
 }

@@ -132,8 +132,8 @@ fn preview(command: &PoolCommand) -> Option<(&'static str, PoolChange<'_>)> {
         PoolCommand::Leave(LeaveArgs { change, lose_tolerance }) if change.dry_run => {
             Some(("leave", PoolChange::Leave { lose_tolerance: *lose_tolerance }))
         }
-        PoolCommand::Evict(EvictArgs { change, member, .. }) if change.dry_run => {
-            Some(("evict", PoolChange::Evict(member)))
+        PoolCommand::Evict(EvictArgs { change, member, alone }) if change.dry_run => {
+            Some(("evict", PoolChange::Evict { member, alone: *alone }))
         }
         PoolCommand::RotateCerts(change) if change.dry_run => Some(("rotate-certs", PoolChange::RotateCerts)),
         PoolCommand::RotateCa(change) if change.dry_run => Some(("rotate-ca", PoolChange::RotateCa)),

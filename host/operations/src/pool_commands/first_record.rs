@@ -43,8 +43,10 @@ impl Session {
         let membership = match self.membership(&vault).await? {
             Some(membership) => {
                 if membership.own.roster().own_record().record().genesis.is_none() {
-                    return Err(Failure::person("this instance has asked to join a pool, so it cannot found that one").hint_is(
-                        "`hangar pool join --from FINGERPRINT` goes on; a pool of your own has another `name` in the workspace file",
+                    let what = "this instance has asked to join a pool, so it cannot found that one";
+                    return Err(Failure::person(what).hint_is(
+                        "`hangar pool join --from FINGERPRINT` goes on; a pool of your own has another `name` in the \
+                         workspace file",
                     ));
                 }
                 refuse_other(&membership.own, recovery, silence)?;
@@ -96,6 +98,10 @@ impl Session {
                 if adoption.is_some() && !stands {
                     refuse_voted(&membership.own)?;
                     if let Some(made) = self.adopted(&engine, &runtime, adoption).await? {
+                        // Nothing is kept that our record may not say.
+                        let (_, beginning) = self.beginning(&engine, &vault, &runtime, Some(&made)).await?;
+                        let presence = next::presence(&membership.own.roster(), beginning.presence, now_ms());
+                        presence.map_err(|err| record(err.into()))?;
                         pool_adopt::keep(&engine, &vault, &made).await?;
                         stands = true;
                     }
@@ -222,14 +228,17 @@ fn refuse_other(own: &OwnRecord, recovery: Option<&Path>, silence: Option<Durati
     let roster = own.roster();
     let record = roster.own_record().record();
     let named = record.recovery_key;
-    let is_other =
-        |path: &Path| -> Result<bool, Failure> { Ok(!path.exists() || Some(recovery_key(path)?.public()) != named) };
-    if let Some(path) = recovery
-        && is_other(path)?
-    {
-        let path = path.display();
-        return Err(Failure::person(format!("our first record is out, and `{path}` is not the recovery key in it"))
-            .hint_is("run the command again without `--recovery`: a record names its recovery key once and for all"));
+    let hint = "run the command again without `--recovery`: a record names its recovery key once and for all";
+    if let Some(path) = recovery {
+        let shown = path.display();
+        if !path.exists() {
+            let what = format!("our first record is out, and there is no `{shown}` to hold against the key in it");
+            return Err(Failure::person(what).hint_is(hint));
+        }
+        if Some(recovery_key(path)?.public()) != named {
+            let what = format!("our first record is out, and `{shown}` is not the recovery key in it");
+            return Err(Failure::person(what).hint_is(hint));
+        }
     }
     let period = record.genesis.as_ref().map(|genesis| genesis.silence_ms);
     match silence.map(|silence| u64::try_from(silence.as_millis()).unwrap_or(u64::MAX)) {

@@ -61,7 +61,7 @@ async fn ask_on(client: Client, stop: Arc<AtomicBool>) -> Result<Asked> {
             match timeout(PATIENCE, get(&address, "/aux/v1/pool")).await.context("no answer in time").flatten() {
                 Ok(answer) if answer.starts_with("HTTP/1.1 200") => asked.n_answers += 1,
                 // One that is going gets no more requests by the Service.
-                _ if !self::ready(&pods).await?.iter().any(|(still, _)| *still == name) => {}
+                _ if is_going(&pods, &name).await? => {}
                 Ok(answer) => asked.failures.push(format!("{name}: {answer}")),
                 Err(err) => asked.failures.push(format!("{name}: {err:#}")),
             }
@@ -80,6 +80,11 @@ async fn ready(pods: &Api<Pod>) -> Result<Vec<(String, String)>> {
         (is_ready && pod.metadata.deletion_timestamp.is_none()).then_some((pod.metadata.name?, status.pod_ip?))
     };
     Ok(pods.list(&of_api).await?.into_iter().filter_map(address).collect())
+}
+
+async fn is_going(pods: &Api<Pod>, name: &str) -> Result<bool> {
+    let pod = pods.get_opt(name).await?;
+    Ok(pod.is_none_or(|pod| pod.metadata.deletion_timestamp.is_some()))
 }
 
 async fn get(address: &str, path: &str) -> Result<String> {

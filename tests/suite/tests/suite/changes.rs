@@ -178,6 +178,13 @@ async fn a_dry_run_shows_a_change_and_begins_nothing() -> Result<()> {
     }
     let refused = member.run(&["pool", "leave", "--dry-run"]).await?.exits(4)?;
     ensure!(refused.stderr.contains("2 organisations would remain"), "{}", refused.stderr);
+    // New certificates reach the API with the release, and nothing else does unseen.
+    member.edit("services.yaml", "coreService:\n", "coreService:\n  podLabels: { a: b }\n")?;
+    for command in ["rotate-certs", "rotate-ca"] {
+        let refused = member.run(&["pool", command, "--yes"]).await?.exits(4)?;
+        ensure!(refused.stderr.contains("was not brought in yet"), "{}", refused.stderr);
+    }
+    member.edit("services.yaml", "coreService:\n  podLabels: { a: b }\n", "coreService:\n")?;
     ensure!(records().await? == before, "something was published");
     verifies(member).await
 }

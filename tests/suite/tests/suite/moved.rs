@@ -53,7 +53,7 @@ async fn nodes_go_by_other_names_under_load_and_are_found_under_both_until_all_h
     let [first, second, third] = &pooled.members[..] else { bail!("three members") };
     let gateway = Gateway::to(pooled.stage.organisation("uss1")?, pooled.stage.organisation("uss1")?).await?;
     let advertised = async |suffix: &str| -> Result<usize> {
-        let all = gateway.ask("SELECT advertise_address FROM crdb_internal.gossip_nodes").await?;
+        let all = gateway.ask("SELECT address FROM crdb_internal.gossip_nodes").await?;
         Ok(all.iter().filter(|address| address.contains(&format!(".{suffix}:"))).count())
     };
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss3"]).await?;
