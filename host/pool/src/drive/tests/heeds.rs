@@ -96,3 +96,20 @@ async fn what_is_ours_alone_closes_no_change() {
         assert_eq!(ran.own.roster().own_record().record().vote.is_none(), is_closed);
     }
 }
+
+/// A disk that takes nothing is nobody else's.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_kept_at_home_stops_everything() {
+    let site = tempfile::tempdir().expect("a temporary folder");
+    let home = site.path().join("home");
+    std::fs::create_dir(&home).expect("a folder");
+    let shelf = Folder::new(&site.path().join("shelf"));
+    let genesis = next::genesis(beginning("uss1", 1), "a test".to_owned(), NOW);
+    let own = OwnRecord::begin(&home.join("us-east.json"), key(1), Arc::new(shelf), genesis).expect("a roster");
+    own.change(|roster| roster.expect_joiner(key(2).public().fingerprint())).expect("writable");
+    let asks = next::request(beginning("uss2", 2), NOW).sign(&key(2));
+    std::fs::write(site.path().join("shelf").join("uss2.record.json"), asks.to_bytes()).expect("writable");
+    std::fs::remove_dir_all(&home).and_then(|()| std::fs::write(&home, "no folder")).expect("removable");
+    let heard = Heeds::Nobody.hear(&own, NOW);
+    assert!(matches!(heard, Err(PoolError::Record(RecordError::Keep(_)))), "{heard:?}");
+}
