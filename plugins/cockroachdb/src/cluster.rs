@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) build: Option<String>,
     /// `active`, `decommissioning` or `decommissioned`.
     pub(crate) membership: String,
+    /// Whether it has ever written a status of itself, and so was live once, as far as the statuses were seen.
+    pub(crate) has_written: bool,
 }
 
 impl Known {
@@ -77,21 +79,33 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.is_in() && node.is_of(member)).collect()
     }
 
-    /// Why it cannot be said that the cluster counts no more node of somebody: it counts one that may be anybody's.
-    pub(crate) fn nameless(&self, whose: &str) -> Option<String> {
+    /// What stands against saying that the cluster counts no more node of somebody: it counts one that may be anybody's. Where the
+    /// statuses are told and this node has none, it ended before it wrote its first, and nothing will ever say where it was.
+    pub(crate) fn nameless(&self, situation: &Situation<'_>, whose: &str) -> Option<Decision> {
         let nameless = self.nodes.iter().filter(|node| node.is_in() && node.address.is_none());
         let ids: Vec<&str> = nameless.map(|node| node.id.as_str()).collect();
-        (!ids.is_empty()).then(|| {
-            let ids = ids.join(", ");
-            format!("the cluster to say where node {ids} was, which it counts and which may be of {whose}")
-        })
+        let (first, all) = (ids.first()?, ids.join(", "));
+        if statuses(situation).is_empty() {
+            let message =
+                format!("the cluster to say where node {all} was, which it counts and which may be of {whose}");
+            return Some(situation.wait(questions(situation), message));
+        }
+        let message = format!("the cluster counts node {all}, which may be of {whose} and has never said where it is");
+        let cure = format!(
+            "go on in a minute; if it has not come up by then it never will: `cockroach node decommission {}` at a node of the \
+             pool, then go on",
+            ids.join(" ")
+        );
+        Some(blocked(format!("node:{first}"), message, &cure, None))
     }
 
-    /// The node that has come in place of a dead one: it lives at the same address, and has a later number since its volume is a
-    /// new one.
+    /// The node that has come in place of a dead one: it lives at the same address. It has a later number since its volume is a
+    /// new one. An earlier one is there again only with its former volume: who has just come, and is not called live yet while its
+    /// predecessor still is, has written nothing.
     pub(crate) fn successor(&self, dead: &Known) -> Option<&Known> {
         let number = |node: &Known| node.id.parse::<u64>().ok();
-        let mut live = self.nodes.iter().filter(|node| node.is_in() && node.is_live && number(node) > number(dead));
+        let follows = |node: &&Known| number(node) > number(dead) || dead.has_written;
+        let mut live = self.nodes.iter().filter(|node| node.is_in() && node.is_live).filter(follows);
         live.find(|node| !dead.is_live && node.address.is_some() && node.address == dead.address)
     }
 
@@ -106,13 +120,33 @@ impl Cluster {
 
     /// What stands against touching any node now but those `apart`, in words.
     pub(crate) fn trouble(&self, apart: &[String]) -> Option<String> {
-        if self.unavailable > 0 {
-            return Some(format!("{} ranges have lost their majority", self.unavailable));
-        }
-        if self.underreplicated > 0 {
-            return Some(format!("{} ranges lack replicas", self.underreplicated));
-        }
-        let others = || self.nodes.iter().filter(|node| node.is_in() && !apart.contains(&node.id));
+        self.ranges().or_else(|| self.away(|node| apart.contains(&node.id)))
+    }
+
+    /// What stands against taking these dead nodes out. Ranges may lack replicas for as long as the dead count: in a small cluster
+    /// nothing else ends that. And what others have come in place of does not come back, whosever it is.
+    pub(crate) fn trouble_with_dead(&self, ids: &[String]) -> Option<String> {
+        self.lost().or_else(|| self.away(|node| ids.contains(&node.id) || self.successor(node).is_some()))
+    }
+
+    /// What stands against a member's word that it is done: ranges, and its own nodes. Those of others may wait for that word, and
+    /// whoever goes on next looks for itself.
+    pub(crate) fn trouble_of(&self, member: &Member) -> Option<String> {
+        self.ranges().or_else(|| self.away(|node| !node.is_of(member) || self.successor(node).is_some()))
+    }
+
+    fn lost(&self) -> Option<String> {
+        (self.unavailable > 0).then(|| format!("{} ranges have lost their majority", self.unavailable))
+    }
+
+    fn ranges(&self) -> Option<String> {
+        let lacking = || (self.underreplicated > 0).then(|| format!("{} ranges lack replicas", self.underreplicated));
+        self.lost().or_else(lacking)
+    }
+
+    /// A node that is dead, or on its way out, and none of those apart.
+    fn away(&self, is_apart: impl Fn(&Known) -> bool) -> Option<String> {
+        let others = || self.nodes.iter().filter(|node| node.is_in() && !is_apart(node));
         if let Some(dead) = others().find(|node| !node.is_live) {
             let successor = self.successor(dead).map(|node| {
                 format!(": node {} has come in its place, and `hangar up` of its member takes it out", node.id)
@@ -185,5 +219,6 @@ fn known(row: &[Option<String>], status: &[Option<String>]) -> Option<Known> {
         build: cell(3).or(wrote(4)).map(ToOwned::to_owned),
         is_live: cell(4) == Some("true"),
         membership: cell(5).unwrap_or("active").to_owned(),
+        has_written: !status.is_empty(),
     })
 }

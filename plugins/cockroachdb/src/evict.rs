@@ -44,8 +44,7 @@ pub(crate) fn taken_out<'a>(
 ) -> Option<Decision> {
     let mut left: Vec<String> = cluster.of(subject).into_iter().map(|node| node.id.clone()).collect();
     if left.is_empty() {
-        let nameless = cluster.nameless(&format!("`{}`", subject.id))?;
-        return Some(situation.wait(crate::cluster::questions(situation), nameless));
+        return cluster.nameless(situation, &format!("`{}`", subject.id));
     }
     left.sort_unstable();
     let actor = membership::actor(situation, own, subject);

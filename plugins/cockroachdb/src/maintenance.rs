@@ -4,10 +4,13 @@
 //! again, show nobody else's: of two who claim, whoever published last sees the other. Of claims alone the first in the order of
 //! members stands, and the others are taken back; a word that holds already goes before all of them. `hangar restart` does the same.
 
-use hangar_sdk::pooling::steps as shared;
+use hangar_sdk::pooling::{blocked, steps as shared};
 use hangar_sdk::pooling_strategy::{AcknowledgementKind, Awaiting, Decision, Member, MemberState, Step};
 
+use crate::cluster::{self, Cluster, Known};
 use crate::database::Situation;
+use crate::release::Release;
+use crate::upgrade;
 
 /// Name of the acknowledgement that this member's nodes are being restarted, and for what; without a value they are not.
 pub(crate) const MAINTENANCE: &str = "maintenance";
@@ -78,6 +81,44 @@ pub(crate) fn turn(
 
 fn taken_back(phase: &str) -> Decision {
     Decision::Steps(vec![say("maintenance/take-back", "take our claim to that turn back", Vec::new(), phase)])
+}
+
+/// The end of a word of ours whose nodes are as they are to be, or what it waits for. Under a claim no node was touched.
+pub(crate) fn ended(situation: &Situation<'_>, own: &Member, cluster: &Cluster) -> Decision {
+    if let Some(trouble) = cluster.trouble_of(own).filter(|_| has_begun(own)) {
+        let message = format!("a healthy cluster before the next member goes on: {trouble}");
+        return situation.wait(cluster::questions(situation), message);
+    }
+    let end = say("upgrade/end", "publish that the restarts of our nodes are over", Vec::new(), upgrade::PHASE);
+    Decision::Steps(vec![end])
+}
+
+/// What becomes of a word of ours where the image or our record names no release, so that nothing is upgraded: it ends once all
+/// our nodes live and run one build, which is all that can be known. Nothing where there is none, or where releases are named.
+pub(crate) fn left_behind(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
+    let instance = &situation.intent.instance;
+    let wanted = Release::of_image(&instance.image);
+    if wanted.and(upgrade::of_record(own)).is_some() || of(own).is_none() {
+        return None;
+    }
+    let cluster = match Cluster::seen(situation) {
+        Ok(cluster) => cluster,
+        Err(look) => return Some(look),
+    };
+    let mut live = cluster.of(own);
+    live.retain(|node| node.is_live);
+    if live.len() < instance.nodes.len() && has_begun(own) {
+        let message = format!("all own nodes to be live: {} of {} are", live.len(), instance.nodes.len());
+        return Some(situation.wait(cluster::questions(situation), message));
+    }
+    let differs =
+        |node: &&&Known| node.build != live[0].build || wanted.is_some_and(|wanted| node.release() != Some(wanted));
+    if let Some(node) = live.iter().find(differs).filter(|_| has_begun(own)) {
+        let runs = node.build.as_deref().unwrap_or("another build");
+        let message = format!("the restarts of our nodes are not over: node {} runs {runs}", node.id);
+        return Some(blocked(format!("member:{}", own.id), message, "`hangar restart` brings them to their end", None));
+    }
+    Some(ended(situation, own, &cluster))
 }
 
 /// Publishes what is to be said of our restarts.

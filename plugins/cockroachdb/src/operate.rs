@@ -4,7 +4,7 @@ use hangar_sdk::pooling::{blocked, membership};
 use hangar_sdk::pooling_strategy::{Decision, Error, MemberState};
 
 use crate::database::Situation;
-use crate::retire;
+use crate::{maintenance, retire, upgrade};
 
 /// Says what this member owes the roster now.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
@@ -30,12 +30,14 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = retire::shrunk(situation, own) {
         return Ok(decision);
     }
-    if let Some(decision) = crate::upgrade::decide(situation, own)? {
+    if let Some(decision) = upgrade::decide(situation, own)? {
         return Ok(decision);
     }
     match membership::daily(situation, own)? {
         Decision::Done(findings) => {
-            let rest = retire::left_over(situation, own).or_else(|| crate::upgrade::unfinished(situation, own));
+            let rest = retire::left_over(situation, own)
+                .or_else(|| maintenance::left_behind(situation, own))
+                .or_else(|| upgrade::unfinished(situation, own));
             Ok(rest.unwrap_or(Decision::Done(findings)))
         }
         duty => Ok(duty),

@@ -6,8 +6,9 @@ use hangar_sdk::pooling_strategy::{HttpQuestion, Probe};
 use crate::database::Situation;
 use crate::names::{HTTP_PORT, Names, RPC_PORT};
 
-/// Every node that one gateway knows of: liveness joined with gossip, as the database's own `node status` does.
-pub(crate) const NODES_SQL: &str = "SELECT l.node_id, n.advertise_address, n.locality, n.build_tag, \
+/// Every node that one gateway knows of: liveness joined with gossip, as the database's own `node status` does. `address` is what a
+/// node advertises to everybody; `advertise_address` is where this gateway calls it, which for one of its own locality is its pod.
+pub(crate) const NODES_SQL: &str = "SELECT l.node_id, n.address, n.locality, n.build_tag, \
      CAST(n.is_live AS STRING), l.membership FROM crdb_internal.gossip_liveness AS l \
      LEFT JOIN crdb_internal.gossip_nodes AS n ON l.node_id = n.node_id ORDER BY l.node_id";
 

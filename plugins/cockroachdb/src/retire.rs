@@ -26,15 +26,14 @@ pub(crate) fn shrunk(situation: &Situation<'_>, own: &Member) -> Option<Decision
     };
     let ids = ids(cluster.of(&going));
     if ids.is_empty() {
-        let nameless = cluster.nameless("ours that go")?;
-        return Some(situation.wait(cluster::questions(situation), nameless));
+        return cluster.nameless(situation, "ours that go");
     }
     let cure = "keep `nodes` of the instance as it was, or let another organisation join first";
     Some(out(situation, own, &cluster, ids, cure))
 }
 
 /// A node that lost its volume comes back under a new number: what it was before is dead for good, and counts until it is taken
-/// out. Nothing unless that can be seen from what was looked at.
+/// out, as the new one is once the former volume is back. Nothing unless that can be seen from what was looked at.
 pub(crate) fn replaced(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     let cluster = Cluster::seen(situation).ok()?;
     let ids = ids(cluster.of(own).into_iter().filter(|node| cluster.successor(node).is_some()));
@@ -64,19 +63,25 @@ fn ids<'a>(nodes: impl IntoIterator<Item = &'a Known>) -> Vec<String> {
     ids
 }
 
-/// These go now, or what stands against it.
+/// These go now, or what stands against it; where some are dead, those first. That stops nobody, and so it is done while another
+/// member restarts its nodes: what it waits for may be that these no longer count.
 fn out(situation: &Situation<'_>, own: &Member, cluster: &Cluster, ids: Vec<String>, cure: &str) -> Decision {
     let left = cluster.nodes.iter().filter(|node| node.is_in()).count() - ids.len();
     if left < REPLICAS {
         let message = format!("{left} nodes would remain, and {REPLICAS} replicas need as many");
         return blocked(format!("member:{}", own.id), message, cure, None);
     }
-    if let Some(decision) = maintenance::somebody_else(situation).or_else(|| cluster.skew()) {
+    let is_dead = |node: &&Known| ids.contains(&node.id) && !node.is_live;
+    let dead = self::ids(cluster.nodes.iter().filter(is_dead));
+    let others = || maintenance::somebody_else(situation).filter(|_| dead.is_empty());
+    if let Some(decision) = others().or_else(|| cluster.skew()) {
         return decision;
     }
-    if let Some(trouble) = cluster.trouble(&ids) {
+    let (going, trouble) =
+        if dead.is_empty() { (&ids, cluster.trouble(&ids)) } else { (&dead, cluster.trouble_with_dead(&dead)) };
+    if let Some(trouble) = trouble {
         let message = format!("a healthy cluster before nodes go: {trouble}");
         return situation.wait(cluster::questions(situation), message);
     }
-    Decision::Steps(vec![steps::decommission_seen_here(situation, &ids, "shrink")])
+    Decision::Steps(vec![steps::decommission_seen_here(situation, going, "shrink")])
 }

@@ -30,7 +30,11 @@ pub(crate) const UPGRADE: &str = "upgrade";
 /// [`Error`] where the database has no values for this instance.
 pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<Option<Decision>, Error> {
     let wanted = Release::of_image(&situation.intent.instance.image);
-    let (Some(wanted), Some(shown)) = (wanted, of_record(own)) else { return Ok(None) };
+    let (Some(wanted), Some(shown)) = (wanted, of_record(own)) else {
+        // What has to wait does so once nothing else is owed: that may be what brings the nodes back.
+        let goes_on = |decision: &Decision| matches!(decision, Decision::Look(_) | Decision::Steps(_));
+        return Ok(maintenance::left_behind(situation, own).filter(goes_on));
+    };
     let word = maintenance::of(own);
     let has_begun = maintenance::has_begun(own);
     if wanted == shown && word.is_none() {
@@ -48,12 +52,7 @@ pub(crate) fn decide<'a>(situation: &Situation<'a>, own: &'a Member) -> Result<O
         return Ok(finished(situation, own, wanted.series));
     }
     if is_done {
-        if let Some(trouble) = cluster.trouble(&[]).filter(|_| has_begun) {
-            let message = format!("a healthy cluster before the next member goes on: {trouble}");
-            return Ok(Some(situation.wait(questions, message)));
-        }
-        let end = maintenance::say("upgrade/end", "publish that the restarts of our nodes are over", Vec::new(), PHASE);
-        return Ok(Some(Decision::Steps(vec![end])));
+        return Ok(Some(maintenance::ended(situation, own, &cluster)));
     }
     let reason = wanted.to_string();
     let stands_against = if !has_begun {

@@ -5,7 +5,9 @@ use hangar_sdk::pooling_strategy::{
     Observation, Probe, Question, Rows, Step,
 };
 
-use crate::sim::{World, at_rest, builds, lose, lose_volume, nodes_in, process};
+use crate::sim::{
+    World, at_rest, bring_back, builds, in_maintenance, keep, lacking, lose, lose_volume, nodes_in, numbers, process,
+};
 use crate::site::{Site, healthy, member, steps};
 use crate::upgrading::{NEXT, wanting};
 
@@ -44,6 +46,23 @@ fn a_node_that_is_dead_for_days_is_taken_out_before_its_pod() {
     assert_eq!((nodes_in(&world, "uss0"), world.play.n_decommissions), (2, 1));
 }
 
+/// In five nodes of which one is dead there are never all copies, and whoever waits for them says meanwhile that it restarts its own.
+#[test]
+fn a_dead_node_goes_while_another_member_waits_for_the_copies_that_it_lacks() {
+    let mut world = at_rest(2);
+    keep(&mut world, "uss1", 2);
+    lose_volume(&mut world, "uss0", 2, HOUR_MS, false);
+    busy(&mut world, "uss1");
+    for _ in 0..4 {
+        world.round("uss1", usize::MAX);
+    }
+    assert_eq!((in_maintenance(&world), lacking(&world)), (vec!["uss1"], 1));
+    world.organisation("uss0").n_nodes = 2;
+    world.calm("shrink");
+    assert_eq!((in_maintenance(&world), lacking(&world)), (vec![], 0));
+    assert_eq!((nodes_in(&world, "uss0"), world.play.n_decommissions), (2, 1));
+}
+
 /// Its pod is there again, with a volume of its own and so under a new number.
 #[test]
 fn what_a_node_was_before_it_lost_its_volume_is_taken_out_by_its_owner() {
@@ -59,7 +78,62 @@ fn what_a_node_was_before_it_lost_its_volume_is_taken_out_by_its_owner() {
     }
 }
 
-/// A number that is given later is that of a later volume: the later one of two did not come before the other.
+/// Where it runs is taken by another, which is well: the dead node that keeps it in is somebody else's, who may be waiting.
+#[test]
+fn what_was_lost_and_stays_for_now_keeps_nobody_from_giving_its_word_back() {
+    let mut world = at_rest(3);
+    lose_volume(&mut world, "uss0", 1, HOUR_MS, true);
+    lose_volume(&mut world, "uss1", 2, HOUR_MS, false);
+    busy(&mut world, "uss0");
+    for _ in 0..4 {
+        world.round("uss0", usize::MAX);
+    }
+    assert_eq!((in_maintenance(&world), world.play.n_decommissions), (vec![], 0));
+}
+
+/// What is dead counts as a fifth node, and there are four for the copies.
+#[test]
+fn in_a_pool_of_four_nodes_the_copies_come_once_what_was_lost_is_out() {
+    let mut world = at_rest(2);
+    keep(&mut world, "uss1", 1);
+    lose_volume(&mut world, "uss0", 1, HOUR_MS, true);
+    assert_eq!(lacking(&world), 1);
+    world.calm("up");
+    assert_eq!((nodes_in(&world, "uss0"), world.play.n_decommissions, lacking(&world)), (3, 1, 0));
+}
+
+#[test]
+fn what_came_in_place_of_a_node_is_taken_out_once_the_former_volume_is_back() {
+    let mut world = at_rest(2);
+    lose_volume(&mut world, "uss0", 1, HOUR_MS, true);
+    assert_eq!(numbers(&world, "uss0"), [1, 2, 3, 7]);
+    bring_back(&mut world);
+    world.calm("up");
+    assert_eq!(numbers(&world, "uss0"), [1, 2, 3]);
+}
+
+#[test]
+fn members_who_have_each_lost_a_volume_do_not_wait_for_one_another() {
+    let mut world = at_rest(2);
+    lose_volume(&mut world, "uss0", 1, HOUR_MS, true);
+    lose_volume(&mut world, "uss1", 2, 72 * HOUR_MS, true);
+    world.calm("up");
+    assert_eq!((nodes_in(&world, "uss0"), nodes_in(&world, "uss1"), world.play.n_decommissions), (3, 3, 2));
+}
+
+/// It may be back in a moment, and nothing is taken out while a copy more may be missed.
+#[test]
+fn what_was_lost_stays_while_another_node_is_dead() {
+    let mut world = at_rest(3);
+    lose_volume(&mut world, "uss0", 1, HOUR_MS, true);
+    lose_volume(&mut world, "uss1", 2, HOUR_MS, false);
+    for _ in 0..4 {
+        world.round("uss0", usize::MAX);
+    }
+    assert_eq!(world.play.n_decommissions, 0);
+}
+
+/// A number that is given later is that of a later volume: who has just come and has written nothing did not come before the other.
 #[test]
 fn a_node_that_is_down_is_not_taken_for_what_an_earlier_one_was() {
     let mut site = Site::new("uss0", Goal::Operate, members(2));
@@ -101,22 +175,52 @@ fn an_upgrade_begins_once_what_was_lost_is_out() {
 }
 
 #[test]
-fn what_was_lost_stays_while_another_member_is_in_maintenance() {
+fn while_another_member_is_in_maintenance_goes_what_was_lost_and_nothing_that_lives() {
     let mut world = at_rest(2);
     lose_volume(&mut world, "uss0", 1, HOUR_MS, true);
-    let busy = world.members.iter_mut().find(|member| member.id == "uss1").expect("the second");
-    let kind = AcknowledgementKind::Other(("maintenance".into(), vec!["v24.1.9".into()]));
-    busy.acknowledgements.push(Acknowledgement { kind, at_ms: 0 });
-    for _ in 0..4 {
-        world.round("uss0", usize::MAX);
+    busy(&mut world, "uss1");
+    for n_nodes in [3, 2] {
+        world.organisation("uss0").n_nodes = n_nodes;
+        for _ in 0..4 {
+            world.round("uss0", usize::MAX);
+        }
+        assert_eq!(world.play.n_decommissions, 1);
     }
-    assert_eq!(world.play.n_decommissions, 0);
     let busy = world.members.iter_mut().find(|member| member.id == "uss1").expect("the second");
     busy.acknowledgements.pop();
     for _ in 0..4 {
         world.round("uss0", usize::MAX);
     }
-    assert_eq!(world.play.n_decommissions, 1);
+    assert_eq!((nodes_in(&world, "uss0"), world.play.n_decommissions), (2, 2));
+}
+
+/// Its record says that its nodes are being restarted.
+fn busy(world: &mut World, id: &str) {
+    let one = world.members.iter_mut().find(|member| member.id == id).expect("a member");
+    let kind = AcknowledgementKind::Other(("maintenance".into(), vec!["v24.1.9".into()]));
+    one.acknowledgements.push(Acknowledgement { kind, at_ms: 0 });
+}
+
+/// Neither end waits for the other: the one whose nodes are all done gives way, and the other's lost node goes all the same.
+#[test]
+fn a_volume_that_is_lost_while_another_member_restarts_holds_up_neither() {
+    for first in ["uss0", "uss1"] {
+        let mut world = at_rest(2);
+        wanting(&mut world, NEXT);
+        for _ in 0..2 {
+            world.round("uss0", usize::MAX);
+        }
+        assert_eq!((in_maintenance(&world), &*builds(&world, "uss0")[2]), (vec!["uss0"], "v24.3.1"));
+        lose_volume(&mut world, "uss1", 1, HOUR_MS, true);
+        for _ in 0..4 {
+            world.round(first, usize::MAX);
+        }
+        let wanted = if first == "uss0" { (vec![], 0) } else { (vec!["uss0"], 1) };
+        assert_eq!((in_maintenance(&world), world.play.n_decommissions), wanted);
+        world.calm("both");
+        assert!(builds(&world, "uss1").iter().all(|build| build == "v24.3.1"));
+        assert_eq!((in_maintenance(&world), world.play.n_decommissions), (vec![], 1));
+    }
 }
 
 /// A node as a gateway knows it: of one whose address it has forgotten it knows nothing else either.
@@ -157,6 +261,11 @@ fn status(address: &str, nanos: &str) -> Observation {
     rows(vec![["9", nanos, address, "", "v24.1.3"].map(|cell| Some(cell.to_owned())).to_vec()])
 }
 
+/// The statuses are told, and the node that is forgotten never wrote one.
+fn of_another() -> Observation {
+    rows(vec![["1", "0", "0.db.uss0.example.com:26257", "", "v24.1.3"].map(|cell| Some(cell.to_owned())).to_vec()])
+}
+
 /// Whoever cannot be told not to be of a member may be of it: its authority stays until somebody can tell.
 #[test]
 fn nobody_is_taken_for_out_while_a_node_counts_that_may_be_anybodys() {
@@ -171,6 +280,11 @@ fn nobody_is_taken_for_out_while_a_node_counts_that_may_be_anybodys() {
         let wanted = "the cluster to say where node 9 was, which it counts and which may be of `uss3`";
         assert_eq!(waiting.message, wanted);
     }
+    let Decision::Blocked(findings) = evicting(&of_another()) else { panic!("it goes on") };
+    let wanted = "the cluster counts node 9, which may be of `uss3` and has never said where it is";
+    assert_eq!(findings[0].message, wanted);
+    let cure = findings[0].cure.as_deref().unwrap_or_default();
+    assert!(cure.contains("`cockroach node decommission 9` at a node of the pool"), "{cure}");
     let key = |decision| steps(decision).remove(0).key;
     assert!(key(evicting(&status("2.db.uss3.example.com:26257", "0"))).starts_with("decommission/"));
     let others = evicting(&status("2.db.uss1.example.com:26257", "0"));
@@ -194,6 +308,8 @@ fn a_node_that_died_of_its_clock_may_go() {
 fn a_pod_stays_while_nobody_can_say_that_its_node_is_out() {
     let Decision::Wait(waiting) = shrinking(&silent()) else { panic!("it lets go of the pod") };
     assert!(waiting.message.contains("node 9 was, which it counts and which may be of ours that go"));
+    let Decision::Blocked(findings) = shrinking(&of_another()) else { panic!("it lets go of the pod") };
+    assert!(findings[0].message.starts_with("the cluster counts node 9, which may be of ours that go"));
 }
 
 fn argument(step: &Step, n: usize) -> String {

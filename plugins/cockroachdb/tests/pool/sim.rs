@@ -161,6 +161,19 @@ pub(crate) fn break_last(world: &mut World, id: &str) {
     last.expect("an organisation with nodes").comes_up = false;
 }
 
+/// Its program comes up after all.
+pub(crate) fn mend(world: &mut World, id: &str) {
+    world.play.nodes.iter_mut().filter(|node| node.owner == id).for_each(|node| node.comes_up = true);
+}
+
+/// An organisation that never had more than its first nodes.
+pub(crate) fn keep(world: &mut World, id: &str, n_nodes: usize) {
+    let member = world.members.iter_mut().find(|member| member.id == id).expect("a member");
+    let gone: Vec<String> = member.nodes.drain(n_nodes..).map(|node| node.host).collect();
+    world.play.nodes.retain(|node| !gone.contains(&node.host));
+    world.organisation(id).n_nodes = n_nodes;
+}
+
 /// All machines of an organisation are lost, and that so long ago.
 pub(crate) fn lose(world: &mut World, id: &str, ago_ms: u64) {
     world.organisation(id).alive = false;
@@ -178,6 +191,30 @@ pub(crate) fn lose_volume(world: &mut World, id: &str, ordinal: usize, ago_ms: u
     let fresh = Node { id: number, ..node.clone() };
     node.dead_since = Some(since);
     world.play.nodes.extend(comes_back.then_some(fresh));
+}
+
+/// The volume that was lost last is there again, and its pod runs on it.
+pub(crate) fn bring_back(world: &mut World) {
+    let now_ms = world.now_ms;
+    let fresh = world.play.nodes.last_mut().expect("a node");
+    fresh.dead_since = Some(now_ms);
+    let host = fresh.host.clone();
+    let former = world.play.nodes.iter_mut().find(|node| node.host == host).expect("what it was before");
+    former.dead_since = None;
+}
+
+/// The numbers of an organisation's nodes that the cluster counts.
+pub(crate) fn numbers(world: &World, id: &str) -> Vec<u64> {
+    let counted = world.play.nodes.iter().filter(|node| node.owner == id && node.membership == "active");
+    counted.map(|node| node.id).collect()
+}
+
+/// Ranges that lack replicas: of nodes that do not come up, and those of which each node that counts is to have one, dead or not.
+pub(crate) fn lacking(world: &World) -> usize {
+    let counted: Vec<&Node> = world.play.nodes.iter().filter(|node| node.membership == "active").collect();
+    let n_live = counted.iter().filter(|node| is_live(world, node)).count();
+    let wanted = if counted.len() < 5 { 3 } else { 5 };
+    counted.iter().filter(|node| !node.comes_up).count() + usize::from(n_live < wanted)
 }
 
 /// Who says that its nodes are being restarted, and not only that it would like to.
@@ -313,15 +350,16 @@ impl Play for Cockroach {
                 let rows = counted.map(|node| vec![Some(node.id.to_string())]).collect();
                 Observation::Rows(Rows { columns: Vec::new(), rows })
             }
-            Question::Sql(question) if is_in && question.statement.contains("gossip_liveness") => known(world),
-            // The replicas of a node whose machine is gone were rebuilt elsewhere by the time somebody asks.
+            Question::Sql(question) if is_in && question.statement.contains("gossip_liveness") => {
+                known(world, id, &question.statement)
+            }
+            // The replicas of a node whose machine is gone were rebuilt elsewhere by the time somebody asks, where there is room.
             Question::Sql(question) if is_in => {
                 // Unless it is left out, a dead one's last word counts as any other's.
                 let last_words = if question.statement.contains("is_live") { 0 } else { world.play.last_words };
-                let lacking = world.play.nodes.iter().filter(|node| !node.comes_up).count().to_string();
                 Observation::Rows(Rows {
                     columns: Vec::new(),
-                    rows: vec![vec![Some(lacking), Some(last_words.to_string())]],
+                    rows: vec![vec![Some(lacking(world).to_string()), Some(last_words.to_string())]],
                 })
             }
             _ => Observation::Absent,
@@ -357,10 +395,14 @@ fn statuses(world: &World) -> Observation {
     Observation::Rows(Rows { columns: Vec::new(), rows: written.map(row).collect() })
 }
 
-fn known(world: &World) -> Observation {
+/// What a gateway tells. Asked for `advertise_address` it says where it calls a node itself, which is a pod where that is of its
+/// own locality.
+fn known(world: &World, asked: &str, statement: &str) -> Observation {
     let row = |node: &Node| {
         let live = is_live(world, node);
-        let address = format!("{}:{}", node.host, node.port);
+        let is_near = node.owner == asked && statement.contains("advertise_address");
+        let host = if is_near { "dss-cockroachdb-0.dss-cockroachdb.dss.svc.cluster.local" } else { &node.host };
+        let address = format!("{host}:{}", node.port);
         let cells =
             [node.id.to_string(), address, String::new(), node.build.clone(), live.to_string(), node.membership.into()];
         let is_forgotten = node.dead_since.is_some_and(|since| since + MEMORY_MS < world.now_ms);

@@ -1,8 +1,11 @@
 //! Restarts that ended in the middle, and what leads on from there.
 
-use hangar_sdk::pooling_strategy::{Acknowledgement, AcknowledgementKind};
+use hangar_sdk::pooling_strategy::{
+    Acknowledgement, AcknowledgementKind, Action, Decision, Goal, MemberState, Observation, Probe, Rows,
+};
 
-use crate::sim::{World, at_rest, break_last, builds, in_maintenance};
+use crate::sim::{World, at_rest, break_last, builds, in_maintenance, mend};
+use crate::site::{Site, healthy, member};
 use crate::upgrading::{NEXT, wanting, why};
 
 /// Three organisations of which the first has begun with an image whose program does not come up, and its run has ended.
@@ -74,4 +77,61 @@ fn a_word_that_was_left_behind_is_taken_back_once_the_nodes_are_well() {
         assert!(in_maintenance(&world).is_empty());
         assert_eq!((&*builds(&world, "uss0")[0], &*builds(&world, "uss1")[0]), ("v24.1.9", "v24.1.3"));
     }
+}
+
+/// Of an image without a release nothing but that the nodes live and are alike can be known.
+#[test]
+fn a_word_that_was_left_behind_is_taken_back_for_images_without_a_release_too() {
+    let mut world = at_rest(2);
+    world.organisation("uss1").image = Some("cockroach:latest".into());
+    let kind = AcknowledgementKind::Other(("maintenance".into(), vec!["take-over".into()]));
+    world.members[1].acknowledgements.push(Acknowledgement { kind, at_ms: 0 });
+    break_last(&mut world, "uss1");
+    for _ in 0..3 {
+        world.round("uss1", usize::MAX);
+    }
+    assert_eq!((in_maintenance(&world), world.organisations["uss1"].ended), (vec!["uss1"], false));
+    mend(&mut world, "uss1");
+    world.calm("a word that was left behind");
+    assert!(in_maintenance(&world).is_empty());
+}
+
+#[test]
+fn nodes_of_two_builds_are_no_end_of_a_restart_whose_image_names_no_release() {
+    let told = |last: &str, values: &[&str]| {
+        let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
+        site.intent.instance.image = format!("docker.io/cockroachdb/cockroach@sha256:{}", "ab".repeat(32));
+        let values = values.iter().map(ToString::to_string).collect();
+        site.acknowledge("uss0", AcknowledgementKind::Other(("maintenance".into(), values)));
+        let row = |(n, build): (usize, &str)| {
+            let cells = [&(n + 1).to_string(), &format!("{n}.db.uss0.example.com:26257"), "", build, "true", "active"];
+            cells.map(|cell| Some((*cell).to_owned())).to_vec()
+        };
+        let all: Vec<_> = ["v24.1.3", "v24.1.3", last].into_iter().enumerate().map(row).collect();
+        let answer = |probe: &Probe| match probe.id.as_str() {
+            "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: all.clone() }),
+            _ => healthy(probe),
+        };
+        // What else is owed comes before what has to wait.
+        for _ in 0..5 {
+            match site.settle(answer) {
+                Decision::Steps(steps) if steps[0].key != "upgrade/end" => {
+                    for step in steps {
+                        if let Action::Acknowledge(kind) = step.action {
+                            site.acknowledge("uss0", kind);
+                        }
+                        site.facts.done.push(step.key);
+                    }
+                }
+                decision => return decision,
+            }
+        }
+        panic!("it owes more and more")
+    };
+    let ends = |decision| matches!(decision, Decision::Steps(steps) if steps[0].key == "upgrade/end");
+    assert!(ends(told("v24.1.3", &["restart"])));
+    let Decision::Blocked(findings) = told("v24.1.9", &["restart"]) else { panic!("it goes on") };
+    assert_eq!(findings[0].message, "the restarts of our nodes are not over: node 3 runs v24.1.9");
+    assert_eq!(findings[0].cure.as_deref(), Some("`hangar restart` brings them to their end"));
+    assert!(ends(told("v24.1.9", &["restart", "claimed"])), "no node was touched under it");
 }

@@ -13,7 +13,7 @@ const MEMORY: (&str, &str) = ("COCKROACH_WORLD_GOSSIP_MEMORY_MS", "4000");
 /// As whoever is about to touch nodes asks who is there.
 fn known(node: &TestNode, id: &str) -> String {
     let sql = format!(
-        "SELECT l.node_id, n.advertise_address, n.locality, n.build_tag, CAST(n.is_live AS STRING), l.membership \
+        "SELECT l.node_id, n.address, n.locality, n.build_tag, CAST(n.is_live AS STRING), l.membership \
          FROM crdb_internal.gossip_liveness AS l LEFT JOIN crdb_internal.gossip_nodes AS n ON l.node_id = n.node_id \
          WHERE l.node_id = {id}"
     );

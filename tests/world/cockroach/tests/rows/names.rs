@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::cluster::{answers, settled};
 use crate::support::psql::psql;
 use crate::support::wait::stays;
 use crate::support::{Authority, Start, TestNode, until};
@@ -97,4 +98,25 @@ fn row_23_a_node_of_another_cluster_keeps_its_identity_and_never_joins() {
     assert_eq!(members(), before);
     two.stop();
     until("the first cluster to go on", || psql(&one, "SELECT 1"));
+}
+
+/// In a zone of its own each node calls itself by another name than the others do.
+#[test]
+fn a_gateway_lists_nodes_of_its_own_locality_by_the_addresses_meant_for_it() {
+    let ca = Authority::new("alpha");
+    let nodes = settled(&ca, 3, |index, start| {
+        start
+            .arg(&format!("--locality=zone={index}"))
+            .arg(&format!("--locality-advertise-addr=zone={index}@pod-{index}:26257"))
+    });
+    let sql = "SELECT address, advertise_address FROM crdb_internal.gossip_nodes ORDER BY node_id";
+    for asked in 0..nodes.len() {
+        let row = |(index, node): (usize, &TestNode)| {
+            let everybodys = node.address.to_string();
+            let near = if index == asked { format!("pod-{index}:26257") } else { everybodys.clone() };
+            format!("{everybodys}|{near}")
+        };
+        let wanted: Vec<String> = nodes.iter().enumerate().map(row).collect();
+        answers(&nodes[asked], sql, &wanted.join("\n"));
+    }
 }

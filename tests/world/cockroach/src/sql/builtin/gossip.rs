@@ -29,13 +29,14 @@ pub(super) fn nodes(view: &View) -> Relation {
         let Some(descriptor) = heard.descriptor else { continue };
         let live = livenesses.get(&heard.node).is_some_and(|(liveness, _)| liveness.is_live(view.now));
         let (replicas, leases) = view.state.as_ref().map(|state| state.ranges.counts(heard.node)).unwrap_or_default();
-        let address = Datum::text(descriptor.address.to_string());
+        let advertised = descriptor.address_for(&view.node.config.locality);
         let sql_address = Datum::text(descriptor.sql_address.to_string());
         relation.push(vec![
             Datum::Int(i64::from(heard.node.0)),
             Datum::text("tcp"),
-            address.clone(),
-            address,
+            Datum::text(descriptor.address.to_string()),
+            // Where this gateway calls it.
+            Datum::text(advertised.to_string()),
             Datum::text("tcp"),
             sql_address.clone(),
             sql_address,
