@@ -100,12 +100,12 @@ impl Session {
                 return Ok(());
             }
         };
-        let changes = parts.iter().filter_map(|part| match part {
-            Part::Release(release) => Some(&release.changes),
+        let mut changes = parts.iter().filter_map(|part| match part {
+            Part::Release(release) => pending(&release.changes),
             _ => None,
         });
-        let Some(first) = changes.flatten().next() else { return Ok(()) };
-        let what = format!("the workspace says what was not brought in yet, and would come along: {}", first.trim());
+        let Some(first) = changes.next() else { return Ok(()) };
+        let what = format!("the workspace says what was not brought in yet, and would come along: {first}");
         Err(Failure::person(what).hint_is("`hangar up`, then the same command again"))
     }
 
@@ -127,6 +127,18 @@ impl Session {
         let made = organisation::make_next_authority(vault, &named(membership), request).await?;
         Ok(made.certificate().clone())
     }
+}
+
+/// What of the API's pods goes with its certificate, which a rotation replaces anyway.
+const OF_CERTIFICATES: [&str; 2] =
+    ["annotations[hangar.dev/configuration]: ", "annotations[hangar.dev/datastore-certificate]: "];
+
+/// The first of these lines of a plan that tells of more than other certificates: objects that come, go or change, each
+/// followed by its fields, and hooks that run with them.
+fn pending(changes: &[String]) -> Option<&str> {
+    let is_of_certificates = |line: &str| OF_CERTIFICATES.iter().any(|field| line.contains(field));
+    let mut lines = changes.iter().map(String::as_str);
+    lines.find(|line| !line.starts_with(['~', '>']) && !is_of_certificates(line)).map(str::trim)
 }
 
 /// The authorities that our record names.
@@ -164,5 +176,26 @@ fn overlapped(roster: &Roster, new: &str, now_ms: u64) -> Result<Option<hangar_r
     match next::presence(roster, Presence { authorities, adopted, ..held }, now_ms) {
         Err(NextError::Unvoted) => Ok(None),
         made => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_certificates_change_is_not_pending_and_all_else_is() {
+        let lines = |all: &[&str]| all.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let certificate = [
+            "~ Deployment dss-core-service (replaces its pods)",
+            "    metadata.annotations[hangar.dev/configuration]: 6f → b4",
+            "    spec.template.metadata.annotations[hangar.dev/datastore-certificate]: fb → 07",
+            "> Job dss-schema runs",
+        ];
+        assert_eq!(pending(&lines(&certificate)), None);
+        assert_eq!(pending(&[]), None);
+        let label = "    spec.template.metadata.labels[a]: b";
+        assert_eq!(pending(&lines(&[certificate.as_slice(), &[label]].concat())), Some(label.trim()));
+        assert_eq!(pending(&lines(&["+ ConfigMap dss-new"])), Some("+ ConfigMap dss-new"));
     }
 }

@@ -89,7 +89,7 @@ async fn a_member_can_neither_found_nor_ask_again() -> Result<()> {
     assert!(run.stderr.contains("another period of silence"), "{}", run.stderr);
     let late = pooled.stage.root.join("late.key");
     let run = founder.run(&["pool", "create", "--yes", "--recovery", &late.display().to_string()]).await?.exits(4)?;
-    assert!(run.stderr.contains("is not the recovery key in it") && !late.exists(), "{}", run.stderr);
+    assert!(run.stderr.contains("to hold against the key in it") && !late.exists(), "{}", run.stderr);
     Ok(())
 }
 
