@@ -4,7 +4,7 @@
 //! again, show nobody else's: of two who claim, whoever published last sees the other. Of claims alone the first in the order of
 //! members stands, and the others are taken back; a word that holds already goes before all of them. `hangar restart` does the same.
 
-use hangar_sdk::pooling::{blocked, steps as shared};
+use hangar_sdk::pooling::{blocked, said, steps as shared};
 use hangar_sdk::pooling_strategy::{AcknowledgementKind, Awaiting, Decision, Member, MemberState, Step};
 
 use crate::cluster::{self, Cluster, Known};
@@ -27,13 +27,8 @@ pub(crate) struct Maintenance<'a> {
 
 /// What a member says of its restarts; nothing where there are none.
 pub(crate) fn of(member: &Member) -> Option<Maintenance<'_>> {
-    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
-        AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => {
-            let is_claim = values.get(1).is_some_and(|value| value == CLAIMED);
-            Some(Maintenance { reason: values.first()?, is_claim })
-        }
-        _ => None,
-    })
+    let values = said(member, MAINTENANCE)?;
+    Some(Maintenance { reason: values.first()?, is_claim: values.get(1).is_some_and(|value| value == CLAIMED) })
 }
 
 /// Whether its nodes may be in the middle of a restart.

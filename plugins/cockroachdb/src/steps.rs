@@ -3,10 +3,12 @@
 use hangar_sdk::pooling::steps::{STEP_MS, digest, none_of, verb};
 use hangar_sdk::pooling_strategy::{Action, Check, Expectation, Step, Verb};
 
-use crate::cluster;
 use crate::database::Situation;
 use crate::probes::{self, MEMBERS_SQL};
+use crate::{cluster, upgrade};
 
+/// Each node drains, and comes back with all it missed.
+const RESTART_MS: u32 = 30 * 60_000;
 /// Replicas are copied over the network in this time.
 const DECOMMISSION_MS: u32 = 60 * 60_000;
 
@@ -32,6 +34,20 @@ pub(crate) fn decommission(situation: &Situation<'_>, ids: &[String], server: &s
     arguments.extend(cluster_name(situation));
     let title = format!("take nodes {} out of the cluster, once their replicas are elsewhere", ids.join(", "));
     verb(format!("decommission/{}", digest(ids)), title, "decommission", arguments, DECOMMISSION_MS, phase)
+}
+
+/// Restarts our nodes one by one, once the release is applied that they are to be of. What it verifies holds between two nodes.
+pub(crate) fn restart(situation: &Situation<'_>, key: String, title: String, release: &Step) -> Step {
+    Step {
+        key,
+        title,
+        requires: vec![release.key.clone()],
+        already_done: None,
+        action: Action::Restart(situation.database.names.workload()),
+        verify: Some(upgrade::replicated(situation)),
+        deadline_ms: RESTART_MS,
+        phase: release.phase.clone(),
+    }
 }
 
 /// Asks the database whether what remains could hold every range without these nodes, and changes nothing.

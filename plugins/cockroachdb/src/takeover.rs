@@ -1,11 +1,11 @@
 //! The nodes that other tools made become those of our release, in one round of restarts.
 
 use hangar_sdk::pooling::steps as shared;
-use hangar_sdk::pooling_strategy::{Action, Decision, Error, Intent, Member, Step};
+use hangar_sdk::pooling_strategy::{Decision, Error, Intent, Member};
 
 use crate::cluster::{self, Cluster};
 use crate::database::Situation;
-use crate::{maintenance, upgrade};
+use crate::{maintenance, steps};
 
 /// Phase of all of it.
 pub(crate) const PHASE: &str = "take-over";
@@ -15,8 +15,6 @@ const STANDS: &str = "stands";
 const REASON: &str = "take-over";
 /// The step by which the last pod of a former template is gone.
 const RESTART: &str = "restart/take-over";
-/// Each node drains, and comes back with all it missed.
-const RESTART_MS: u32 = 30 * 60_000;
 
 /// Whether nodes are to be taken over.
 pub(crate) fn is_due(intent: &Intent) -> bool {
@@ -40,21 +38,13 @@ pub(crate) fn decide(situation: &Situation<'_>, own: &Member) -> Result<Option<D
     }
     let workload = situation.database.names.workload();
     let title = "publish that our nodes are being taken over";
-    let mut steps = vec![maintenance::say("take-over/begin", title, vec![REASON.into()], PHASE)];
-    steps.extend(shared::put_secrets(situation, PHASE));
-    let release = shared::apply_release(situation, PHASE, PHASE, |_| {}, &steps)?;
-    let restart = Step {
-        key: RESTART.into(),
-        title: format!("restart the nodes of `{workload}` one by one, so that they are those of our release"),
-        requires: vec![release.key.clone()],
-        already_done: None,
-        action: Action::Restart(workload),
-        verify: Some(upgrade::replicated(situation)),
-        deadline_ms: RESTART_MS,
-        phase: PHASE.into(),
-    };
-    steps.extend([release, restart]);
-    Ok(Some(Decision::Steps(steps)))
+    let mut all = vec![maintenance::say("take-over/begin", title, vec![REASON.into()], PHASE)];
+    all.extend(shared::put_secrets(situation, PHASE));
+    let release = shared::apply_release(situation, PHASE, PHASE, |_| {}, &all)?;
+    let title = format!("restart the nodes of `{workload}` one by one, so that they are those of our release");
+    let restart = steps::restart(situation, RESTART.into(), title, &release);
+    all.extend([release, restart]);
+    Ok(Some(Decision::Steps(all)))
 }
 
 /// What of the cluster stands against touching a node now, or the look that tells.

@@ -7,7 +7,7 @@
 
 use hangar_sdk::pooling::{blocked, steps as shared};
 use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Action, Awaiting, Check, Decision, Error, Expectation, Member, MemberState, Probe, Step,
+    AcknowledgementKind, Awaiting, Check, Decision, Error, Expectation, Member, MemberState, Probe, Step,
 };
 
 use crate::cluster::{self, Cluster};
@@ -15,9 +15,8 @@ use crate::database::Situation;
 use crate::maintenance::{self, in_order};
 use crate::probes::{self, HELD_SQL, RANGES_SQL, VERSION_SQL};
 use crate::release::{FIRST_HELD, Release, Series};
+use crate::steps;
 
-/// Each node drains, and comes back with all it missed.
-const RESTART_MS: u32 = 30 * 60_000;
 /// Phase of all of it.
 pub(crate) const PHASE: &str = "upgrade";
 /// Name of the acknowledgement with the series that this member has gone from and to.
@@ -137,35 +136,27 @@ pub(crate) fn pending(situation: &Situation<'_>, own: &Member) -> Option<Decisio
 /// The end held back where the series changes, our word that we are at it, and the release.
 fn begun(situation: &Situation<'_>, wanted: Release, key: &str) -> Result<Vec<Step>, Error> {
     let active = situation.value(&version(situation)).and_then(Series::parse);
-    let mut steps = Vec::new();
+    let mut all = Vec::new();
     if let Some(active) = active.filter(|active| *active != wanted.series) {
         let held = Check { probe: one(situation, "held", HELD_SQL), expectation: Expectation::Value("false".into()) };
-        steps.push(setting(situation, "hold-upgrade", "hold the end of the upgrade back", held));
+        all.push(setting(situation, "hold-upgrade", "hold the end of the upgrade back", held));
         let values = vec![active.to_string(), wanted.series.to_string()];
-        steps.push(said("upgrade/series", "changes the series", values));
+        all.push(said("upgrade/series", "changes the series", values));
     }
     let title = "publish that the upgrade of our nodes begins";
-    steps.push(maintenance::say("upgrade/begin", title, vec![wanted.to_string()], PHASE));
+    all.push(maintenance::say("upgrade/begin", title, vec![wanted.to_string()], PHASE));
     let mut former = None;
-    for step in &mut steps {
+    for step in &mut all {
         step.requires.extend(former.replace(step.key.clone()));
     }
     // A node that the former template does not let run is brought back by the restart, and not by the release.
-    let release = Step { verify: None, ..shared::apply_release(situation, PHASE, key, |_| {}, &steps)? };
+    let release = Step { verify: None, ..shared::apply_release(situation, PHASE, key, |_| {}, &all)? };
     let workload = situation.database.names.workload();
-    // Asked for only while own nodes run something else. What it verifies must hold between two nodes.
-    let restart = Step {
-        key: format!("restart/{wanted}"),
-        title: format!("restart the nodes of `{workload}` with {wanted}, one by one"),
-        requires: vec![release.key.clone()],
-        already_done: None,
-        action: Action::Restart(workload),
-        verify: Some(replicated(situation)),
-        deadline_ms: RESTART_MS,
-        phase: PHASE.into(),
-    };
-    steps.extend([release, restart]);
-    Ok(steps)
+    // Asked for only while own nodes run something else.
+    let title = format!("restart the nodes of `{workload}` with {wanted}, one by one");
+    let restart = steps::restart(situation, format!("restart/{wanted}"), title, &release);
+    all.extend([release, restart]);
+    Ok(all)
 }
 
 /// Once every record shows the new series and every node runs it, the first member lets the cluster go over to it.

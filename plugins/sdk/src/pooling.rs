@@ -18,4 +18,4 @@ pub mod steps;
 
 pub use clash::{ADOPTED, clash, is_adopted, shared_subjects};
 pub use database::Database;
-pub use situation::{Situation, accepted_by, blocked, has_deployed, trusted};
+pub use situation::{Situation, accepted_by, blocked, has_deployed, said, trusted};

@@ -112,14 +112,7 @@ fn in_the_end(members: Vec<Member>, layout: &str, answer: impl Fn(&Probe) -> Obs
     for _ in 0..9 {
         let decision = plugin_cockroachdb::decide(&config, &site.intent, &site.roster, &site.facts);
         match decision.expect("the block is good") {
-            Decision::Steps(steps) => {
-                for step in steps {
-                    if let Action::Acknowledge(kind) = step.action {
-                        site.acknowledge("uss0", kind);
-                    }
-                    site.facts.done.push(step.key);
-                }
-            }
+            Decision::Steps(steps) => site.take(steps),
             Decision::Look(probes) => site.answer(&probes, &answer),
             decision => return decision,
         }

@@ -73,6 +73,16 @@ impl Site {
         member.acknowledgements.push(Acknowledgement { kind, at_ms: NOW_MS });
     }
 
+    /// Takes steps as the host would that has nothing but our record to write.
+    pub(crate) fn take(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            if let Action::Acknowledge(kind) = step.action {
+                self.acknowledge("uss0", kind);
+            }
+            self.facts.done.push(step.key);
+        }
+    }
+
     pub(crate) fn see(&mut self, probe: Probe, observation: Observation) {
         self.facts.observations.insert(0, Fact { probe, observation, at_ms: self.facts.now_ms });
     }

@@ -1,7 +1,7 @@
 //! Restarts that ended in the middle, and what leads on from there.
 
 use hangar_sdk::pooling_strategy::{
-    Acknowledgement, AcknowledgementKind, Action, Decision, Goal, MemberState, Observation, Probe, Rows,
+    Acknowledgement, AcknowledgementKind, Decision, Goal, MemberState, Observation, Probe, Rows,
 };
 
 use crate::sim::{World, at_rest, break_last, builds, in_maintenance, mend};
@@ -116,12 +116,7 @@ fn nodes_of_two_builds_are_no_end_of_a_restart_whose_image_names_no_release() {
         for _ in 0..5 {
             match site.settle(answer) {
                 Decision::Steps(steps) if steps[0].key != "upgrade/end" => {
-                    for step in steps {
-                        if let Action::Acknowledge(kind) = step.action {
-                            site.acknowledge("uss0", kind);
-                        }
-                        site.facts.done.push(step.key);
-                    }
+                    site.take(steps);
                 }
                 decision => return decision,
             }

@@ -230,12 +230,7 @@ fn the_cluster_goes_over_with_the_last_node_and_not_before() {
                     _ => healthy(probe),
                 }),
                 Decision::Steps(steps) if steps[0].key != "finish-upgrade" => {
-                    for step in steps {
-                        if let Action::Acknowledge(kind) = step.action {
-                            site.acknowledge("uss0", kind);
-                        }
-                        site.facts.done.push(step.key);
-                    }
+                    site.take(steps);
                 }
                 other => return other,
             }

@@ -73,10 +73,7 @@ impl<'a, D: Database> Situation<'a, D> {
 
     /// The values of a member's acknowledgement of this name.
     pub fn said(&self, member: &'a Member, name: &str) -> Option<&'a [String]> {
-        member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
-            AcknowledgementKind::Other((said, values)) if said == name => Some(values.as_slice()),
-            _ => None,
-        })
+        said(member, name)
     }
 
     /// Authorities that a member says all its nodes have loaded.
@@ -187,6 +184,15 @@ pub fn trusted(roster: &Roster) -> impl Iterator<Item = &Member> {
             MemberState::Asking => member.is_self || subject == Some(member.id.as_str()),
             MemberState::Gone => false,
         }
+    })
+}
+
+/// The values of a member's acknowledgement of this name.
+#[must_use]
+pub fn said<'a>(member: &'a Member, name: &str) -> Option<&'a [String]> {
+    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
+        AcknowledgementKind::Other((said, values)) if said == name => Some(values.as_slice()),
+        _ => None,
     })
 }
 
