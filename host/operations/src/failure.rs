@@ -65,6 +65,13 @@ impl Failure {
         self
     }
 
+    /// Says what to do next, and whose move it is; none: ours.
+    #[must_use]
+    pub fn hint_for(self, whose: Option<&str>, cure: &str) -> Self {
+        let whose = whose.map(|whose| format!("{whose}: ")).unwrap_or_default();
+        self.hint_is(format!("{whose}{cure}"))
+    }
+
     /// Takes a hint where there is one.
     #[must_use]
     pub fn hint_maybe(mut self, hint: Option<String>) -> Self {

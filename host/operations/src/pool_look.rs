@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hangar_engine::{Journal, Level};
+use hangar_engine::Journal;
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::observation::Fact;
@@ -70,12 +70,11 @@ impl Session {
                 Err(failure) if failure.cause() == Cause::Outside && !is_late => (self.waiting)(&failure.to_string()),
                 Err(failure) => return Err(failure),
             }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-                () = self.site.cancel.reached(Level::Draining) => {
-                    return Err(Failure::new(Cause::Interrupted, "stopped when asked; nothing was changed"));
-                }
-            }
+            let pause = async {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                Ok(())
+            };
+            self.unless_stopped(pause).await?;
         }
     }
 
@@ -145,20 +144,19 @@ pub(crate) async fn facts_of(
 
 /// What is amiss with the records of the others. Where the carrier does not answer, those that are held here are told of.
 fn heard(own: &OwnRecord) -> Result<Vec<Finding>, Failure> {
-    let mut found = match own.refresh() {
-        Ok(found) => found,
+    let (mut found, unheard) = match own.refresh() {
+        Ok(found) => (found, None),
         Err(err @ RecordError::Carrier(_)) => {
             let (cure, whose) = (err.hint(), None);
             let message = format!("it does not answer, so this is by the records that are held here: {}", chain(&err));
-            let unheard = Finding { severity: Severity::Error, subject: CARRIER.into(), message, cure, whose };
-            return Ok([unheard].into_iter().chain(findings(own.roster().forks())).collect());
+            (Vec::new(), Some(Finding { severity: Severity::Error, subject: CARRIER.into(), message, cure, whose }))
         }
         Err(err) => return Err(record(err)),
     };
     // What a carrier shows no more is proved all the same.
     let forks: Vec<_> = own.roster().forks().iter().filter(|fork| !found.contains(fork)).cloned().collect();
     found.extend(forks);
-    Ok(findings(&found))
+    Ok(unheard.into_iter().chain(findings(&found)).collect())
 }
 
 fn not_whole(status: &PoolStatus, tally: &Tally, patience: Duration) -> Failure {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use hangar_engine::{Engine, OperationState};
 use hangar_pki::{AuthorityRequest, Certificate, Fingerprint};
-use hangar_plan::plan::Part;
 use hangar_pool::{Heeds, OwnRecord};
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, Presence, Roster};
@@ -36,7 +35,7 @@ impl Session {
         let goal = Goal::RotateCerts { before_ms: begun.unwrap_or_else(now_ms) / 1000 * 1000 };
         self.catch_up(&membership, &goal.heeds())?;
         if begun.is_none() {
-            self.refuse_pending(&engine, &vault, &runtime).await?;
+            self.refuse_pending(&engine, &vault, &runtime, &membership).await?;
         }
         if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
             return Ok(Outcome::Declined);
@@ -61,7 +60,7 @@ impl Session {
         let is_under_way =
             is_proposed || n_named > 1 || (newest.is_some() && unended(&engine, "pool rotate-ca").await?.is_some());
         if !is_under_way {
-            self.refuse_pending(&engine, &vault, &runtime).await?;
+            self.refuse_pending(&engine, &vault, &runtime, &membership).await?;
         }
         let plan = Goal::RotateCa { authority: String::new() };
         if !is_under_way && !self.approve_change(engine.journal(), &vault, &runtime, &membership, &plan).await? {
@@ -91,22 +90,42 @@ impl Session {
 
     /// New certificates reach the API with the release: whatever else the workspace would change by that is shown and brought in
     /// first.
-    async fn refuse_pending(&self, engine: &Engine, vault: &Arc<Vault>, runtime: &Runtime) -> Result<(), Failure> {
-        let parts = match self.pool_parts(engine, vault, runtime).await {
-            Ok(parts) => parts,
+    async fn refuse_pending(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        membership: &Membership,
+    ) -> Result<(), Failure> {
+        let first = match self.pending(engine, vault, runtime, membership).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(first)) => first,
             Err(failure) => {
                 // Leaves that are over are renewed also where nothing else can be told.
                 tracing::debug!(%failure, "what the workspace would change is not known");
                 return Ok(());
             }
         };
-        let mut changes = parts.iter().filter_map(|part| match part {
-            Part::Release(release) => pending(&release.changes),
-            _ => None,
-        });
-        let Some(first) = changes.next() else { return Ok(()) };
         let what = format!("the workspace says what was not brought in yet, and would come along: {first}");
         Err(Failure::person(what).hint_is("`hangar up`, then the same command again"))
+    }
+
+    /// The first thing that the release would change beyond the certificate of the API, in words.
+    async fn pending(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        membership: &Membership,
+    ) -> Result<Option<String>, Failure> {
+        let (Connected { hands, .. }, owed) = self.owed(engine.journal(), vault, runtime, membership).await?;
+        for overlay in &owed.releases {
+            let pending = hands.services.pending(overlay).await?;
+            if pending.is_some() {
+                return Ok(pending);
+            }
+        }
+        Ok(None)
     }
 
     async fn next_authority(
@@ -127,18 +146,6 @@ impl Session {
         let made = organisation::make_next_authority(vault, &named(membership), request).await?;
         Ok(made.certificate().clone())
     }
-}
-
-/// What of the API's pods goes with its certificate, which a rotation replaces anyway.
-const OF_CERTIFICATES: [&str; 2] =
-    ["annotations[hangar.dev/configuration]: ", "annotations[hangar.dev/datastore-certificate]: "];
-
-/// The first of these lines of a plan that tells of more than other certificates: objects that come, go or change, each
-/// followed by its fields, and hooks that run with them.
-fn pending(changes: &[String]) -> Option<&str> {
-    let is_of_certificates = |line: &str| OF_CERTIFICATES.iter().any(|field| line.contains(field));
-    let mut lines = changes.iter().map(String::as_str);
-    lines.find(|line| !line.starts_with(['~', '>']) && !is_of_certificates(line)).map(str::trim)
 }
 
 /// The authorities that our record names.
@@ -176,26 +183,5 @@ fn overlapped(roster: &Roster, new: &str, now_ms: u64) -> Result<Option<hangar_r
     match next::presence(roster, Presence { authorities, adopted, ..held }, now_ms) {
         Err(NextError::Unvoted) => Ok(None),
         made => made,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_other_certificates_change_is_not_pending_and_all_else_is() {
-        let lines = |all: &[&str]| all.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-        let certificate = [
-            "~ Deployment dss-core-service (replaces its pods)",
-            "    metadata.annotations[hangar.dev/configuration]: 6f → b4",
-            "    spec.template.metadata.annotations[hangar.dev/datastore-certificate]: fb → 07",
-            "> Job dss-schema runs",
-        ];
-        assert_eq!(pending(&lines(&certificate)), None);
-        assert_eq!(pending(&[]), None);
-        let label = "    spec.template.metadata.labels[a]: b";
-        assert_eq!(pending(&lines(&[certificate.as_slice(), &[label]].concat())), Some(label.trim()));
-        assert_eq!(pending(&lines(&["+ ConfigMap dss-new"])), Some("+ ConfigMap dss-new"));
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 mod gaps;
 mod gateway;
+pub(crate) mod maintenance;
 mod names;
 mod proposal;
 mod tally;
@@ -133,7 +134,7 @@ impl PoolStatus {
                 })
                 .collect(),
             deployed_by: deployed_by(roster, &member.id),
-            maintenance: maintenance(member),
+            maintenance: maintenance::word(member).map(|word| word.reason.to_owned()),
             shares_subject_with: shares_subject_with(roster, member),
         });
         let ranges = facts.iter().find(|fact| fact.probe.id.starts_with("ranges/")).map(|fact| &fact.observation);
@@ -220,18 +221,6 @@ fn deployed_by(roster: &Roster, id: &str) -> Vec<String> {
         })
     };
     roster.members.iter().filter(has).map(|member| member.id.clone()).collect()
-}
-
-/// Name by which strategies, and `hangar restart`, say that a member's nodes are being restarted, and for what.
-pub(crate) const MAINTENANCE: &str = "maintenance";
-/// For what `hangar restart` says it.
-pub(crate) const RESTART: &str = "restart";
-
-fn maintenance(member: &Member) -> Option<String> {
-    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
-        AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => values.first().cloned(),
-        _ => None,
-    })
 }
 
 fn shares_subject_with(roster: &Roster, member: &Member) -> Option<String> {

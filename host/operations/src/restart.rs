@@ -148,11 +148,10 @@ impl Session {
         };
         if let Some(own) = own.filter(|_| is_through) {
             let ended = operation.run(Steps::new().with(key("maintenance/end")?, [], EndMaintenance(own))).await;
-            if restarted.is_ok() {
-                ended?;
-            }
+            restarted.and(ended)?;
+        } else {
+            restarted?;
         }
-        restarted?;
         operation.finish().await?;
         if let Some((membership, connected)) = pool.as_deref() {
             membership.own.refresh().map_err(record)?;

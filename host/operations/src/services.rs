@@ -86,6 +86,11 @@ impl Services {
         Ok(plan::Release { changes: preview.lines(), ..self.named() })
     }
 
+    /// The first thing of the cluster that would change beyond the certificate of the API, in words.
+    pub(crate) async fn pending(&self, overlay: &str) -> Result<Option<String>, StepError> {
+        Ok(certificate::beyond(&self.preview(&self.values(overlay).await?).await?))
+    }
+
     /// The release as a part of a plan that changes nothing.
     pub(crate) fn named(&self) -> plan::Release {
         plan::Release {

@@ -1,16 +1,15 @@
 //! Whose word a procedure waits for.
 
+use hangar_roster::MemberId;
 use hangar_roster::next::NextError;
-use hangar_roster::{MemberId, Phase};
 
 use crate::error::PoolError;
 use crate::own::{OwnRecord, RecordError};
 
 /// Whose word a procedure waits for: without it, or where it contradicts itself, the procedure stops.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heeds {
     /// Everybody's: it needs the carrier, and any fork stops it.
-    #[default]
     All,
     /// Everybody's but that of this member, which is being put out: its own fork is one more reason to.
     AllBut(MemberId),
@@ -42,11 +41,8 @@ impl Heeds {
     /// What freezes us; a fork of whom we are putting out does not.
     fn fork(&self, own: &OwnRecord) -> Option<String> {
         let roster = own.roster();
-        let vote = roster.own_record().record().eviction.as_ref().filter(|vote| vote.phase != Phase::Withdrawn);
-        let voted = vote.map(|vote| &vote.change.subject);
-        let is_put_out = |forked: &MemberId| match self {
-            Self::AllBut(subject) if subject == forked => true,
-            _ => voted == Some(forked),
+        let is_put_out = |forked: &MemberId| {
+            roster.putting_out() == Some(forked) || matches!(self, Self::AllBut(subject) if subject == forked)
         };
         let mut forks = roster.forks().iter().filter(|fork| !fork.member.as_ref().is_some_and(is_put_out));
         forks.next().map(|fork| fork.problem.to_string())

@@ -68,6 +68,21 @@ impl RecordError {
     }
 }
 
+/// A step that writes our record: what the rules forbid is a person's to decide, all else is of the outside.
+impl From<RecordError> for StepError {
+    fn from(err: RecordError) -> Self {
+        let hint = err.hint();
+        let step = match &err {
+            RecordError::Next(_) => Self::person(err),
+            _ => Self::outside(err),
+        };
+        match hint {
+            Some(hint) => step.with_hint(hint),
+            None => step,
+        }
+    }
+}
+
 /// The roster as we hold it, the key that signs our record, and the ways to keep it and to show it.
 ///
 /// A new record is kept at home first and shown afterwards: one that was shown and forgotten would make the next a fork.
@@ -380,17 +395,7 @@ impl OwnRecord {
     /// Makes our record say what a strategy wants.
     pub(crate) async fn apply(&self, action: &Action, now_ms: u64) -> Result<(), StepError> {
         let advance = || self.advance(self.wanted(action, now_ms)?);
-        advance().map(drop).map_err(|err| {
-            let hint = err.hint();
-            let step = match &err {
-                RecordError::Next(_) => StepError::person(err),
-                _ => StepError::outside(err),
-            };
-            match hint {
-                Some(hint) => step.with_hint(hint),
-                None => step,
-            }
-        })
+        Ok(advance().map(drop)?)
     }
 
     fn wanted(&self, action: &Action, now_ms: u64) -> Result<Option<Record>, RecordError> {

@@ -152,10 +152,7 @@ pub fn acknowledge(roster: &Roster, proof: Proof, now_ms: u64) -> Result<Option<
 fn put_out(roster: &Roster, proof: &Proof) -> Option<MemberId> {
     match proof {
         Proof::Other { name, values } if name == SEEN_DEAD => values.first()?.parse().ok(),
-        _ => {
-            let vote = roster.own_record().record().eviction.as_ref();
-            vote.filter(|vote| vote.phase != Phase::Withdrawn).map(|vote| vote.change.subject.clone())
-        }
+        _ => roster.putting_out().cloned(),
     }
 }
 

@@ -74,10 +74,8 @@ fn list(found: &Certificates, within: u64, output: Output) -> Result<(), Failure
     }
     let ending: Vec<&CertificateEntry> = found.all.iter().filter(|one| one.ends_within(within)).collect();
     let Some(first) = ending.iter().min_by_key(|one| one.not_after_ms) else { return all_seen(found) };
-    let next = first.next_command();
-    let whose = first.whose().map(|whose| format!("{whose}: ")).unwrap_or_default();
     Err(Failure::person(format!("{} certificates end within {within} days", ending.len()))
-        .hint_is(format!("{whose}{next}")))
+        .hint_for(first.whose(), first.next_command()))
 }
 
 /// None ends soon, as far as that is known.
@@ -85,6 +83,5 @@ fn all_seen(found: &Certificates) -> Result<(), Failure> {
     let Some(first) = found.unseen.first() else { return Ok(()) };
     let n_unseen = found.unseen.len();
     let failure = Failure::new(Cause::Outside, format!("the certificates in {n_unseen} places could not be looked at"));
-    let whose = first.member.as_ref().map(|whose| format!("{whose}: ")).unwrap_or_default();
-    Err(failure.hint_is(format!("{whose}`hangar up`")))
+    Err(failure.hint_for(first.member.as_deref(), "`hangar up`"))
 }

@@ -3,7 +3,8 @@
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 
-use super::{MemberStatus, NodeStatus, PoolStatus, RESTART};
+use super::maintenance::RESTART;
+use super::{MemberStatus, NodeStatus, PoolStatus};
 
 impl PoolStatus {
     /// What of the pool is not whole, each with the next command and the member who runs it.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use hangar_engine::Engine;
+use hangar_engine::{Engine, Journal};
 use hangar_plan::plan::{Envelope, Part, Plan};
-use hangar_pool::{Drive, Heeds, OwnRecord, RecordError, Strategy as _, Tell};
+use hangar_pool::{Drive, Heeds, Owed, OwnRecord, Strategy as _, Tell};
 use hangar_roster::State;
 use hangar_runtime::Runtime;
 
@@ -47,9 +47,8 @@ impl Session {
             hands.renew_before = *before_ms;
         }
         let heeds = goal.heeds();
-        match membership.own.refresh() {
-            Err(err @ RecordError::Carrier(_)) if heeds == Heeds::Nobody => tracing::debug!(%err, "needs no carrier"),
-            heard => drop(heard.map_err(record)?),
+        if heeds != Heeds::Nobody {
+            membership.own.refresh().map_err(record)?;
         }
         let follows = goal == Goal::Operate && is_at_rest(&membership.own);
         if follows {
@@ -118,13 +117,7 @@ impl Session {
         if !membership.is_active() {
             return Ok(Vec::new());
         }
-        let Connected { hands, mut pooling, is_adopted, .. } =
-            self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
-        pooling.intent.goal = Goal::Operate.of_strategy_for(is_adopted, self.adopt);
-        membership.own.refresh().map_err(record)?;
-        hands.trust(&membership.own);
-        let owed =
-            hangar_pool::owed(&pooling.strategy, &*hands, &membership.own, &pooling.intent).await.map_err(pool)?;
+        let (Connected { hands, pooling, .. }, owed) = self.owed(engine.journal(), vault, runtime, &membership).await?;
         if owed.phases.is_empty() && !owed.waits {
             return Ok(Vec::new());
         }
@@ -137,6 +130,23 @@ impl Session {
         phases.retain(|phase| owed.waits || owed.phases.contains(&phase.name));
         parts.push(Part::Pool(Envelope { pool: pooling.pool_name(), goal: "operate".into(), phases }));
         Ok(parts)
+    }
+
+    /// What a member owes now, with what it was asked by.
+    pub(crate) async fn owed(
+        &self,
+        journal: &Journal,
+        vault: &Vault,
+        runtime: &Runtime,
+        membership: &Membership,
+    ) -> Result<(Connected, Owed), Failure> {
+        let mut connected = self.connected(journal, vault, runtime, Some(&membership.own)).await?;
+        let Connected { hands, pooling, is_adopted, .. } = &mut connected;
+        pooling.intent.goal = Goal::Operate.of_strategy_for(*is_adopted, self.adopt);
+        membership.own.refresh().map_err(record)?;
+        hands.trust(&membership.own);
+        let owed = hangar_pool::owed(&pooling.strategy, &**hands, &membership.own, &pooling.intent).await;
+        Ok((connected, owed.map_err(pool)?))
     }
 }
 

@@ -8,18 +8,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hangar_engine::{Seen, Step, StepContext, StepError};
-use hangar_plan::strategy::member::{AcknowledgementKind, Member, MemberState, Roster};
-use hangar_pool::{OwnRecord, RecordError};
+use hangar_plan::strategy::member::{Member, MemberState, Roster};
+use hangar_pool::OwnRecord;
 use hangar_roster::{Proof, next};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::clock::now_ms;
-use crate::pool_status::{MAINTENANCE, RESTART};
+use crate::pool_status::maintenance::{CLAIMED, MAINTENANCE, RESTART, word};
 use crate::pooling::{Connected, Membership};
 
-/// Second value for as long as it is only claimed, and no node was touched under it.
-const CLAIMED: &str = "claimed";
 /// Others restart all of their nodes in this time, or somebody has to look after them.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// Pause between two looks at the records.
@@ -106,7 +104,7 @@ trait Records: Send + Sync {
 #[async_trait]
 impl Records for (Membership, Connected) {
     fn read(&self) -> Result<Roster, StepError> {
-        self.0.own.refresh().map_err(outside)?;
+        self.0.own.refresh()?;
         Ok(self.0.own.view())
     }
 
@@ -122,16 +120,7 @@ impl Records for (Membership, Connected) {
 fn say(own: &OwnRecord, values: &[&str]) -> Result<(), StepError> {
     let values = values.iter().map(|value| (*value).to_owned()).collect();
     let proof = Proof::Other { name: MAINTENANCE.to_owned(), values };
-    own.step(|roster| next::acknowledge(roster, proof, now_ms())).map(drop).map_err(outside)
-}
-
-fn outside(err: RecordError) -> StepError {
-    let hint = err.hint();
-    let step = if matches!(err, RecordError::Next(_)) { StepError::person(err) } else { StepError::outside(err) };
-    match hint {
-        Some(hint) => step.with_hint(hint),
-        None => step,
-    }
+    Ok(own.step(|roster| next::acknowledge(roster, proof, now_ms())).map(drop)?)
 }
 
 /// Returns once our word holds. One that comes to nothing is not left behind as a claim: nobody is to wait for who has given up.
@@ -216,22 +205,6 @@ impl Wait {
             hint: "`hangar pool status` says who mends it; then run the same command again".to_owned(),
         }
     }
-}
-
-/// What a record says of restarts.
-struct Word<'a> {
-    reason: &'a str,
-    is_claim: bool,
-}
-
-fn word(member: &Member) -> Option<Word<'_>> {
-    member.acknowledgements.iter().find_map(|acknowledgement| match &acknowledgement.kind {
-        AcknowledgementKind::Other((name, values)) if name == MAINTENANCE => {
-            let is_claim = values.get(1).is_some_and(|value| value == CLAIMED);
-            Some(Word { reason: values.first()?, is_claim })
-        }
-        _ => None,
-    })
 }
 
 fn own(roster: &Roster) -> Option<&Member> {

@@ -3,12 +3,16 @@
 //! core-service reads its certificate, its key and whom it trusts once, when it starts. The chart writes what is named here on its
 //! pods, so that a release with another certificate replaces them, one by one.
 
+use hangar_helm::{Effect, Preview};
 use hangar_kube::secrets::Files;
 use hangar_pki::Certificate;
 use serde_json::{Value, json};
 
 /// Where the chart has it.
 const POINTER: &str = "/coreService/datastoreCertificate";
+
+/// What the chart writes it on the pods as, and the digest of the whole pod beside it.
+const FIELDS: [&str; 2] = ["annotations[hangar.dev/datastore-certificate]", "annotations[hangar.dev/configuration]"];
 
 /// Whether a chart with these values of its own knows the name of a certificate: an older one would refuse it.
 pub(crate) fn is_known(chart: &Value) -> bool {
@@ -22,9 +26,56 @@ pub(crate) fn layer(live: &Files, file: &str) -> Option<Value> {
     Some(json!({"coreService": {"datastoreCertificate": leaf.fingerprint().to_string()}}))
 }
 
+/// The first thing that would change beyond this certificate, in words: a rotation replaces that anyway.
+pub(crate) fn beyond(preview: &Preview) -> Option<String> {
+    let is_it = |path: &str| FIELDS.iter().any(|field| path.ends_with(field));
+    let changed = preview.changes.iter().find_map(|change| match change.effect {
+        Effect::Update => {
+            let field = change.fields.iter().find(|field| !is_it(&field.path)).map(ToString::to_string);
+            field.or_else(|| change.conflicts.first().map(ToString::to_string))
+        }
+        _ => Some(change.to_string()),
+    });
+    let neighbour = preview.neighbours.first().filter(|_| !preview.is_empty()).map(ToString::to_string);
+    preview.foreign.clone().or(changed).or(neighbour)
+}
+
 #[cfg(test)]
 mod tests {
+    use hangar_helm::{Field, Manifest, ObjectChange};
+
     use super::*;
+
+    /// An object of which these fields change.
+    fn change(effect: Effect, paths: &[&str]) -> ObjectChange {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: dss-core-service\n";
+        let object = Manifest::parse(text).expect("a manifest").objects().next().expect("an object").clone();
+        let field =
+            |path: &&str| Field { path: (*path).to_owned(), before: Some("6f".into()), after: Some("b4".into()) };
+        ObjectChange {
+            object,
+            effect,
+            fields: paths.iter().map(field).collect(),
+            restarts: true,
+            conflicts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_other_certificates_change_is_not_pending_and_all_else_is() {
+        let certificate = [
+            "metadata.annotations[hangar.dev/configuration]",
+            "spec.template.metadata.annotations[hangar.dev/datastore-certificate]",
+        ];
+        let told = |changes: &[ObjectChange]| beyond(&Preview { changes: changes.to_vec(), ..Preview::default() });
+        assert_eq!(told(&[change(Effect::Update, &certificate)]), None);
+        assert_eq!(told(&[]), None);
+        let labelled = [certificate.as_slice(), &["spec.template.metadata.labels[a]"]].concat();
+        let told_of_label = told(&[change(Effect::Update, &labelled)]);
+        assert_eq!(told_of_label.as_deref(), Some("spec.template.metadata.labels[a]: 6f → b4"));
+        let come = told(&[change(Effect::Update, &certificate), change(Effect::Create, &[])]);
+        assert!(come.is_some_and(|told| told.starts_with("+ Deployment dss-core-service")));
+    }
 
     fn certificate(name: &str) -> (String, String) {
         let key = rcgen::KeyPair::generate().expect("a key");

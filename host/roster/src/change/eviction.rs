@@ -18,6 +18,13 @@ impl Roster {
         most(self.voters(eviction).len() + 1)
     }
 
+    /// Whom our vote is to put out, unless it was taken back: a fork of that member is one more reason to.
+    #[must_use]
+    pub fn putting_out(&self) -> Option<&MemberId> {
+        let vote = self.own_record().record().eviction.as_ref();
+        vote.filter(|vote| vote.phase != Phase::Withdrawn).map(|vote| &vote.change.subject)
+    }
+
     /// The eviction that a voter has opened and that is not over.
     #[must_use]
     pub fn open_eviction(&self) -> Option<&Change> {

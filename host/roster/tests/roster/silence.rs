@@ -107,21 +107,34 @@ fn a_forked_member_is_not_waited_for_and_does_not_answer() -> Result<()> {
     Ok(())
 }
 
+/// The last of `n` members has signed two histories, and all others have both.
+fn forked(n: u8) -> Result<Vec<Organisation>> {
+    let mut all = pool(n)?;
+    let last = all.last().context("a member")?.clone();
+    for reader in &mut all[..usize::from(n) - 1] {
+        fork(reader, &last, n);
+    }
+    Ok(all)
+}
+
+/// The first proposes to put the last out, and those after it up to this one vote for that.
+fn vote_on(all: &mut [Organisation], voters: usize) -> Result<()> {
+    let who = all.last().context("a member")?.id();
+    let evict = next::evict(&all[0].roster, &who, false, NOW + 9 * SILENCE, NOW);
+    all[0].publish(evict)?;
+    let latest = all[0].latest().clone();
+    for one in &mut all[1..voters] {
+        one.take_in(&latest);
+        one.publish(next::accept_eviction(&one.roster, &who, NOW))?;
+    }
+    Ok(())
+}
+
 /// A fork ends with the member that it is of; that of another stays.
 #[test]
 fn a_forked_member_is_put_out_and_its_fork_with_it() -> Result<()> {
-    let mut all = pool(4)?;
-    for reader in 0..3 {
-        let forked = all[3].clone();
-        fork(&mut all[reader], &forked, 4);
-    }
-    let evict = next::evict(&all[0].roster, &id("uss3"), false, NOW + 9 * SILENCE, NOW);
-    all[0].publish(evict)?;
-    let latest = all[0].latest().clone();
-    for one in &mut all[1..3] {
-        one.take_in(&latest);
-        one.publish(next::accept_eviction(&one.roster, &id("uss3"), NOW))?;
-    }
+    let mut all = forked(4)?;
+    vote_on(&mut all, 3)?;
     assert_eq!(next::due(&all[0].roster, NOW), Ok(None), "it waits for the others, and is told no error");
     let frozen = next::rotate_key(&all[0].roster, key(60).public(), NOW);
     assert!(matches!(frozen, Err(NextError::Frozen { .. })), "nothing else is signed meanwhile: {frozen:?}");
@@ -179,19 +192,11 @@ fn what_is_withheld_is_told_by_who_has_seen_most() -> Result<()> {
 /// From the first word to the last, with nothing but what its members do; nobody waits for its silence.
 #[test]
 fn the_eviction_of_a_forked_member_is_carried_out() -> Result<()> {
-    let mut all = pool(4)?;
-    for reader in 0..3 {
-        let forked = all[3].clone();
-        fork(&mut all[reader], &forked, 4);
-        see_dead(&mut all[reader], "uss3")?;
+    let mut all = forked(4)?;
+    for one in &mut all[..3] {
+        see_dead(one, "uss3")?;
     }
-    let evict = next::evict(&all[0].roster, &id("uss3"), false, NOW + 9 * SILENCE, NOW);
-    all[0].publish(evict)?;
-    let latest = all[0].latest().clone();
-    for one in &mut all[1..3] {
-        one.take_in(&latest);
-        one.publish(next::accept_eviction(&one.roster, &id("uss3"), NOW))?;
-    }
+    vote_on(&mut all, 3)?;
     meet(&mut all, &[3], NOW);
     assert!(all[..3].iter().all(|one| one.roster.open_eviction().is_some()));
     carry_out(&mut all, 3)?;
@@ -206,22 +211,12 @@ fn the_eviction_of_a_forked_member_is_carried_out() -> Result<()> {
 /// Who has not voted is bound by those who have, though the fork stops it from anything else.
 #[test]
 fn the_eviction_of_a_forked_member_binds_who_has_not_voted() -> Result<()> {
-    let mut all = pool(5)?;
-    for reader in 0..4 {
-        let forked = all[4].clone();
-        fork(&mut all[reader], &forked, 5);
-    }
+    let mut all = forked(5)?;
     assert!(matches!(next::due(&all[3].roster, NOW), Err(NextError::Frozen { .. })));
     for one in &mut all[..2] {
         see_dead(one, "uss4")?;
     }
-    let evict = next::evict(&all[0].roster, &id("uss4"), false, NOW + 9 * SILENCE, NOW);
-    all[0].publish(evict)?;
-    let latest = all[0].latest().clone();
-    for one in &mut all[1..3] {
-        one.take_in(&latest);
-        one.publish(next::accept_eviction(&one.roster, &id("uss4"), NOW))?;
-    }
+    vote_on(&mut all, 3)?;
     meet(&mut all, &[3, 4], NOW);
     let voted: Vec<_> = all[..3].iter().map(|one| one.latest().clone()).collect();
     for record in &voted {
@@ -235,11 +230,8 @@ fn the_eviction_of_a_forked_member_binds_who_has_not_voted() -> Result<()> {
 /// A vote that was taken back lifts no freeze.
 #[test]
 fn a_withdrawn_eviction_lets_nothing_be_acknowledged() -> Result<()> {
-    let mut all = pool(4)?;
-    let forked = all[3].clone();
-    fork(&mut all[0], &forked, 4);
-    let evict = next::evict(&all[0].roster, &id("uss3"), false, NOW + 9 * SILENCE, NOW);
-    all[0].publish(evict)?;
+    let mut all = forked(4)?;
+    vote_on(&mut all, 1)?;
     let news = || Proof::Other { name: "news".to_owned(), values: Vec::new() };
     assert!(next::acknowledge(&all[0].roster, news(), NOW).is_ok(), "what carries it out is said");
     let withdrawn = next::withdraw_eviction(&all[0].roster, NOW);

@@ -97,10 +97,9 @@ fn verdict(status: &PoolStatus) -> Result<(), Failure> {
     let wrong: Vec<&Finding> = status.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     let Some(first) = wrong.first() else { return Ok(()) };
     let failure = Failure::person(format!("{} things are wrong with the pool", wrong.len()));
-    Err(match (&first.cure, &first.whose) {
-        (Some(cure), Some(whose)) => failure.hint_is(format!("{whose}: {cure}")),
-        (Some(cure), None) => failure.hint_is(cure.clone()),
-        (None, _) => failure,
+    Err(match &first.cure {
+        Some(cure) => failure.hint_for(first.whose.as_deref(), cure),
+        None => failure,
     })
 }
 

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hangar_plan::hint::Hint as _;
-use hangar_plan::strategy::member::Acknowledgement;
+use hangar_plan::strategy::member::{Acknowledgement, AcknowledgementKind};
 
 use super::*;
 
