@@ -95,10 +95,7 @@ fn is_other(situation: &Situation<'_>, own: &Member, cluster: &Cluster) -> Optio
         let cure = "let `db_suffix` and `nodes` of the instance say what our nodes advertise";
         return Some(blocked(subject, message, cure, None));
     }
-    let tiers: Vec<String> = own.locality.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let tiers = tiers.join(",");
-    let elsewhere = |node: &&&Known| !node.locality.is_empty() && node.locality != tiers;
-    if let Some(node) = ours.iter().find(elsewhere) {
+    if let Some((node, tiers)) = ours.iter().find_map(|node| Some((node, node.elsewhere(own)?))) {
         let message =
             format!("node {} has the locality `{}`, and the workspace says `{tiers}`", node.id, node.locality);
         let cure = "let `locality` of the pool, and `locality_key`, say what our nodes were started with";

@@ -36,6 +36,13 @@ impl Known {
         self.build.as_deref().and_then(Release::parse)
     }
 
+    /// The locality by a member's record, where the node was started with another.
+    pub(crate) fn elsewhere(&self, member: &Member) -> Option<String> {
+        let tiers: Vec<String> = member.locality.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let tiers = tiers.join(",");
+        (!self.locality.is_empty() && self.locality != tiers).then_some(tiers)
+    }
+
     /// Whether it is at an address of a member.
     pub(crate) fn is_of(&self, member: &Member) -> bool {
         let address = self.address.as_deref();
@@ -77,6 +84,26 @@ impl Cluster {
     /// Nodes of a member that the cluster still counts.
     pub(crate) fn of(&self, member: &Member) -> Vec<&Known> {
         self.nodes.iter().filter(|node| node.is_in() && node.is_of(member)).collect()
+    }
+
+    /// What the cluster lacks of a member whose nodes have just come: each lives at its address, and in its locality, by the member's
+    /// record. Nothing where it has all of that.
+    pub(crate) fn lacks(&self, situation: &Situation<'_>, member: &Member) -> Option<Decision> {
+        let nodes = self.of(member);
+        let (n_live, n_all) = (nodes.iter().filter(|node| node.is_live).count(), member.nodes.len());
+        if n_live < n_all {
+            let whose = &member.id;
+            let message = format!("{n_live} of {n_all} nodes of `{whose}` to live in the cluster at their addresses");
+            return Some(situation.wait(questions(situation), message));
+        }
+        let (node, tiers) = nodes.into_iter().find_map(|node| Some((node, node.elsewhere(member)?)))?;
+        let message = format!(
+            "node {} of `{}` has the locality `{}`, and its record says `{tiers}`",
+            node.id, member.id, node.locality
+        );
+        let cure = "let `locality` of the pool, and `locality_key`, say what all have agreed on, then `hangar up`";
+        let whose = (!member.is_self).then_some(member.id.as_str());
+        Some(blocked(format!("node:{}", node.id), message, cure, whose))
     }
 
     /// What stands against saying that the cluster counts no more node of somebody: it counts one that may be anybody's. Where the
@@ -139,7 +166,8 @@ impl Cluster {
         (self.unavailable > 0).then(|| format!("{} ranges have lost their majority", self.unavailable))
     }
 
-    fn ranges(&self) -> Option<String> {
+    /// Ranges that lack replicas or a majority, in words.
+    pub(crate) fn ranges(&self) -> Option<String> {
         let lacking = || (self.underreplicated > 0).then(|| format!("{} ranges lack replicas", self.underreplicated));
         self.lost().or_else(lacking)
     }

@@ -93,6 +93,13 @@ impl Database for Cockroach<'_> {
         Some(situation.wait(cluster::questions(situation), format!("a healthy cluster {before}: {trouble}")))
     }
 
+    fn lacks(situation: &pooling::Situation<'_, Self>, member: &Member) -> Option<Decision> {
+        match Cluster::seen(situation) {
+            Ok(cluster) => cluster.lacks(situation, member),
+            Err(look) => Some(look),
+        }
+    }
+
     fn taken_out<'a>(situation: &pooling::Situation<'a, Self>, own: &'a Member, stranger: &Member) -> Option<Decision> {
         let cluster = match Cluster::seen(situation) {
             Ok(cluster) => cluster,

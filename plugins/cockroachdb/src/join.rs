@@ -1,11 +1,11 @@
 //! Joining: through both gates, and never by initialising.
 
 use hangar_sdk::pooling::gates;
-use hangar_sdk::pooling_strategy::{Decision, Error, MemberState, Observation, Probe};
+use hangar_sdk::pooling_strategy::{Decision, Error, Member, MemberState, Observation, Probe};
 
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster, Known};
 use crate::database::{Readiness, Situation, readiness};
-use crate::probes::{self, RANGES_SQL};
+use crate::probes::{self, REPLICAS_SQL};
 
 /// Says what comes next on the way into the pool.
 pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
@@ -26,14 +26,14 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     if let Some(decision) = gates::started(situation, "join")? {
         return Ok(decision);
     }
-    if let Some(decision) = joined(situation) {
+    if let Some(decision) = joined(situation, own) {
         return Ok(decision);
     }
     gates::before_serving(situation, own)
 }
 
-/// Every own node is in the pool's cluster, and has its share of replicas.
-fn joined(situation: &Situation<'_>) -> Option<Decision> {
+/// Every own node is in the pool's cluster, at the address that all know, and holds replicas.
+fn joined(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     let names = &situation.database.names;
     let ready: Vec<Probe> = situation.ordinals().map(|ordinal| probes::ready(names, ordinal)).collect();
     if let Some(look) = situation.look(&ready) {
@@ -44,7 +44,14 @@ fn joined(situation: &Situation<'_>) -> Option<Decision> {
         let message = format!("{serving} of {} own nodes have joined", ready.len());
         return Some(situation.wait(ready, message));
     }
-    if let Some(decision) = gates::one_identity(situation, probes::cluster_ids(situation), false) {
+    // Asked in one round, since each is a Job.
+    let ids = probes::cluster_ids(situation);
+    let replicas = probes::sql(names, cluster::gateway(situation), "replicas", REPLICAS_SQL);
+    let all: Vec<Probe> = ids.iter().cloned().chain(cluster::questions(situation)).chain([replicas.clone()]).collect();
+    if let Some(look) = situation.look(&all) {
+        return Some(look);
+    }
+    if let Some(decision) = gates::one_identity(situation, ids, false) {
         return Some(decision);
     }
     // A node whose clock is far off is let in, and ends itself later, again and again.
@@ -52,21 +59,22 @@ fn joined(situation: &Situation<'_>) -> Option<Decision> {
         Ok(cluster) => cluster,
         Err(look) => return Some(look),
     };
-    if let Some(decision) = cluster.skew() {
+    if let Some(decision) = cluster.skew().or_else(|| cluster.lacks(situation, own)) {
         return Some(decision);
     }
-    let ranges = probes::sql(names, 0, "ranges", RANGES_SQL);
-    if let Some(look) = situation.look(std::slice::from_ref(&ranges)) {
-        return Some(look);
+    let waits =
+        |probes, what: &str| Some(situation.wait(probes, format!("replicas to spread over the new nodes: {what}")));
+    if let Some(trouble) = cluster.ranges() {
+        return waits(cluster::questions(situation), &trouble);
     }
-    match situation.seen(&ranges) {
-        Some(Observation::Rows(rows)) if rows.rows.first().is_some_and(|row| row.iter().all(is_zero)) => None,
-        _ => Some(situation.wait(vec![ranges], "replicas to spread over the new nodes")),
-    }
+    let empty = cluster.of(own).into_iter().find(|node| !holds(situation.seen(&replicas), node))?;
+    waits(vec![replicas], &format!("node {} holds none yet", empty.id))
 }
 
-/// The sum of a counter over stores; NULL where there is no store yet.
-#[expect(clippy::ref_option, reason = "the shape of a cell in an answer")]
-fn is_zero(cell: &Option<String>) -> bool {
-    cell.as_deref().is_some_and(|text| text.parse::<f64>().is_ok_and(|number| number == 0.0))
+/// Whether a node has a replica, by what was seen.
+fn holds(seen: Option<&Observation>, node: &Known) -> bool {
+    let Some(Observation::Rows(rows)) = seen else { return false };
+    let cell = |row: &[Option<String>], column: usize| row.get(column).cloned().flatten();
+    let count = |row: &[Option<String>]| cell(row, 1)?.parse::<f64>().ok();
+    rows.rows.iter().any(|row| cell(row, 0).as_ref() == Some(&node.id) && count(row) > Some(0.0))
 }

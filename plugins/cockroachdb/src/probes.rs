@@ -36,6 +36,10 @@ pub(crate) const RANGES_SQL: &str = "SELECT \
      CAST(sum(CAST(s.metrics->>'ranges.unavailable' AS DECIMAL)) AS STRING) FROM crdb_internal.kv_store_status AS s \
      JOIN crdb_internal.gossip_nodes AS n ON s.node_id = n.node_id WHERE n.is_live";
 
+/// How many replicas each node holds, as its stores last wrote.
+pub(crate) const REPLICAS_SQL: &str = "SELECT node_id, CAST(sum(CAST(metrics->>'replicas' AS DECIMAL)) AS STRING) \
+     FROM crdb_internal.kv_store_status GROUP BY node_id";
+
 /// Whether an own node is initialised and ready to serve.
 pub(crate) fn ready(names: &Names<'_>, ordinal: u32) -> Probe {
     let question = HttpQuestion {
@@ -57,4 +61,24 @@ pub(crate) fn sql(names: &Names<'_>, ordinal: u32, what: &str, statement: &str) 
 pub(crate) fn cluster_ids(situation: &Situation<'_>) -> Vec<Probe> {
     let names = &situation.database.names;
     situation.ordinals().map(|ordinal| sql(names, ordinal, "cluster-id", CLUSTER_ID_SQL)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the manifest does not ask for the host refuses.
+    #[test]
+    fn the_manifest_asks_for_every_statement_and_no_other() {
+        let manifest = include_str!("../plugin.toml");
+        let all =
+            [NODES_SQL, MEMBERS_SQL, VERSION_SQL, HELD_SQL, STATUSES_SQL, CLUSTER_ID_SQL, RANGES_SQL, REPLICAS_SQL];
+        let asked: Vec<&str> = manifest.lines().filter_map(|line| line.trim().strip_prefix('"')).collect();
+        let asked: Vec<&str> = asked.into_iter().filter_map(|line| line.strip_suffix("\",")).collect();
+        for statement in all {
+            assert!(asked.contains(&statement), "`{statement}` is not asked for");
+        }
+        let is_statement = |line: &&&str| line.starts_with("SELECT ") || line.starts_with("SHOW ");
+        assert_eq!(asked.iter().filter(is_statement).count(), all.len());
+    }
 }

@@ -69,6 +69,13 @@ impl Database for Yugabyte<'_> {
         Some(situation.wait(crate::universe::questions(situation), format!("a healthy universe {before}: {trouble}")))
     }
 
+    fn lacks(situation: &pooling::Situation<'_, Self>, member: &Member) -> Option<Decision> {
+        match Universe::seen(situation) {
+            Ok(universe) => universe.lacks(situation, member),
+            Err(look) => Some(look),
+        }
+    }
+
     fn taken_out<'a>(situation: &pooling::Situation<'a, Self>, own: &'a Member, stranger: &Member) -> Option<Decision> {
         leave::taken_out(situation, own, stranger)
     }

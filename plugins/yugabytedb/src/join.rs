@@ -62,10 +62,8 @@ fn joined(situation: &Situation<'_>) -> Option<Decision> {
         Err(look) => return Some(look),
     };
     let own = situation.own().ok()?;
-    let n_alive = universe.tablet_servers_of(own).into_iter().filter(|one| one.is_alive).count();
-    if n_alive < own.nodes.len() {
-        let message = format!("{n_alive} of {} own tablet servers have joined", own.nodes.len());
-        return Some(situation.wait(universe::questions(situation), message));
+    if let Some(wait) = universe.lacks(situation, own) {
+        return Some(wait);
     }
     if let Some(decision) = gates::one_identity(situation, probes::universe_ids(situation), false) {
         return Some(decision);

@@ -105,6 +105,14 @@ impl Universe {
         self.tablet_servers.iter().filter(|one| is_of(member, &one.host)).collect()
     }
 
+    /// What the universe lacks of a member whose nodes have just come; nothing where each tablet server is alive at its address.
+    pub(crate) fn lacks(&self, situation: &Situation<'_>, member: &Member) -> Option<Decision> {
+        let n_alive = self.tablet_servers_of(member).into_iter().filter(|one| one.is_alive).count();
+        let n_all = member.nodes.len();
+        let message = || format!("{n_alive} of {n_all} tablet servers of `{}` to be alive in the universe", member.id);
+        (n_alive < n_all).then(|| situation.wait(questions(situation), message()))
+    }
+
     /// Masters of a member that the universe counts.
     pub(crate) fn masters_of(&self, member: &Member) -> Vec<&Master> {
         self.masters.iter().filter(|one| is_of(member, &one.host)).collect()

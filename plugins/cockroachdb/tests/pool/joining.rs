@@ -1,6 +1,6 @@
 //! Both gates of a join, from both sides.
 
-use crate::site::{CLUSTER, Site, fingerprint, has_init, healthy, member, steps, tls, uninitialised};
+use crate::site::{CLUSTER, Site, fingerprint, has_init, healthy, member, populated, steps, tls, uninitialised};
 use hangar_sdk::pooling_strategy::{
     AcknowledgementKind, Action, Decision, Goal, Member, MemberState, Observation, Probe, Question, TlsOutcome,
 };
@@ -22,6 +22,11 @@ fn all_deployed(site: &mut Site) {
     for peer in ["uss1", "uss2"] {
         site.acknowledge(peer, AcknowledgementKind::Deployed(vec![fingerprint("uss3")]));
     }
+}
+
+/// All is well, and everybody's nodes are in the cluster.
+fn whole(probe: &Probe) -> Observation {
+    populated(&["uss1", "uss2", "uss3"])(probe)
 }
 
 #[test]
@@ -67,12 +72,12 @@ fn the_api_waits_for_the_second_gate() {
     for peer in ["uss1", "uss2"] {
         site.acknowledge("uss3", AcknowledgementKind::AcceptedBy((peer.into(), fingerprint("uss3"))));
     }
-    let Decision::Awaiting(awaiting) = site.settle(healthy) else { panic!("the second gate is shut") };
+    let Decision::Awaiting(awaiting) = site.settle(whole) else { panic!("the second gate is shut") };
     assert_eq!(awaiting.members, ["uss1", "uss2"]);
     for peer in ["uss1", "uss2"] {
         site.acknowledge(peer, AcknowledgementKind::AcceptedBy(("uss3".into(), fingerprint(peer))));
     }
-    let last = steps(site.settle(healthy));
+    let last = steps(site.settle(whole));
     assert!(matches!(last[1].action, Action::SetState(MemberState::Active)));
     assert_eq!(last[1].requires, [last[0].key.clone()]);
 }
@@ -159,9 +164,47 @@ fn a_member_proves_a_joiner_that_listens() {
     let silent = |_: &Probe| tls(TlsOutcome::Unreachable);
     assert!(matches!(site.settle(silent), Decision::Wait(_)));
     site.facts.observations.clear();
-    let proved = steps(site.settle(healthy));
+    let proved = steps(site.settle(whole));
     assert!(matches!(&proved[0].action, Action::Acknowledge(AcknowledgementKind::AcceptedBy((peer, authority)))
         if peer == "uss3" && *authority == fingerprint("uss1")));
+}
+
+/// A handshake alone does not show that a node is in the cluster, nor where it says it is.
+#[test]
+fn a_member_that_does_not_see_a_joiners_nodes_in_the_cluster_does_not_say_that_it_is_accepted() {
+    let site = || {
+        let mut site = Site::new("uss1", Goal::Operate, members(MemberState::Joining));
+        site.open("uss3");
+        while let Decision::Steps(all) = site.settle(|_| tls(TlsOutcome::Unreachable)) {
+            for step in all {
+                if let Action::Acknowledge(kind) = step.action {
+                    site.acknowledge("uss1", kind);
+                }
+                site.facts.done.push(step.key);
+            }
+        }
+        site.facts.observations.clear();
+        site
+    };
+    let Decision::Wait(waiting) = site().settle(populated(&["uss1", "uss2"])) else { panic!("it says so") };
+    assert_eq!(waiting.message, "0 of 3 nodes of `uss3` to live in the cluster at their addresses");
+    let with = |column: usize, cell: &'static str| {
+        move |probe: &Probe| match whole(probe) {
+            Observation::Rows(mut rows) if probe.id == "nodes/0" => {
+                rows.rows[8][column] = Some(cell.into());
+                Observation::Rows(rows)
+            }
+            seen => seen,
+        }
+    };
+    for (column, cell) in [(1, "2.uss3.elsewhere.example.com:26257"), (4, "false")] {
+        let Decision::Wait(waiting) = site().settle(with(column, cell)) else { panic!("{cell}: it says so") };
+        assert_eq!(waiting.message, "2 of 3 nodes of `uss3` to live in the cluster at their addresses");
+    }
+    let Decision::Blocked(findings) = site().settle(with(2, "zone=uss1")) else { panic!("it says so") };
+    let told = "node 9 of `uss3` has the locality `zone=uss1`, and its record says `zone=uss3`";
+    assert_eq!((findings[0].message.as_str(), findings[0].whose.as_deref()), (told, Some("uss3")));
+    assert_eq!(steps(site().settle(whole)).len(), 1, "once all is so it does");
 }
 
 #[test]

@@ -24,6 +24,8 @@ struct Node {
     build: String,
     /// Whether its program comes up; one that does not lacks in its ranges.
     comes_up: bool,
+    /// How many replicas it holds.
+    replicas: usize,
     /// When its machine was lost for good, if it was.
     dead_since: Option<u64>,
 }
@@ -104,6 +106,7 @@ fn enter(world: &mut World, id: &str) {
             process: process.clone(),
             build: build.clone(),
             comes_up: true,
+            replicas: 7,
             dead_since: None,
         });
     }
@@ -345,6 +348,12 @@ impl Play for Cockroach {
                 value(&world.play.goes_on.to_string())
             }
             Question::Sql(question) if is_in && question.statement.contains("clock-offset") => statuses(world),
+            Question::Sql(question) if is_in && question.statement.contains("'replicas'") => {
+                let row = |node: &Node| vec![Some(node.id.to_string()), Some(node.replicas.to_string())];
+                let rows =
+                    world.play.nodes.iter().filter(|node| node.membership != "decommissioned").map(row).collect();
+                Observation::Rows(Rows { columns: Vec::new(), rows })
+            }
             Question::Sql(question) if is_in && question.statement.contains("!= 'decommissioned'") => {
                 let counted = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
                 let rows = counted.map(|node| vec![Some(node.id.to_string())]).collect();
@@ -388,7 +397,8 @@ fn statuses(world: &World) -> Observation {
     let offset = |node: &Node| 1_000_000 * world.play.clocks.get(&node.owner).copied().unwrap_or_default();
     let address = |node: &Node| format!("{}:{}", node.host, node.port);
     let row = |node: &Node| {
-        let cells = [node.id.to_string(), offset(node).to_string(), address(node), String::new(), node.build.clone()];
+        let (id, zone) = (node.id.to_string(), format!("zone={}", node.owner));
+        let cells = [id, offset(node).to_string(), address(node), zone, node.build.clone()];
         cells.map(Some).to_vec()
     };
     let written = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
@@ -403,8 +413,8 @@ fn known(world: &World, asked: &str, statement: &str) -> Observation {
         let is_near = node.owner == asked && statement.contains("advertise_address");
         let host = if is_near { "dss-cockroachdb-0.dss-cockroachdb.dss.svc.cluster.local" } else { &node.host };
         let address = format!("{host}:{}", node.port);
-        let cells =
-            [node.id.to_string(), address, String::new(), node.build.clone(), live.to_string(), node.membership.into()];
+        let (id, zone) = (node.id.to_string(), format!("zone={}", node.owner));
+        let cells = [id, address, zone, node.build.clone(), live.to_string(), node.membership.into()];
         let is_forgotten = node.dead_since.is_some_and(|since| since + MEMORY_MS < world.now_ms);
         let mut cells = cells.map(Some);
         if is_forgotten {

@@ -128,6 +128,27 @@ pub(crate) fn healthy(probe: &Probe) -> Observation {
     }
 }
 
+/// The same, and the nodes of these members are in it: each lives at its address, in its locality, and holds replicas.
+pub(crate) fn populated(members: &'static [&'static str]) -> impl Fn(&Probe) -> Observation {
+    let nodes = || members.iter().flat_map(|id| pool::nodes(id).into_iter().map(move |node| (id, node))).zip(1..);
+    let rows = |rows: Vec<Vec<String>>| {
+        let rows = rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect();
+        Observation::Rows(Rows { columns: Vec::new(), rows })
+    };
+    move |probe| match probe.id.as_str() {
+        "nodes/0" => rows(
+            nodes()
+                .map(|((id, node), number)| {
+                    let (address, locality) = (format!("{}:{}", node.host, node.port), format!("zone={id}"));
+                    vec![number.to_string(), address, locality, "v24.1.3".into(), "true".into(), "active".into()]
+                })
+                .collect(),
+        ),
+        "replicas/0" => rows(nodes().map(|(_, number)| vec![number.to_string(), "7".into()]).collect()),
+        _ => healthy(probe),
+    }
+}
+
 pub(crate) fn steps(decision: Decision) -> Vec<Step> {
     match decision {
         Decision::Steps(steps) => steps,

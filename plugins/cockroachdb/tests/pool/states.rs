@@ -5,7 +5,7 @@ use hangar_sdk::pooling_strategy::{
 };
 
 use crate::sim::{at_rest, nodes_in};
-use crate::site::{CLUSTER, Site, fingerprint, healthy, http, member, steps, uninitialised};
+use crate::site::{CLUSTER, Site, fingerprint, healthy, http, member, populated, steps, uninitialised};
 
 fn rows(rows: &[&[Option<&str>]]) -> Observation {
     let cells = |row: &&[Option<&str>]| row.iter().map(|cell| cell.map(ToOwned::to_owned)).collect();
@@ -66,7 +66,7 @@ fn looks_that_take_long_come_to_an_end() {
         let n_looks = (0..30).position(|_| match site.decide() {
             Decision::Look(looks) => {
                 site.facts.now_ms += round_ms;
-                site.answer(&looks, healthy);
+                site.answer(&looks, entered);
                 false
             }
             decision => matches!(decision, Decision::Awaiting(_)),
@@ -81,6 +81,11 @@ fn message(decision: &Decision) -> String {
         Decision::Wait(waiting) => waiting.message.clone(),
         _ => String::new(),
     }
+}
+
+/// Every node of the pool and of the joiner is in the cluster.
+fn entered(probe: &Probe) -> Observation {
+    populated(&["uss0", "uss1", "uss2"])(probe)
 }
 
 /// A joiner whose nodes were started.
@@ -102,17 +107,22 @@ fn joining() -> Site {
 fn a_joiner_is_in_once_its_last_node_is_and_each_range_has_spread() {
     let waits = uninitialised();
     assert_eq!(message(&joining().settle(but("ready/2", &waits))), "2 of 3 own nodes have joined");
-    for ranges in [
-        rows(&[&[Some("1"), Some("0")]]),
-        rows(&[&[Some("0"), Some("0.5")]]),
-        rows(&[&[None, Some("0")]]),
-        rows(&[]),
-        http(500, ""),
-    ] {
-        let decision = joining().settle(but("ranges/0", &ranges));
+    for ranges in [rows(&[&[Some("1"), Some("0")]]), rows(&[&[None, Some("0")]]), rows(&[]), http(500, "")] {
+        let decision = joining().settle(|probe| if probe.id == "ranges/0" { ranges.clone() } else { entered(probe) });
         assert!(matches!(decision, Decision::Wait(_)), "{ranges:?}: {decision:?}");
     }
-    assert!(matches!(joining().settle(healthy), Decision::Awaiting(_)), "the second gate");
+    for replicas in [
+        rows(&[&[Some("7"), Some("1")], &[Some("8"), Some("1")]]),
+        rows(&[&[Some("7"), Some("1")], &[Some("8"), Some("1")], &[Some("9"), Some("0")]]),
+        rows(&[&[Some("7"), Some("1")], &[Some("8"), Some("1")], &[Some("9"), None]]),
+    ] {
+        let decision =
+            joining().settle(|probe| if probe.id == "replicas/0" { replicas.clone() } else { entered(probe) });
+        assert_eq!(message(&decision), "replicas to spread over the new nodes: node 9 holds none yet");
+    }
+    let nobody = joining().settle(healthy);
+    assert_eq!(message(&nobody), "0 of 3 nodes of `uss2` to live in the cluster at their addresses");
+    assert!(matches!(joining().settle(entered), Decision::Awaiting(_)), "the second gate");
 }
 
 /// Without a majority nothing can be moved off what is dead: putting it out would not help.

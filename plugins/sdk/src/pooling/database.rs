@@ -31,6 +31,10 @@ pub trait Database: Sized {
     /// What has to be waited for before a node may be touched; nothing where all is well. `before` ends the sentence.
     fn unhealthy(situation: &Situation<'_, Self>, before: &str) -> Option<Decision>;
 
+    /// What our own part of the database still lacks of a member whose nodes have just come; nothing once all of them live in it,
+    /// where the member's record says.
+    fn lacks(situation: &Situation<'_, Self>, member: &Member) -> Option<Decision>;
+
     /// What comes first where a bundle is about to leave a member out: nothing once the database counts no node of it any more.
     /// Only [`actor`](super::membership::actor) takes its nodes out.
     fn taken_out<'a>(situation: &Situation<'a, Self>, own: &'a Member, stranger: &Member) -> Option<Decision>;

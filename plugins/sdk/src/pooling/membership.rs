@@ -179,7 +179,7 @@ pub(crate) fn admit<'a, D: Database>(situation: &Situation<'a, D>, own: &'a Memb
     Ok(Some(Decision::Steps(steps)))
 }
 
-/// Once a joiner listens: its nodes answer a leaf of our authority.
+/// Once a joiner listens: its nodes answer a leaf of our authority, and our own part of the database knows all of them.
 fn prove<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Decision> {
     let authority = own.authorities.first()?;
     let newcomers = situation
@@ -196,6 +196,9 @@ fn prove<D: Database>(situation: &Situation<'_, D>, own: &Member) -> Option<Deci
             return Some(look);
         }
         if all.iter().all(|probe| situation.proved(probe)) {
+            if let Some(decision) = D::lacks(situation, member) {
+                return Some(decision);
+            }
             let kind = AcknowledgementKind::AcceptedBy((member.id.clone(), authority.fingerprint.clone()));
             return Some(Decision::Steps(vec![steps::acknowledge(kind, "proof")]));
         }

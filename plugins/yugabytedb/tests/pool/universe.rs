@@ -21,6 +21,8 @@ pub(crate) struct Yugabyte {
     masters: Vec<String>,
     /// Owners whose machines are gone.
     dead: BTreeSet<String>,
+    /// Hosts whose tablet servers do not reach the masters.
+    pub(crate) unheard: BTreeSet<String>,
     blacklist: BTreeSet<String>,
     /// Who has to hold a copy; empty for nobody in particular.
     pub(crate) placement: BTreeSet<String>,
@@ -142,7 +144,8 @@ impl Yugabyte {
 
     fn servers_page(&self) -> Value {
         let entry = |host: &String| {
-            let status = if self.is_alive(host) { "ALIVE" } else { "DEAD" };
+            let is_heard = self.is_alive(host) && !self.unheard.contains(host);
+            let status = if is_heard { "ALIVE" } else { "DEAD" };
             let entry = json!({"status": status, "user_tablets_total": self.tablets(host), "system_tablets_total": 0});
             (format!("{host}:9000"), entry)
         };
