@@ -16,6 +16,7 @@ use crate::vault::Vault;
 
 mod entry;
 mod first_record;
+mod well;
 
 /// Who we are to the others: compared by voice.
 #[derive(Debug, Clone, Serialize)]

@@ -20,7 +20,7 @@ use crate::vault::Vault;
 
 /// Subject of the finding that the carrier does not answer.
 const CARRIER: &str = "carrier";
-/// Pause between two looks at a pool that is not whole.
+/// Pause between two looks at a pool that is not well, or not whole.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Session {
@@ -70,12 +70,19 @@ impl Session {
                 Err(failure) if failure.cause() == Cause::Outside && !is_late => (self.waiting)(&failure.to_string()),
                 Err(failure) => return Err(failure),
             }
-            let pause = async {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                Ok(())
-            };
-            self.unless_stopped(pause).await?;
+            self.pause_between_looks().await?;
         }
+    }
+
+    /// # Errors
+    ///
+    /// [`Cause::Interrupted`] once we are asked to stop.
+    pub(crate) async fn pause_between_looks(&self) -> Result<(), Failure> {
+        let pause = async {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            Ok(())
+        };
+        self.unless_stopped(pause).await
     }
 
     async fn look_at_pool(&self, check: impl Fn(&Membership) -> Result<(), Failure>) -> Result<PoolStatus, Failure> {

@@ -1,7 +1,9 @@
 //! `pool invite | accept | join`: how a newcomer comes in.
 
 use hangar_pool::{Heeds, OwnRecord};
-use hangar_roster::{Invitation, KeyFingerprint, MemberId, Roster, SignedInvitation, SignedRecord, State, next};
+use hangar_roster::{
+    ChangeId, Invitation, KeyFingerprint, Kind, MemberId, Roster, SignedInvitation, SignedRecord, State, next,
+};
 
 use super::{fingerprint, over, proposed};
 use crate::clock::now_ms;
@@ -14,7 +16,7 @@ use crate::session::{Outcome, Session};
 const INVITATION_MS: u64 = 24 * 3_600_000;
 
 impl Session {
-    /// Invites the joiner with this key, votes for it, and stays until the change is closed. Inviting a member changes
+    /// Invites the joiner with this key once the pool is well, votes for it, and stays until the change is closed. Inviting a member changes
     /// nothing, so that the command can be given again.
     ///
     /// # Errors
@@ -44,13 +46,14 @@ impl Session {
         let is_voted =
             own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
         if !is_voted && !is_active(&own.roster(), &joiner) {
+            self.until_well(&engine, &vault, &runtime, &membership).await?;
             self.invite(own, &joiner)?;
         }
         own.show_invitation(&joiner).map_err(record)?;
         self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
     }
 
-    /// Votes for the change about this member, and stays until it is closed. If it is a member and nothing is proposed
+    /// Votes for the change about this member, and stays until it is closed; for one that lets somebody in once the pool is well. If it is a member and nothing is proposed
     /// about it, changes nothing, so that the command can be given again.
     ///
     /// # Errors
@@ -84,6 +87,9 @@ impl Session {
             }
             return Err(nothing_proposed(&subject));
         };
+        if lets_in(&own.roster(), &id) {
+            self.until_well(&engine, &vault, &runtime, &membership).await?;
+        }
         own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
         self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
         Ok(Outcome::Done)
@@ -150,6 +156,11 @@ fn may_accept(roster: &Roster, subject: &MemberId) -> bool {
         || is_active(roster, subject)
         || over(roster).as_ref() == Some(subject)
         || roster.evictions().iter().any(|change| change.subject == *subject)
+}
+
+/// Whether a proposal of others would let somebody in.
+fn lets_in(roster: &Roster, id: &ChangeId) -> bool {
+    roster.changes().iter().any(|change| change.id == *id && change.kind == Kind::Join)
 }
 
 fn nothing_proposed(subject: &MemberId) -> Failure {

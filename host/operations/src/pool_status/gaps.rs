@@ -6,6 +6,9 @@ use hangar_plan::strategy::decision::Finding;
 use super::maintenance::RESTART;
 use super::{MemberStatus, NodeStatus, PoolStatus};
 
+/// Replicas of a range, and so the fewest nodes that can hold all of them.
+const REPLICAS: usize = 3;
+
 impl PoolStatus {
     /// What of the pool is not whole, each with the next command and the member who runs it.
     #[must_use]
@@ -32,6 +35,19 @@ impl PoolStatus {
             }
         }
         gaps
+    }
+
+    /// What stands against letting anybody in now: a node that is down, ranges without a majority or on the way to all their
+    /// replicas, nodes that are being restarted. Too few replicas are nothing against it where a newcomer is what gives room for
+    /// them.
+    #[must_use]
+    pub fn obstacle_to_joining(&self) -> Option<Finding> {
+        let active: Vec<&MemberStatus> = self.active().collect();
+        let n_live = active.iter().flat_map(|member| &member.nodes).filter(|node| node.is_live()).count();
+        let holds = |gap: &Finding| gap.severity == Severity::Error || n_live >= REPLICAS;
+        let nodes = self.node_gaps(&active).into_iter().filter(|gap| gap.severity == Severity::Error);
+        let ranges = self.range_gaps(&active).into_iter().filter(holds);
+        nodes.chain(ranges).next().or_else(|| active.iter().find_map(|member| maintenance_gap(member)))
     }
 
     fn node_gaps(&self, active: &[&MemberStatus]) -> Vec<Finding> {

@@ -116,13 +116,18 @@ pub(crate) async fn secret(organisation: &OrganisationFile, name: &str) -> Resul
     Ok(files.into_iter().map(|(name, bytes)| (name, bytes.0)).collect())
 }
 
+/// Lets so many of an organisation's database nodes run.
+pub(crate) async fn scale_database(organisation: &OrganisationFile, n_nodes: u8) -> Result<()> {
+    let workloads: Api<StatefulSet> = Api::namespaced(client(organisation).await?, NAMESPACE);
+    let wanted = json!({ "spec": { "replicas": n_nodes } });
+    workloads.patch_scale(DATABASE, &PatchParams::default(), &Patch::Merge(wanted)).await?;
+    Ok(())
+}
+
 /// Takes every database node of an organisation down at once, and for good.
 pub(crate) async fn lose_database(organisation: &OrganisationFile) -> Result<()> {
-    let client = client(organisation).await?;
-    let workloads: Api<StatefulSet> = Api::namespaced(client.clone(), NAMESPACE);
-    let none = json!({ "spec": { "replicas": 0 } });
-    workloads.patch_scale(DATABASE, &PatchParams::default(), &Patch::Merge(none)).await?;
-    let pods: Api<Pod> = Api::namespaced(client, NAMESPACE);
+    scale_database(organisation, 0).await?;
+    let pods: Api<Pod> = Api::namespaced(client(organisation).await?, NAMESPACE);
     for ordinal in 0..3 {
         let at_once = DeleteParams::default().grace_period(0);
         match pods.delete(&format!("{DATABASE}-{ordinal}"), &at_once).await {

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use test_support::{Workspace, is_set, wait_for};
 use test_world::OrganisationFile;
 use tokio::task::JoinHandle;
 
-use crate::cluster::{CLIENT_SECRET, secret};
+use crate::cluster::{CLIENT_SECRET, scale_database, secret};
 use crate::killed::dying_at;
 use crate::pool::{is_still, live_nodes, verifies};
 use crate::pooled::{Carrier, Pooled, Setting, accept, join, turn};
@@ -40,6 +42,7 @@ async fn a_member_leaves_under_load_and_is_refused_from_then_on() -> Result<()> 
     third.run(&["down", "--yes"]).await?.done()?;
     third.run(&["up", "--yes"]).await?.done()?;
     asks_anew_and_is_rejected(first, second, third).await?;
+    nobody_is_let_in_while_a_node_is_down(&pooled, first, third).await?;
     comes_in_again(&pooled, first, second, third).await?;
     verifies(first).await?;
     pooled.post.as_ref().context("a post")?.has_been_bad()
@@ -146,6 +149,26 @@ async fn asks_anew_and_is_rejected(first: &Workspace, second: &Workspace, joiner
         Ok(Some(()))
     })
     .await
+}
+
+/// Who would invite waits, and has voted for nobody when it is stopped.
+async fn nobody_is_let_in_while_a_node_is_down(pooled: &Pooled, inviter: &Workspace, joiner: &Workspace) -> Result<()> {
+    let asked = joiner.run(&["pool", "request", "--json"]).await?.done()?.value("identity")?;
+    let key = asked["fingerprint"].as_str().context("a fingerprint")?;
+    let other = pooled.stage.organisation("uss2")?;
+    scale_database(other, 2).await?;
+    wait_for("a node to be down", async || {
+        let status = inviter.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        Ok((live_nodes(&status) == 5).then_some(()))
+    })
+    .await?;
+    let mut invite = inviter.start(&["pool", "invite", "--to", key], &[])?;
+    invite.says("before anybody is let in: 0 of 3 own nodes call `2.db.dss.uss2.example.com").await?;
+    kill(Pid::from_raw(invite.pid()), Signal::SIGINT)?;
+    invite.ended().await?.exits(3)?;
+    let status = inviter.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+    ensure!(is_still(&status), "{status:#}");
+    scale_database(other, 3).await
 }
 
 /// By an invitation of its own, since that of its former life is void: its inviter has invited it once more meanwhile.

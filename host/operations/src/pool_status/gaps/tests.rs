@@ -76,6 +76,48 @@ fn a_node_that_is_down_unknown_or_refuses_us_is_its_owners() {
 }
 
 #[test]
+fn nobody_is_let_in_while_a_node_is_down_ranges_lack_replicas_or_nodes_are_restarted() {
+    let against = |change: fn(&mut PoolStatus)| {
+        let mut status = whole();
+        change(&mut status);
+        let gap = status.obstacle_to_joining()?;
+        Some((gap.message, gap.whose.unwrap_or_default(), gap.cure.unwrap_or_default()))
+    };
+    let told = |message: &str, whose: &str, cure: &str| Some((message.into(), whose.into(), format!("`{cure}`")));
+    assert_eq!(against(|_| ()), None);
+    assert_eq!(
+        against(|status| status.members[2].nodes[0].live = (0, 1)),
+        told("0 of 1 own nodes call `uss3:26257` live", "uss3", "hangar up")
+    );
+    assert_eq!(
+        against(|status| status.unavailable = Some(1)),
+        told("1 ranges have no majority: what they hold can be neither read nor written", "uss1", "hangar up")
+    );
+    assert_eq!(
+        against(|status| status.underreplicated = Some(4)),
+        told("4 ranges lack replicas: no node goes until they are copied", "uss1", "hangar pool status --wait")
+    );
+    let restarts = against(|status| status.members[1].maintenance = Some("v24.1.4".into()));
+    assert_eq!(restarts.map(|(_, whose, cure)| (whose, cure)), Some(("uss2".into(), "`hangar up`".into())));
+    // What only waits to be loaded, or is worth a note, is none.
+    assert_eq!(against(|status| status.members[1].deployed_by.clear()), None);
+}
+
+/// Two nodes cannot hold three replicas: the newcomer's are what is missing.
+#[test]
+fn who_gives_room_for_replicas_is_let_in() {
+    let mut status = whole();
+    status.members.truncate(2);
+    for member in &mut status.members {
+        member.deployed_by.truncate(2);
+    }
+    status.underreplicated = Some(14);
+    assert_eq!(status.obstacle_to_joining(), None);
+    status.unavailable = Some(1);
+    assert!(status.obstacle_to_joining().is_some(), "but never without a majority");
+}
+
+#[test]
 fn a_certificate_that_is_over_is_renewed_by_whose_it_is_and_nothing_else_of_the_node_is_told() {
     let mut status = whole();
     let node = &mut status.members[2].nodes[0];

@@ -1,0 +1,48 @@
+//! Whether the pool is well, before a vote lets somebody in.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hangar_engine::Engine;
+use hangar_runtime::Runtime;
+
+use crate::failure::{Cause, Failure};
+use crate::pool_look::status_of;
+use crate::pooling::Membership;
+use crate::session::Session;
+use crate::vault::Vault;
+
+/// How long that is waited for which ends by itself, such as copies of ranges on their way.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+impl Session {
+    /// Waits until the pool is well, as our own nodes see it: a newcomer's nodes take copies from those of others, and what goes
+    /// wrong then is not to be told from what was wrong before.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Outside`] where it does not become so, with the member whose move it is. No vote was given.
+    pub(crate) async fn until_well(
+        &self,
+        engine: &Engine,
+        vault: &Arc<Vault>,
+        runtime: &Runtime,
+        membership: &Membership,
+    ) -> Result<(), Failure> {
+        let connected = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
+        let since = Instant::now();
+        loop {
+            let status = self.unless_stopped(status_of(membership, &connected)).await?;
+            let Some(gap) = status.obstacle_to_joining() else { return Ok(()) };
+            if since.elapsed() >= PATIENCE {
+                let message = format!("the pool is not well, and nobody is let in meanwhile: {}", gap.message);
+                let failure = Failure::new(Cause::Outside, message);
+                return Err(
+                    failure.hint_for(gap.whose.as_deref(), gap.cure.as_deref().unwrap_or("`hangar pool status`"))
+                );
+            }
+            (self.waiting)(&format!("the pool to be well before anybody is let in: {}", gap.message));
+            self.pause_between_looks().await?;
+        }
+    }
+}
