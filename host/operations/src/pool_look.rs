@@ -74,6 +74,8 @@ impl Session {
         }
     }
 
+    /// Lets a moment pass.
+    ///
     /// # Errors
     ///
     /// [`Cause::Interrupted`] once we are asked to stop.

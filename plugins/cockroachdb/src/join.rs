@@ -67,7 +67,8 @@ fn joined(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     if let Some(trouble) = cluster.ranges() {
         return waits(cluster::questions(situation), &trouble);
     }
-    let empty = cluster.of(own).into_iter().find(|node| !holds(situation.seen(&replicas), node))?;
+    let is_empty = |node: &&Known| node.is_live && !holds(situation.seen(&replicas), node);
+    let empty = cluster.of(own).into_iter().find(is_empty)?;
     waits(vec![replicas], &format!("node {} holds none yet", empty.id))
 }
 

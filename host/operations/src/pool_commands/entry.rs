@@ -16,8 +16,8 @@ use crate::session::{Outcome, Session};
 const INVITATION_MS: u64 = 24 * 3_600_000;
 
 impl Session {
-    /// Invites the joiner with this key once the pool is well, votes for it, and stays until the change is closed. Inviting a member changes
-    /// nothing, so that the command can be given again.
+    /// Invites the joiner with this key once the pool is well, votes for it, and stays until the change is closed. Inviting a
+    /// member changes nothing, so that the command can be given again.
     ///
     /// # Errors
     ///
@@ -53,8 +53,8 @@ impl Session {
         self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
     }
 
-    /// Votes for the change about this member, and stays until it is closed; for one that lets somebody in once the pool is well. If it is a member and nothing is proposed
-    /// about it, changes nothing, so that the command can be given again.
+    /// Votes for the change about this member, where that lets somebody in once the pool is well, and stays until it is closed.
+    /// If it is a member and nothing is proposed about it, changes nothing, so that the command can be given again.
     ///
     /// # Errors
     ///

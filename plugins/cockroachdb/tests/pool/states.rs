@@ -120,6 +120,17 @@ fn a_joiner_is_in_once_its_last_node_is_and_each_range_has_spread() {
             joining().settle(|probe| if probe.id == "replicas/0" { replicas.clone() } else { entered(probe) });
         assert_eq!(message(&decision), "replicas to spread over the new nodes: node 9 holds none yet");
     }
+    // What one was before it lost its volume holds nothing any more, and is none of those that have to.
+    let former = joining().settle(|probe| match entered(probe) {
+        Observation::Rows(mut rows) if probe.id == "nodes/0" => {
+            let mut dead = rows.rows[8].clone();
+            (dead[0], dead[4]) = (Some("10".into()), Some("false".into()));
+            rows.rows.push(dead);
+            Observation::Rows(rows)
+        }
+        seen => seen,
+    });
+    assert!(matches!(former, Decision::Awaiting(_)), "{former:?}");
     let nobody = joining().settle(healthy);
     assert_eq!(message(&nobody), "0 of 3 nodes of `uss2` to live in the cluster at their addresses");
     assert!(matches!(joining().settle(entered), Decision::Awaiting(_)), "the second gate");
