@@ -60,6 +60,8 @@ pub(crate) struct Cluster {
     pub(crate) skewed: Vec<(String, i64)>,
 }
 
+/// Replicas of each range, and so the fewest nodes that can hold all of them.
+pub(crate) const REPLICAS: usize = 3;
 /// Clocks further apart than this are mended before anything is touched: a node ends itself at four times as much, and what is
 /// restarted or added then does not come back.
 const CLOCK_MS: i64 = 100;

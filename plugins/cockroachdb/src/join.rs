@@ -3,7 +3,7 @@
 use hangar_sdk::pooling::gates;
 use hangar_sdk::pooling_strategy::{Decision, Error, Member, MemberState, Observation, Probe};
 
-use crate::cluster::{self, Cluster, Known};
+use crate::cluster::{self, Cluster, Known, REPLICAS};
 use crate::database::{Readiness, Situation, readiness};
 use crate::probes::{self, REPLICAS_SQL};
 
@@ -61,6 +61,10 @@ fn joined(situation: &Situation<'_>, own: &Member) -> Option<Decision> {
     };
     if let Some(decision) = cluster.skew().or_else(|| cluster.lacks(situation, own)) {
         return Some(decision);
+    }
+    if cluster.nodes.iter().filter(|node| node.is_in()).count() < REPLICAS {
+        // Nobody has room for what is missing before somebody else joins.
+        return None;
     }
     let waits =
         |probes, what: &str| Some(situation.wait(probes, format!("replicas to spread over the new nodes: {what}")));

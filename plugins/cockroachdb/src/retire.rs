@@ -4,12 +4,9 @@
 use hangar_sdk::pooling::blocked;
 use hangar_sdk::pooling_strategy::{Decision, Member};
 
-use crate::cluster::{self, Cluster, Known};
+use crate::cluster::{self, Cluster, Known, REPLICAS};
 use crate::database::Situation;
 use crate::{maintenance, steps};
-
-/// Replicas of each range, and so the fewest nodes of a cluster.
-const REPLICAS: usize = 3;
 
 /// Nodes that our record has and the instance has no more go out of the cluster before the release lets go of their pods.
 /// Pods go from the highest ordinal on; an ordinal that stays under another name is no node that goes.

@@ -136,6 +136,28 @@ fn a_joiner_is_in_once_its_last_node_is_and_each_range_has_spread() {
     assert!(matches!(joining().settle(entered), Decision::Awaiting(_)), "the second gate");
 }
 
+/// Two nodes cannot hold three replicas of anything: who waited for that would keep the third from coming.
+#[test]
+fn a_joiner_whose_pool_has_fewer_nodes_than_replicas_waits_for_none() {
+    let join = |n_nodes: usize| {
+        let mut site = joining();
+        site.intent.instance.nodes.truncate(1);
+        site.roster.members.iter_mut().for_each(|member| member.nodes.truncate(1));
+        let nodes = ["uss0", "uss2", "uss1"].into_iter().take(n_nodes).zip(1..).map(|(id, number)| {
+            let (address, zone) = (format!("0.db.{id}.example.com:26257"), format!("zone={id}"));
+            [number.to_string(), address, zone, "v24.1.3".into(), "true".into(), "active".into()].map(Some).to_vec()
+        });
+        let nodes = Observation::Rows(Rows { columns: Vec::new(), rows: nodes.collect() });
+        site.settle(|probe| match probe.id.as_str() {
+            "nodes/0" => nodes.clone(),
+            "ranges/0" => rows(&[&[Some("14"), Some("0")]]),
+            _ => healthy(probe),
+        })
+    };
+    assert!(matches!(join(2), Decision::Awaiting(_)), "{:?}", join(2));
+    assert_eq!(message(&join(3)), "replicas to spread over the new nodes: 14 ranges lack replicas");
+}
+
 /// Without a majority nothing can be moved off what is dead: putting it out would not help.
 #[test]
 fn a_dead_member_that_took_the_majority_along_is_not_put_out() {
