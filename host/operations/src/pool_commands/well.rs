@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hangar_engine::Engine;
+use hangar_plan::diagnostic::Severity;
 use hangar_runtime::Runtime;
 
 use crate::failure::{Cause, Failure};
@@ -12,8 +13,10 @@ use crate::pooling::Membership;
 use crate::session::Session;
 use crate::vault::Vault;
 
-/// How long that is waited for which ends by itself, such as copies of ranges on their way.
+/// How long that is waited for which ends by itself or by the doing of others, such as copies of ranges on their way.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// The same for what is ours to mend: whoever waits holds the workspace.
+const OWN_PATIENCE: Duration = Duration::from_mins(1);
 
 impl Session {
     /// Waits until the pool is well, as our own nodes see it: a newcomer's nodes take copies from those of others, and what goes
@@ -34,7 +37,9 @@ impl Session {
         loop {
             let status = self.unless_stopped(status_of(membership, &connected)).await?;
             let Some(gap) = status.obstacle_to_joining() else { return Ok(()) };
-            if since.elapsed() >= PATIENCE {
+            // A warning is of copies that are on their way.
+            let is_ours = gap.whose.as_deref() == Some(status.own.as_str()) && gap.severity != Severity::Warning;
+            if since.elapsed() >= if is_ours { OWN_PATIENCE } else { PATIENCE } {
                 let message = format!("the pool is not well, and nobody is let in meanwhile: {}", gap.message);
                 let failure = Failure::new(Cause::Outside, message);
                 return Err(
