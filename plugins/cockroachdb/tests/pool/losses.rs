@@ -8,7 +8,7 @@ use hangar_sdk::pooling_strategy::{
 use crate::sim::{
     World, at_rest, bring_back, builds, in_maintenance, keep, lacking, lose, lose_volume, nodes_in, numbers, process,
 };
-use crate::site::{Site, healthy, member, steps};
+use crate::site::{Site, healthy, member, populated, steps};
 use crate::upgrading::{NEXT, wanting};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -329,4 +329,25 @@ fn the_next_own_node_is_asked_where_the_first_does_not_answer() {
     let gone = steps(gone).remove(0);
     assert!(argument(&gone, 1).starts_with("--host=dss-cockroachdb-1."), "{gone:?}");
     assert!(gone.verify.is_some_and(|check| check.probe.id == "members/1"));
+}
+
+/// A round of looks is a Job: nothing but who is there is asked where nobody is dead.
+#[test]
+fn a_member_with_nothing_to_do_asks_no_more_than_who_is_there() {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
+    for _ in 0..5 {
+        let whole = populated(&["uss0"]);
+        let decision = site.settle(|probe| {
+            asked.borrow_mut().push(probe.id.clone());
+            whole(probe)
+        });
+        match decision {
+            Decision::Steps(steps) => site.take(steps),
+            Decision::Done(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let of_cluster = |id: &&String| ["nodes/", "ranges/", "statuses/"].iter().any(|prefix| id.starts_with(prefix));
+    assert_eq!(asked.borrow().iter().filter(of_cluster).collect::<Vec<_>>(), ["nodes/0"]);
 }

@@ -96,37 +96,66 @@ fn a_word_that_was_left_behind_is_taken_back_for_images_without_a_release_too() 
     assert!(in_maintenance(&world).is_empty());
 }
 
+/// What becomes of this word where our nodes run these builds by the database, and where the image and our record are what `set` makes
+/// of them.
+fn told(builds: &[&str], values: &[&str], set: impl FnOnce(&mut Site)) -> Decision {
+    let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
+    set(&mut site);
+    let values = values.iter().map(ToString::to_string).collect();
+    site.acknowledge("uss0", AcknowledgementKind::Other(("maintenance".into(), values)));
+    let row = |(n, build): (usize, &&str)| {
+        let cells = [&(n + 1).to_string(), &format!("{n}.db.uss0.example.com:26257"), "", *build, "true", "active"];
+        cells.map(|cell| Some((*cell).to_owned())).to_vec()
+    };
+    let all: Vec<_> = builds.iter().enumerate().map(row).collect();
+    let answer = |probe: &Probe| match probe.id.as_str() {
+        "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: all.clone() }),
+        _ => healthy(probe),
+    };
+    // What else is owed comes before what has to wait.
+    for _ in 0..5 {
+        match site.settle(answer) {
+            Decision::Steps(steps) if steps[0].key != "upgrade/end" => {
+                site.take(steps);
+            }
+            decision => return decision,
+        }
+    }
+    panic!("it owes more and more")
+}
+
+fn ends(decision: &Decision) -> bool {
+    matches!(decision, Decision::Steps(steps) if steps[0].key == "upgrade/end")
+}
+
 #[test]
 fn nodes_of_two_builds_are_no_end_of_a_restart_whose_image_names_no_release() {
-    let told = |last: &str, values: &[&str]| {
-        let mut site = Site::new("uss0", Goal::Operate, vec![member("uss0", MemberState::Active)]);
-        site.intent.instance.image = format!("docker.io/cockroachdb/cockroach@sha256:{}", "ab".repeat(32));
-        let values = values.iter().map(ToString::to_string).collect();
-        site.acknowledge("uss0", AcknowledgementKind::Other(("maintenance".into(), values)));
-        let row = |(n, build): (usize, &str)| {
-            let cells = [&(n + 1).to_string(), &format!("{n}.db.uss0.example.com:26257"), "", build, "true", "active"];
-            cells.map(|cell| Some((*cell).to_owned())).to_vec()
-        };
-        let all: Vec<_> = ["v24.1.3", "v24.1.3", last].into_iter().enumerate().map(row).collect();
-        let answer = |probe: &Probe| match probe.id.as_str() {
-            "nodes/0" => Observation::Rows(Rows { columns: Vec::new(), rows: all.clone() }),
-            _ => healthy(probe),
-        };
-        // What else is owed comes before what has to wait.
-        for _ in 0..5 {
-            match site.settle(answer) {
-                Decision::Steps(steps) if steps[0].key != "upgrade/end" => {
-                    site.take(steps);
-                }
-                decision => return decision,
-            }
-        }
-        panic!("it owes more and more")
+    let told = |builds: &[&str], values: &[&str]| {
+        told(builds, values, |site| {
+            site.intent.instance.image = format!("docker.io/cockroachdb/cockroach@sha256:{}", "ab".repeat(32));
+        })
     };
-    let ends = |decision| matches!(decision, Decision::Steps(steps) if steps[0].key == "upgrade/end");
-    assert!(ends(told("v24.1.3", &["restart"])));
-    let Decision::Blocked(findings) = told("v24.1.9", &["restart"]) else { panic!("it goes on") };
+    assert!(ends(&told(&["v24.1.3"; 3], &["restart"])));
+    let two = ["v24.1.3", "v24.1.3", "v24.1.9"];
+    let Decision::Blocked(findings) = told(&two, &["restart"]) else { panic!("it goes on") };
     assert_eq!(findings[0].message, "the restarts of our nodes are not over: node 3 runs v24.1.9");
     assert_eq!(findings[0].cure.as_deref(), Some("`hangar restart` brings them to their end"));
-    assert!(ends(told("v24.1.9", &["restart", "claimed"])), "no node was touched under it");
+    assert!(ends(&told(&two, &["restart", "claimed"])), "no node was touched under it");
+    // One that the database has never heard of is no node that lives.
+    let Decision::Wait(waiting) = told(&two[..2], &["restart"]) else { panic!("it goes on") };
+    assert_eq!(waiting.message, "all own nodes to be live: 2 of 3 are");
+    assert!(ends(&told(&two[..2], &["restart", "claimed"])));
+}
+
+#[test]
+fn where_our_record_names_no_release_the_restarts_end_with_that_of_the_image() {
+    let told = |build: &str| {
+        told(&[build; 3], &["restart"], |site| {
+            site.roster.members[0].datastore.1 = "latest".into();
+            site.intent.instance.image = "docker.io/cockroachdb/cockroach:v24.1.9".into();
+        })
+    };
+    assert!(ends(&told("v24.1.9")));
+    let Decision::Blocked(findings) = told("v24.1.3") else { panic!("it goes on") };
+    assert_eq!(findings[0].message, "the restarts of our nodes are not over: node 1 runs v24.1.3");
 }
