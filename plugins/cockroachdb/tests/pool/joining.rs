@@ -155,12 +155,8 @@ fn a_member_lets_nobody_in_before_the_change_is_open() {
 fn a_member_proves_a_joiner_that_listens() {
     let mut site = Site::new("uss1", Goal::Operate, members(MemberState::Joining));
     site.open("uss3");
-    for step in steps(site.decide()) {
-        if let Action::Acknowledge(kind) = step.action.clone() {
-            site.acknowledge("uss1", kind);
-        }
-        site.facts.done.push(step.key);
-    }
+    let admitting = steps(site.decide());
+    site.take(admitting);
     let silent = |_: &Probe| tls(TlsOutcome::Unreachable);
     assert!(matches!(site.settle(silent), Decision::Wait(_)));
     site.facts.observations.clear();
@@ -176,12 +172,7 @@ fn a_member_that_does_not_see_a_joiners_nodes_in_the_cluster_does_not_say_that_i
         let mut site = Site::new("uss1", Goal::Operate, members(MemberState::Joining));
         site.open("uss3");
         while let Decision::Steps(all) = site.settle(|_| tls(TlsOutcome::Unreachable)) {
-            for step in all {
-                if let Action::Acknowledge(kind) = step.action {
-                    site.acknowledge("uss1", kind);
-                }
-                site.facts.done.push(step.key);
-            }
+            site.take(all);
         }
         site.facts.observations.clear();
         site

@@ -75,9 +75,10 @@ impl Site {
 
     /// Takes steps as the host would that has nothing but our record to write.
     pub(crate) fn take(&mut self, steps: Vec<Step>) {
+        let own = self.intent.instance.name.clone();
         for step in steps {
             if let Action::Acknowledge(kind) = step.action {
-                self.acknowledge("uss0", kind);
+                self.acknowledge(&own, kind);
             }
             self.facts.done.push(step.key);
         }

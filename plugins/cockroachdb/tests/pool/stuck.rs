@@ -115,9 +115,7 @@ fn told(builds: &[&str], values: &[&str], set: impl FnOnce(&mut Site)) -> Decisi
     // What else is owed comes before what has to wait.
     for _ in 0..5 {
         match site.settle(answer) {
-            Decision::Steps(steps) if steps[0].key != "upgrade/end" => {
-                site.take(steps);
-            }
+            Decision::Steps(steps) if steps[0].key != "upgrade/end" => site.take(steps),
             decision => return decision,
         }
     }
