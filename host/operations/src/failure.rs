@@ -5,6 +5,7 @@ use std::fmt;
 
 use hangar_engine::{EngineError, FailureKind, StepError};
 use hangar_plan::hint::Hint;
+use hangar_plan::strategy::decision::Finding;
 use registry_client::RegistryError;
 
 /// Who or what stands in the way.
@@ -70,6 +71,15 @@ impl Failure {
     pub fn hint_for(self, whose: Option<&str>, cure: &str) -> Self {
         let whose = whose.map(|whose| format!("{whose}: ")).unwrap_or_default();
         self.hint_is(format!("{whose}{cure}"))
+    }
+
+    /// The same, as a finding has it; nothing where that says nothing to do.
+    #[must_use]
+    pub fn hint_of(self, finding: &Finding) -> Self {
+        match &finding.cure {
+            Some(cure) => self.hint_for(finding.whose.as_deref(), cure),
+            None => self,
+        }
     }
 
     /// Takes a hint where there is one.

@@ -172,6 +172,9 @@ fn not_whole(status: &PoolStatus, tally: &Tally, patience: Duration) -> Failure 
     let message = format!("the pool is not whole after {} s: {tally}", patience.as_secs());
     let gaps = status.gaps();
     let first = gaps.iter().find(|gap| gap.severity == Severity::Error).or(gaps.first());
-    let hint = first.and_then(|gap| Some(format!("{}: {}", gap.whose.as_deref()?, gap.cure.as_deref()?)));
-    Failure::new(Cause::Outside, message).hint_maybe(hint)
+    let failure = Failure::new(Cause::Outside, message);
+    match first {
+        Some(gap) => failure.hint_of(gap),
+        None => failure,
+    }
 }

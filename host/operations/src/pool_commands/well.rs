@@ -41,10 +41,7 @@ impl Session {
             let is_ours = gap.whose.as_deref() == Some(status.own.as_str()) && gap.severity != Severity::Warning;
             if since.elapsed() >= if is_ours { OWN_PATIENCE } else { PATIENCE } {
                 let message = format!("the pool is not well, and nobody is let in meanwhile: {}", gap.message);
-                let failure = Failure::new(Cause::Outside, message);
-                return Err(
-                    failure.hint_for(gap.whose.as_deref(), gap.cure.as_deref().unwrap_or("`hangar pool status`"))
-                );
+                return Err(Failure::new(Cause::Outside, message).hint_of(&gap));
             }
             (self.waiting)(&format!("the pool to be well before anybody is let in: {}", gap.message));
             self.pause_between_looks().await?;

@@ -96,11 +96,7 @@ fn drawn(status: &PoolStatus, output: Output) {
 fn verdict(status: &PoolStatus) -> Result<(), Failure> {
     let wrong: Vec<&Finding> = status.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     let Some(first) = wrong.first() else { return Ok(()) };
-    let failure = Failure::person(format!("{} things are wrong with the pool", wrong.len()));
-    Err(match &first.cure {
-        Some(cure) => failure.hint_for(first.whose.as_deref(), cure),
-        None => failure,
-    })
+    Err(Failure::person(format!("{} things are wrong with the pool", wrong.len())).hint_of(first))
 }
 
 fn told(history: &History, output: Output) -> Result<(), Failure> {
