@@ -89,5 +89,6 @@ fn what_a_dead_node_wrote_last_stays_and_live_nodes_are_told_apart_from_it() {
         psql(&nodes[0], &sql).expect("a serving node").trim().parse::<f64>().expect("a number")
     };
     assert!(last("ranges.underreplicated", "kv_store_status") > 0.0);
-    assert!((-260e6..-140e6).contains(&last("clock-offset.meannanos", "kv_node_status")));
+    // What it said of itself, and no other: they were 200 ms away from one node only.
+    assert!(last("clock-offset.meannanos", "kv_node_status") < -100e6);
 }

@@ -59,11 +59,14 @@ fn row_30_behind_a_one_way_firewall_both_are_live_and_some_calls_fail() {
 #[test]
 fn row_58_two_gateways_list_different_members_until_news_arrive() {
     let ca = Authority::new("alpha");
-    let nodes = settled(&ca, 3, |_, start| start);
+    let nodes = settled(&ca, 3, |index, start| {
+        // Whoever comes late would tell the third of itself, and finds no way there.
+        if index == 2 { start.arg("--locality-advertise-addr=zone=late@db.nowhere.invalid:26257") } else { start }
+    });
     let others = [&nodes[0], &nodes[1]];
     nodes[2].cut(&others);
     others.iter().for_each(|node| node.cut(&[&nodes[2]]));
-    let late = Start::of(&ca).joining(&[&nodes[0]]).start();
+    let late = Start::of(&ca).arg("--locality=zone=late").joining(&[&nodes[0]]).start();
     late.serves();
     let count = "SELECT count(*) FROM crdb_internal.gossip_nodes";
     answers(&nodes[0], count, "4");
