@@ -2,7 +2,6 @@
 
 mod trust;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,7 +82,7 @@ impl Session {
     pub(crate) async fn adoption_part(
         &self,
         prepared: &Prepared,
-        vault: &Arc<Vault>,
+        vault: &Vault,
         stands: &Infrastructure,
     ) -> Result<Option<Part>, Failure> {
         let Some(found) = self.adoptable(prepared, vault, stands).await? else { return Ok(None) };
@@ -106,7 +105,7 @@ impl Session {
         &self,
         prepared: &Prepared,
         mut plan: Plan,
-        vault: &Arc<Vault>,
+        vault: &Vault,
     ) -> Result<Option<Taken>, Failure> {
         let stands = self.standing(prepared.engine.journal()).await?;
         let found = self.adoptable(prepared, vault, &stands).await?.filter(|found| found.is_wanted);
@@ -130,7 +129,7 @@ impl Session {
     async fn adoptable(
         &self,
         prepared: &Prepared,
-        vault: &Arc<Vault>,
+        vault: &Vault,
         stands: &Infrastructure,
     ) -> Result<Option<Found>, Failure> {
         let membership = self.membership(vault).await?;

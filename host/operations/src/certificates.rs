@@ -30,8 +30,8 @@ impl Session {
     /// [`Failure`].
     pub async fn cert_list(&self) -> Result<Certificates, Failure> {
         let listed = async {
-            let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
-            let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
+            let Look { means, membership } = self.look_as_member().await?;
+            let connected = self.connected(&means, Some(&membership.own)).await?;
             listed(&membership, &connected).await
         };
         self.unless_stopped(listed).await
@@ -48,8 +48,8 @@ impl Session {
     }
 
     async fn verified_status(&self) -> Result<PoolStatus, Failure> {
-        let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
-        let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
+        let Look { means, membership } = self.look_as_member().await?;
+        let connected = self.connected(&means, Some(&membership.own)).await?;
         let (mut status, facts) = facts_of(&membership, &connected).await?;
         let history = verified(&membership.own.history().map_err(record)?);
         status.findings.extend(history.findings.iter().map(Into::into));

@@ -30,6 +30,7 @@ mod instance_steps;
 mod kept;
 mod kubectl;
 mod loopback;
+mod means;
 mod oauth;
 mod organisation;
 pub mod plugin;

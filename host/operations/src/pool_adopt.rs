@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use hangar_engine::{Engine, Journal};
+use hangar_engine::Journal;
 use hangar_kube::{Cluster, secrets};
 use hangar_pki::{Authority, Bundle, Key, KeyPem};
-use hangar_runtime::Runtime;
 use zeroize::Zeroizing;
 
 use crate::failure::{Cause, Failure};
 use crate::infrastructure::unkept;
+use crate::means::Means;
 use crate::organisation;
 use crate::session::{Session, kube};
-use crate::vault::Vault;
 
 /// Secret and file of the authorities of all members, as the DSS's own scripts make them (`build/apply-certs.sh`), whichever way
 /// the services were deployed.
@@ -38,16 +37,16 @@ pub(crate) async fn stands(journal: &Journal) -> Result<bool, Failure> {
 }
 
 /// Keeps whether the nodes are as other tools made them.
-pub(crate) async fn remember(engine: &Engine, stands: bool) -> Result<(), Failure> {
+pub(crate) async fn remember(journal: &Journal, stands: bool) -> Result<(), Failure> {
     let value: Option<&[u8]> = stands.then_some(b"yes");
-    engine.journal().set_fact(SCOPE, STANDS, value).await.map_err(unkept)
+    journal.set_fact(SCOPE, STANDS, value).await.map_err(unkept)
 }
 
 /// Takes the authority that the nodes have into the secret store, in the place of one that nobody has seen yet, and keeps that
 /// the nodes stand. Twice is once.
-pub(crate) async fn keep(engine: &Engine, vault: &Vault, authority: &Authority) -> Result<(), Failure> {
-    organisation::adopt_authority(vault, authority).await?;
-    remember(engine, true).await
+pub(crate) async fn keep(means: &Means, authority: &Authority) -> Result<(), Failure> {
+    organisation::adopt_authority(&means.vault, authority).await?;
+    remember(&means.journal, true).await
 }
 
 /// What only nodes of our own release can go through.
@@ -61,14 +60,9 @@ pub(crate) async fn refuse_untaken(journal: &Journal) -> Result<(), Failure> {
 
 impl Session {
     /// The authority that the nodes have, with its key. Nothing is kept yet.
-    pub(crate) async fn made_by_others(
-        &self,
-        engine: &Engine,
-        runtime: &Runtime,
-        adoption: &Adoption<'_>,
-    ) -> Result<Authority, Failure> {
-        let infrastructure = self.standing(engine.journal()).await?;
-        let provider = self.site.provider(runtime).await?;
+    pub(crate) async fn made_by_others(&self, means: &Means, adoption: &Adoption<'_>) -> Result<Authority, Failure> {
+        let infrastructure = self.standing(&means.journal).await?;
+        let provider = self.site.provider(&means.runtime).await?;
         let (_, cluster) = self.connection(&provider, &infrastructure).await?;
         let authorities = self.text(&cluster, adoption.authority, BUNDLE, "--authority").await?;
         let key = self.text(&cluster, adoption.key, KEY, "--authority-key").await?;

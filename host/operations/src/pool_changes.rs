@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use hangar_engine::Journal;
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_plan::strategy::decision::Decision;
 use hangar_plan::strategy::observation::Facts;
 use hangar_pool::{Heeds, OwnRecord, PoolError, Strategy as _};
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, MemberId, Phase, Roster, State};
-use hangar_runtime::Runtime;
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
+use crate::means::Means;
 use crate::pool_adopt::refuse_untaken;
 use crate::pool_commands::{only_members, proposed};
 use crate::pooling::{Connected, Membership, pool, record, strategy};
 use crate::session::{Outcome, Session};
-use crate::vault::Vault;
 
 /// How long others have to accept a change of ours.
 pub(crate) const PROPOSAL_MS: u64 = 7 * 24 * 3_600_000;
@@ -30,9 +28,9 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn pool_leave(&self, lose_tolerance: bool) -> Result<Outcome, Failure> {
-        let (engine, runtime, vault) = self.begin("pool leave").await?;
-        refuse_untaken(engine.journal()).await?;
-        let membership = self.in_pool(&vault).await?;
+        let (engine, means) = self.begin("pool leave").await?;
+        refuse_untaken(&means.journal).await?;
+        let membership = self.in_pool(&means.vault).await?;
         let is_gone = membership.own.roster().own_record().record().state == State::Gone;
         if is_gone {
             // A run that was killed may have kept that record and not have shown it, and the others wait for it.
@@ -46,13 +44,13 @@ impl Session {
         }
         let is_proposed = has_proposed(&membership.own.roster(), Kind::Leave);
         if !is_proposed {
-            if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
+            if !self.approve_change(&means, &membership, &goal).await? {
                 return Ok(Outcome::Declined);
             }
-            self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
+            self.free_slot(&engine, &means, &membership.own).await?;
             propose(&membership.own, Kind::Leave)?;
         }
-        self.drive(&engine, &vault, &runtime, membership, goal).await?;
+        self.drive(&engine, &means, membership, goal).await?;
         Ok(Outcome::Done)
     }
 
@@ -63,25 +61,24 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_evict(&self, subject: &str, alone: bool) -> Result<Outcome, Failure> {
         let subject = member_id(subject)?;
-        let (engine, runtime, vault) = self.begin("pool evict").await?;
-        let membership = self.active_member(&vault).await?;
+        let (engine, means) = self.begin("pool evict").await?;
+        let membership = self.active_member(&means.vault).await?;
         let goal = Goal::Witness { member: subject.to_string() };
         self.catch_up(&membership, &goal.heeds())?;
         let own = Arc::clone(&membership.own);
         if is_out(&own.roster(), &subject) {
             // What is left of an earlier run is done all the same.
-            self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+            self.drive(&engine, &means, membership, Goal::Settle).await?;
             return Ok(Outcome::Unchanged);
         }
-        if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
+        if !self.approve_change(&means, &membership, &goal).await? {
             return Ok(Outcome::Declined);
         }
-        self.drive(&engine, &vault, &runtime, membership, goal).await?;
+        self.drive(&engine, &means, membership, goal).await?;
         loop {
             own.refresh().map_err(record)?;
             own.step(|roster| eviction_vote(roster, &subject, alone, now_ms())).map_err(record)?;
-            let settled =
-                self.drive(&engine, &vault, &runtime, Membership { own: Arc::clone(&own) }, Goal::Settle).await;
+            let settled = self.drive(&engine, &means, Membership { own: Arc::clone(&own) }, Goal::Settle).await;
             match settled {
                 Err(failure) if failure.cause() != Cause::Person || !is_evicted_by_another(&own.roster(), &subject) => {
                     return Err(failure);
@@ -100,8 +97,8 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_reject(&self, subject: &str) -> Result<Outcome, Failure> {
         let subject = member_id(subject)?;
-        let (engine, runtime, vault) = self.begin("pool reject").await?;
-        let membership = self.active_member(&vault).await?;
+        let (engine, means) = self.begin("pool reject").await?;
+        let membership = self.active_member(&means.vault).await?;
         let heeds = Heeds::AllBut(subject.clone());
         self.catch_up(&membership, &heeds)?;
         let own = Arc::clone(&membership.own);
@@ -113,7 +110,7 @@ impl Session {
             roster.own_record().record().vote.as_ref().is_some_and(|vote| vote.phase == Phase::Abandoned)
         };
         if is_given_up {
-            self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+            self.drive(&engine, &means, membership, Goal::Settle).await?;
         }
         Ok(if changed { Outcome::Done } else { Outcome::Unchanged })
     }
@@ -129,13 +126,11 @@ impl Session {
     /// Shows the envelope of a goal, and first asks the strategy whether it refuses outright.
     pub(crate) async fn approve_change(
         &self,
-        journal: &Journal,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
+        means: &Means,
         membership: &Membership,
         goal: &Goal,
     ) -> Result<bool, Failure> {
-        let Connected { pooling, .. } = self.connected(journal, vault, runtime, Some(&membership.own)).await?;
+        let Connected { pooling, .. } = self.connected(means, Some(&membership.own)).await?;
         let roster = membership.own.view();
         let mut intent = pooling.intent.clone();
         intent.goal = goal.of_strategy();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use hangar_engine::Engine;
 use hangar_pool::OwnRecord;
 use hangar_roster::{Change, ChangeId, KeyFingerprint, MemberId, Phase, Roster};
-use hangar_runtime::Runtime;
 use serde::Serialize;
 
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
+use crate::means::Means;
 use crate::pooling::Membership;
 use crate::session::Session;
 use crate::vault::Vault;
@@ -46,19 +46,12 @@ impl Identity {
 }
 
 impl Session {
-    pub(crate) async fn begin(&self, command: &str) -> Result<(Engine, Runtime, Arc<Vault>), Failure> {
-        let engine = self.take_lock(command).await?;
-        let runtime = self.site.runtime(self.program.clone())?;
-        let vault = self.vault(&runtime).await?;
-        Ok((engine, runtime, vault))
-    }
-
     /// Our place in a pool, whether we are a member by now or only ask.
-    pub(crate) async fn in_pool(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
+    pub(crate) async fn in_pool(&self, vault: &Vault) -> Result<Membership, Failure> {
         self.membership(vault).await?.ok_or_else(in_none)
     }
 
-    pub(crate) async fn active_member(&self, vault: &Arc<Vault>) -> Result<Membership, Failure> {
+    pub(crate) async fn active_member(&self, vault: &Vault) -> Result<Membership, Failure> {
         self.membership(vault).await?.filter(Membership::is_active).ok_or_else(only_members)
     }
 
@@ -67,13 +60,12 @@ impl Session {
     pub(crate) async fn free_slot(
         &self,
         engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
+        means: &Means,
         own: &Arc<OwnRecord>,
     ) -> Result<Option<MemberId>, Failure> {
         let over = over(&own.roster());
         if over.is_some() {
-            self.drive(engine, vault, runtime, Membership { own: Arc::clone(own) }, Goal::Settle).await?;
+            self.drive(engine, means, Membership { own: Arc::clone(own) }, Goal::Settle).await?;
         }
         Ok(over)
     }

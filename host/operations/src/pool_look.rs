@@ -1,22 +1,19 @@
 //! `pool status`: the pool looked at, once or until it is whole.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hangar_engine::Journal;
 use hangar_plan::diagnostic::Severity;
 use hangar_plan::strategy::decision::Finding;
 use hangar_plan::strategy::observation::Fact;
 use hangar_pool::{Hands as _, OwnRecord, RecordError, Strategy as _};
-use hangar_runtime::Runtime;
 
 use crate::certificates::{CertificateEntry, Certificates, held};
 use crate::failure::{Cause, Failure, chain};
+use crate::means::Means;
 use crate::pool_commands::{in_none, only_members};
 use crate::pool_status::{PoolStatus, Proposal, Tally, as_known};
 use crate::pooling::{Connected, Membership, findings, record, strategy};
 use crate::session::Session;
-use crate::vault::Vault;
 
 /// Subject of the finding that the carrier does not answer.
 const CARRIER: &str = "carrier";
@@ -88,9 +85,9 @@ impl Session {
     }
 
     async fn look_at_pool(&self, check: impl Fn(&Membership) -> Result<(), Failure>) -> Result<PoolStatus, Failure> {
-        let Look { journal, runtime, vault, membership } = self.look().await?;
+        let Look { means, membership } = self.look().await?;
         check(&membership)?;
-        let connected = self.connected(&journal, &vault, &runtime, Some(&membership.own)).await?;
+        let connected = self.connected(&means, Some(&membership.own)).await?;
         let mut status = status_of(&membership, &connected).await?;
         let ends = if membership.is_active() { held(&membership, &connected).await? } else { Certificates::default() };
         status.is_over = ends.all.iter().any(CertificateEntry::is_own_over);
@@ -103,9 +100,7 @@ impl Session {
 /// What a command needs that only looks at a pool. It takes no lock: another command may be at work on the workspace, and wait for
 /// days.
 pub(crate) struct Look {
-    pub(crate) journal: Journal,
-    pub(crate) runtime: Runtime,
-    pub(crate) vault: Arc<Vault>,
+    pub(crate) means: Means,
     pub(crate) membership: Membership,
 }
 
@@ -115,8 +110,7 @@ impl Session {
         let runtime = self.site.runtime(self.program.clone())?;
         let vault = self.vault(&runtime).await?;
         let membership = Membership::look(&self.site, &vault).await?.ok_or_else(in_none)?;
-        let journal = self.site.journal()?;
-        Ok(Look { journal, runtime, vault, membership })
+        Ok(Look { means: Means { journal: self.site.journal()?, runtime, vault }, membership })
     }
 
     /// The same, for what only a member has something to look at for.

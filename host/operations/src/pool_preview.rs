@@ -72,13 +72,13 @@ impl Session {
     /// [`Failure`]: why it would be refused, or why that cannot be told.
     pub async fn pool_preview(&self, change: PoolChange<'_>) -> Result<Outcome, Failure> {
         let goal = change.goal()?;
-        let Look { journal, runtime, vault, membership } = self.look_as_member().await?;
+        let Look { means, membership } = self.look_as_member().await?;
         if !matches!(change, PoolChange::Evict { .. }) {
-            refuse_untaken(&journal).await?;
+            refuse_untaken(&means.journal).await?;
         }
         self.catch_up(&membership, &goal.heeds())?;
         change.proposed(&membership.own.roster()).map_err(|err| record(err.into()))?;
-        self.approve_change(&journal, &vault, &runtime, &membership, &goal).await?;
+        self.approve_change(&means, &membership, &goal).await?;
         Ok(Outcome::Declined)
     }
 }

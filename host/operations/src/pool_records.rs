@@ -10,6 +10,7 @@ use hangar_roster::{Finding, MemberId, OrganisationKey, Problem, Roster, next};
 
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
+use crate::means::Means;
 use crate::organisation;
 use crate::pool_changes::member_id;
 use crate::pool_commands::{Identity, fingerprint, in_none};
@@ -46,7 +47,7 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_key(&self, how: KeyChange<'_>) -> Result<Identity, Failure> {
-        let (_engine, _, vault) = self.begin("pool rotate-key").await?;
+        let (_engine, Means { vault, .. }) = self.begin("pool rotate-key").await?;
         let former = match how {
             KeyChange::Former => organisation::read_key(&vault).await?,
             // One that this installation cannot open is as lost as one that is not there.
@@ -94,7 +95,7 @@ impl Session {
     pub async fn pool_vouch(&self, member: &str, key: &str) -> Result<Outcome, Failure> {
         let key = fingerprint(key)?;
         let member = member_id(member)?;
-        let (_engine, _, vault) = self.begin("pool accept").await?;
+        let (_engine, Means { vault, .. }) = self.begin("pool accept").await?;
         let membership = self.active_member(&vault).await?;
         membership.own.refresh().map_err(record)?;
         let changed = membership.own.step(|roster| next::vouch(roster, &member, key, now_ms())).map_err(record)?;
@@ -127,7 +128,7 @@ impl Session {
     ///
     /// [`Failure`].
     pub async fn pool_import(&self, path: &Path) -> Result<Vec<decision::Finding>, Failure> {
-        let (_engine, _, vault) = self.begin("pool import").await?;
+        let (_engine, Means { vault, .. }) = self.begin("pool import").await?;
         let membership = self.in_pool(&vault).await?;
         let archive = archive(path)?;
         let cut = unreadable(path, &archive);

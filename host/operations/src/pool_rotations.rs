@@ -1,18 +1,16 @@
 //! `pool rotate-certs | rotate-ca`.
 
-use std::sync::Arc;
-
-use hangar_engine::{Engine, OperationState};
+use hangar_engine::{Journal, OperationState};
 use hangar_pki::{AuthorityRequest, Certificate, Fingerprint};
 use hangar_pool::{Heeds, OwnRecord};
 use hangar_roster::next::{self, NextError};
 use hangar_roster::{Kind, Presence, Roster};
-use hangar_runtime::Runtime;
 
 use crate::clock::now_ms;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::infrastructure::unkept;
+use crate::means::Means;
 use crate::organisation;
 use crate::pool_adopt::refuse_untaken;
 use crate::pool_changes::{has_proposed, propose};
@@ -27,20 +25,20 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_certs(&self) -> Result<Outcome, Failure> {
-        let (engine, runtime, vault) = self.begin("pool rotate-certs").await?;
-        refuse_untaken(engine.journal()).await?;
-        let membership = self.active_member(&vault).await?;
+        let (engine, means) = self.begin("pool rotate-certs").await?;
+        refuse_untaken(&means.journal).await?;
+        let membership = self.active_member(&means.vault).await?;
         // What a run that did not end has issued by now is new enough. Certificates are dated in whole seconds.
-        let begun = unended(&engine, "pool rotate-certs").await?;
+        let begun = unended(&means.journal, "pool rotate-certs").await?;
         let goal = Goal::RotateCerts { before_ms: begun.unwrap_or_else(now_ms) / 1000 * 1000 };
         self.catch_up(&membership, &goal.heeds())?;
         if begun.is_none() {
-            self.refuse_pending(&engine, &vault, &runtime, &membership).await?;
+            self.refuse_pending(&means, &membership).await?;
         }
-        if !self.approve_change(engine.journal(), &vault, &runtime, &membership, &goal).await? {
+        if !self.approve_change(&means, &membership, &goal).await? {
             return Ok(Outcome::Declined);
         }
-        self.drive(&engine, &vault, &runtime, membership, goal).await?;
+        self.drive(&engine, &means, membership, goal).await?;
         Ok(Outcome::Done)
     }
 
@@ -50,28 +48,29 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn pool_rotate_ca(&self) -> Result<Outcome, Failure> {
-        let (engine, runtime, vault) = self.begin("pool rotate-ca").await?;
-        refuse_untaken(engine.journal()).await?;
-        let membership = self.active_member(&vault).await?;
+        let (engine, means) = self.begin("pool rotate-ca").await?;
+        refuse_untaken(&means.journal).await?;
+        let membership = self.active_member(&means.vault).await?;
         self.catch_up(&membership, &Heeds::All)?;
         let is_proposed = has_proposed(&membership.own.roster(), Kind::RotateCa);
         let n_named = named(&membership).len();
-        let newest = newest_named(&vault, &membership).await?;
-        let is_under_way =
-            is_proposed || n_named > 1 || (newest.is_some() && unended(&engine, "pool rotate-ca").await?.is_some());
+        let newest = newest_named(&means.vault, &membership).await?;
+        let is_under_way = is_proposed
+            || n_named > 1
+            || (newest.is_some() && unended(&means.journal, "pool rotate-ca").await?.is_some());
         if !is_under_way {
-            self.refuse_pending(&engine, &vault, &runtime, &membership).await?;
+            self.refuse_pending(&means, &membership).await?;
         }
         let plan = Goal::RotateCa { authority: String::new() };
-        if !is_under_way && !self.approve_change(engine.journal(), &vault, &runtime, &membership, &plan).await? {
+        if !is_under_way && !self.approve_change(&means, &membership, &plan).await? {
             return Ok(Outcome::Declined);
         }
         if !is_under_way {
-            self.free_slot(&engine, &vault, &runtime, &membership.own).await?;
+            self.free_slot(&engine, &means, &membership.own).await?;
         }
         let new = match newest.filter(|_| is_under_way) {
             Some(newest) => newest,
-            None => self.next_authority(&engine, &vault, &runtime, &membership).await?,
+            None => self.next_authority(&means, &membership).await?,
         };
         if !is_under_way {
             propose(&membership.own, Kind::RotateCa)?;
@@ -84,20 +83,14 @@ impl Session {
                 tracing::debug!(%err, "the authorities of our record stay for now");
             }
         };
-        self.drive_attended(&engine, &vault, &runtime, membership, goal, &attend).await?;
+        self.drive_attended(&engine, &means, membership, goal, &attend).await?;
         Ok(Outcome::Done)
     }
 
     /// New certificates reach the API with the release: whatever else the workspace would change by that is shown and brought in
     /// first.
-    async fn refuse_pending(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-        membership: &Membership,
-    ) -> Result<(), Failure> {
-        let first = match self.pending(engine, vault, runtime, membership).await {
+    async fn refuse_pending(&self, means: &Means, membership: &Membership) -> Result<(), Failure> {
+        let first = match self.pending(means, membership).await {
             Ok(None) => return Ok(()),
             Ok(Some(first)) => first,
             Err(failure) => {
@@ -111,14 +104,8 @@ impl Session {
     }
 
     /// The first thing that the release would change beyond the certificate of the API, in words.
-    async fn pending(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-        membership: &Membership,
-    ) -> Result<Option<String>, Failure> {
-        let (Connected { hands, .. }, owed) = self.owed(engine.journal(), vault, runtime, membership).await?;
+    async fn pending(&self, means: &Means, membership: &Membership) -> Result<Option<String>, Failure> {
+        let (Connected { hands, .. }, owed) = self.owed(means, membership).await?;
         for overlay in &owed.releases {
             let pending = hands.services.pending(overlay).await?;
             if pending.is_some() {
@@ -128,14 +115,8 @@ impl Session {
         Ok(None)
     }
 
-    async fn next_authority(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-        membership: &Membership,
-    ) -> Result<Certificate, Failure> {
-        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
+    async fn next_authority(&self, means: &Means, membership: &Membership) -> Result<Certificate, Failure> {
+        let Connected { pooling, .. } = self.connected(means, Some(&membership.own)).await?;
         let policy = pooling.certificates().await?;
         let request = AuthorityRequest {
             organisation: self.site.workspace.instance.name.as_str(),
@@ -143,7 +124,7 @@ impl Session {
             algorithm: policy.authority_algorithm,
             lifetime_hours: policy.authority_lifetime_hours,
         };
-        let made = organisation::make_next_authority(vault, &named(membership), request).await?;
+        let made = organisation::make_next_authority(&means.vault, &named(membership), request).await?;
         Ok(made.certificate().clone())
     }
 }
@@ -164,8 +145,8 @@ async fn newest_named(vault: &Vault, membership: &Membership) -> Result<Option<C
 }
 
 /// When the last operation began, in milliseconds since 1970, if it was one of this command and did not end.
-async fn unended(engine: &Engine, command: &str) -> Result<Option<u64>, Failure> {
-    let last = engine.journal().last_operation().await.map_err(unkept)?;
+async fn unended(journal: &Journal, command: &str) -> Result<Option<u64>, Failure> {
+    let last = journal.last_operation().await.map_err(unkept)?;
     Ok(last.filter(|last| last.command == command && last.state == OperationState::Open).map(|last| last.started_ms))
 }
 

@@ -10,11 +10,11 @@ use hangar_terraform::{Driver, Outputs, Planning, StackPlan};
 use crate::add_ons::{self, installed};
 use crate::failure::Failure;
 use crate::infrastructure::{self, Module, Provider};
+use crate::means::Means;
 use crate::organisation;
 use crate::scratch::Scratch;
 use crate::session::{Session, kube};
 use crate::state_lock;
-use crate::vault::Vault;
 use crate::watch::Watch;
 
 /// Everything of one run that is planned before anybody says yes.
@@ -86,20 +86,15 @@ impl Session {
     }
 
     /// The plan as it is shown.
-    pub(crate) async fn plan_of(
-        &self,
-        prepared: &Prepared,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-    ) -> Result<Plan, Failure> {
+    pub(crate) async fn plan_of(&self, prepared: &Prepared, means: &Means) -> Result<Plan, Failure> {
         let workspace = &self.site.workspace;
         let mut plan = Plan::new(workspace.instance.name.to_string());
         plan.parts.push(infrastructure::part(&prepared.stack_plan, &prepared.provider.name, &prepared.module));
         let mut made = Vec::new();
-        if organisation::read_key(vault).await?.is_none() {
+        if organisation::read_key(&means.vault).await?.is_none() {
             made.push("organisation key (Ed25519), sealed".to_owned());
         }
-        if workspace.pool.is_some() && organisation::read_authority(vault).await?.is_none() {
+        if workspace.pool.is_some() && organisation::read_authority(&means.vault).await?.is_none() {
             made.push("certificate authority of this organisation, its key sealed".to_owned());
         }
         let store = workspace.secrets.plugin.to_string();
@@ -131,8 +126,8 @@ impl Session {
                 plan.parts.extend(installed::parts(&leftovers).await?);
                 let add_ons = self.add_ons(&prepared.engine, &prepared.provider, &stands).await?;
                 plan.parts.extend(add_ons::parts(&add_ons).await?);
-                plan.parts.extend(self.pool_parts(&prepared.engine, vault, runtime).await?);
-                plan.parts.extend(self.adoption_part(prepared, vault, &stands).await?);
+                plan.parts.extend(self.pool_parts(means).await?);
+                plan.parts.extend(self.adoption_part(prepared, &means.vault, &stands).await?);
             }
         }
         Ok(plan)

@@ -107,11 +107,11 @@ impl Session {
     ///
     /// [`Failure`]; the same command goes on.
     pub async fn restart(&self) -> Result<Outcome, Failure> {
-        let (engine, runtime, vault) = self.begin("restart").await?;
-        let (stands, services) = self.standing_services(engine.journal(), &runtime).await?;
+        let (engine, means) = self.begin("restart").await?;
+        let (stands, services) = self.standing_services(&means).await?;
         let cluster = services.cluster.clone();
         let all = due(&services).await?;
-        let membership = self.membership(&vault).await?.filter(Membership::is_active);
+        let membership = self.membership(&means.vault).await?.filter(Membership::is_active);
         // A run that was killed after its last node has left its word behind.
         let is_left = membership.as_ref().is_some_and(|membership| maintenance::is_left(&membership.own.view()));
         if all.is_empty() && !is_left {
@@ -120,8 +120,7 @@ impl Session {
         let (named, namespace) = (services.named(), services.namespace.clone());
         let pool = match membership {
             Some(membership) => {
-                let (journal, own) = (engine.journal(), Some(&*membership.own));
-                let connected = self.connected_by(journal, &vault, &runtime, own, (stands, services)).await?;
+                let connected = self.connected_by(&means, Some(&membership.own), (stands, services)).await?;
                 Some(Arc::new((membership, connected)))
             }
             None => None,

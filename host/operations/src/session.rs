@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// Our membership of the pool, as kept at home; none without a pool block or before `pool create` and `pool request`.
-    pub(crate) async fn membership(&self, vault: &Arc<Vault>) -> Result<Option<Membership>, Failure> {
+    pub(crate) async fn membership(&self, vault: &Vault) -> Result<Option<Membership>, Failure> {
         Membership::open(&self.site, vault).await
     }
 

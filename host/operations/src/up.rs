@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use hangar_engine::{Engine, Steps, Work};
 use hangar_plan::plan::Plan;
-use hangar_runtime::Runtime;
 use hangar_terraform::{ApplyStep, Approved, Planning};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -14,11 +13,11 @@ use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::infrastructure;
 use crate::instance_steps::{MakeKeys, MakeNamespace};
+use crate::means::Means;
 use crate::pool_adopt;
 use crate::prepared::Prepared;
 use crate::session::{Outcome, Session, key};
 use crate::state_lock;
-use crate::vault::Vault;
 
 impl Session {
     /// Shows what `up` would do. Changes nothing but the workspace's own folder.
@@ -29,8 +28,8 @@ impl Session {
     pub async fn plan(&self) -> Result<Plan, Failure> {
         let runtime = self.site.runtime(self.program.clone())?;
         let prepared = self.prepare("plan", Planning::Apply, &runtime).await?;
-        let vault = self.vault(&runtime).await?;
-        self.plan_of(&prepared, &vault, &runtime).await
+        let means = self.means(prepared.engine.journal().clone(), runtime).await?;
+        self.plan_of(&prepared, &means).await
     }
 
     /// Brings the instance to what the workspace says, and goes on from wherever an earlier run was killed.
@@ -41,27 +40,21 @@ impl Session {
     pub async fn up(&self) -> Result<Outcome, Failure> {
         let runtime = self.site.runtime(self.program.clone())?;
         let prepared = self.prepare("up", Planning::Apply, &runtime).await?;
-        let vault = self.vault(&runtime).await?;
-        let plan = self.plan_of(&prepared, &vault, &runtime).await?;
+        let means = self.means(prepared.engine.journal().clone(), runtime).await?;
+        let plan = self.plan_of(&prepared, &means).await?;
         self.refuse_precious(&prepared)?;
         if !plan.is_empty() && !(self.approve)(&plan)? {
             return Ok(Outcome::Declined);
         }
-        let mut changed = self.lay_down(&prepared, &plan, &vault, &runtime).await?;
-        let Some(taken) = self.take_over(&prepared, plan, &vault).await? else { return Ok(Outcome::Declined) };
+        let mut changed = self.lay_down(&prepared, &plan, &means).await?;
+        let Some(taken) = self.take_over(&prepared, plan, &means.vault).await? else { return Ok(Outcome::Declined) };
         changed |= taken.changed;
-        self.operate(&prepared.engine, &vault, &runtime).await?;
+        self.operate(&prepared.engine, &means).await?;
         Ok(if changed || !taken.plan.is_empty() { Outcome::Done } else { Outcome::Unchanged })
     }
 
     /// Terraform, keys, namespace.
-    async fn lay_down(
-        &self,
-        prepared: &Prepared,
-        plan: &Plan,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-    ) -> Result<bool, Failure> {
+    async fn lay_down(&self, prepared: &Prepared, plan: &Plan, means: &Means) -> Result<bool, Failure> {
         let operation = prepared.engine.begin(work("up", plan)).await?;
         let mut changed = 0;
         if prepared.stack_plan.has_changes() {
@@ -86,11 +79,12 @@ impl Session {
         let add_ons = self.add_ons(&prepared.engine, &prepared.provider, &stands).await?;
         changed += operation.run(add_ons::steps(add_ons)?).await?.n_changed();
         let workspace = &self.site.workspace;
-        let pool = match self.pooling(runtime, &stands).await? {
+        let pool = match self.pooling(&means.runtime, &stands).await? {
             Some(pooling) => Some((pooling.pool_name(), pooling.certificates().await?)),
             None => None,
         };
-        let keys = MakeKeys { vault: Arc::clone(vault), organisation: workspace.instance.name.to_string(), pool };
+        let keys =
+            MakeKeys { vault: Arc::clone(&means.vault), organisation: workspace.instance.name.to_string(), pool };
         let namespace = MakeNamespace { cluster, name: workspace.instance.namespace.to_string() };
         let steps =
             Steps::new().with(key("organisation/keys")?, [], keys).with(key("cluster/namespace")?, [], namespace);
@@ -100,15 +94,15 @@ impl Session {
     }
 
     /// The rest of a member's daily state; nothing for who is in no pool.
-    async fn operate(&self, engine: &Engine, vault: &Arc<Vault>, runtime: &Runtime) -> Result<(), Failure> {
-        let Some(membership) = self.membership(vault).await? else { return Ok(()) };
+    async fn operate(&self, engine: &Engine, means: &Means) -> Result<(), Failure> {
+        let Some(membership) = self.membership(&means.vault).await? else { return Ok(()) };
         if !membership.is_active() {
             return Ok(());
         }
-        if !self.adopt && pool_adopt::stands(engine.journal()).await? {
+        if !self.adopt && pool_adopt::stands(&means.journal).await? {
             (self.waiting)("our nodes are as other tools made them and stay so: `hangar up --adopt` takes them over");
         }
-        self.drive(engine, vault, runtime, membership, Goal::Operate).await
+        self.drive(engine, means, membership, Goal::Operate).await
     }
 }
 

@@ -24,8 +24,8 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_invite(&self, to: &str) -> Result<(), Failure> {
         let audience = fingerprint(to)?;
-        let (engine, runtime, vault) = self.begin("pool invite").await?;
-        let membership = self.active_member(&vault).await?;
+        let (engine, means) = self.begin("pool invite").await?;
+        let membership = self.active_member(&means.vault).await?;
         let own = &membership.own;
         own.change(|roster| roster.expect_joiner(audience)).map_err(record)?;
         let found = own.refresh().map_err(record)?;
@@ -42,15 +42,15 @@ impl Session {
             return Err(Failure::refused(format!("the carrier shows no request signed with the key {audience}{seen}"))
                 .hint_is("the joiner runs `hangar pool request`, and both compare the fingerprint by voice"));
         };
-        self.free_slot(&engine, &vault, &runtime, own).await?;
+        self.free_slot(&engine, &means, own).await?;
         let is_voted =
             own.roster().own_record().record().vote.as_ref().is_some_and(|vote| vote.change.subject == joiner);
         if !is_voted && !is_active(&own.roster(), &joiner) {
-            self.until_well(&engine, &vault, &runtime, &membership).await?;
+            self.until_well(&means, &membership).await?;
             self.invite(own, &joiner)?;
         }
         own.show_invitation(&joiner).map_err(record)?;
-        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await
+        self.drive(&engine, &means, membership, Goal::Settle).await
     }
 
     /// Votes for the change about this member, where that lets somebody in once the pool is well, and stays until it is closed.
@@ -62,15 +62,15 @@ impl Session {
     pub async fn pool_accept(&self, subject: &str) -> Result<Outcome, Failure> {
         let subject: MemberId =
             subject.parse().map_err(|err| Failure::of(Cause::Refused, "cannot accept that", err))?;
-        let (engine, runtime, vault) = self.begin("pool accept").await?;
-        let membership = self.active_member(&vault).await?;
+        let (engine, means) = self.begin("pool accept").await?;
+        let membership = self.active_member(&means.vault).await?;
         let own = &membership.own;
         self.catch_up(&membership, &Heeds::All)?;
         if !may_accept(&own.roster(), &subject) {
             // Told at once: the wait for an earlier change may last for days.
             return Err(nothing_proposed(&subject));
         }
-        let settled = self.free_slot(&engine, &vault, &runtime, own).await?;
+        let settled = self.free_slot(&engine, &means, own).await?;
         let Some(id) = proposed(&own.roster(), &subject) else {
             if own.roster().evictions().iter().any(|change| change.subject == subject) {
                 return Err(Failure::person(format!(
@@ -82,16 +82,16 @@ impl Session {
                 return Ok(Outcome::Unchanged);
             }
             if is_active(&own.roster(), &subject) {
-                self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+                self.drive(&engine, &means, membership, Goal::Settle).await?;
                 return Ok(Outcome::Unchanged);
             }
             return Err(nothing_proposed(&subject));
         };
         if lets_in(&own.roster(), &id) {
-            self.until_well(&engine, &vault, &runtime, &membership).await?;
+            self.until_well(&means, &membership).await?;
         }
         own.step(|roster| next::accept(roster, id, now_ms())).map_err(record)?;
-        self.drive(&engine, &vault, &runtime, membership, Goal::Settle).await?;
+        self.drive(&engine, &means, membership, Goal::Settle).await?;
         Ok(Outcome::Done)
     }
 
@@ -102,8 +102,8 @@ impl Session {
     /// [`Failure`]; the same command goes on.
     pub async fn pool_join(&self, inviter: &str) -> Result<(), Failure> {
         let inviter = fingerprint(inviter)?;
-        let (engine, runtime, vault) = self.begin("pool join").await?;
-        let membership = self.membership(&vault).await?.ok_or_else(|| {
+        let (engine, means) = self.begin("pool join").await?;
+        let membership = self.membership(&means.vault).await?.ok_or_else(|| {
             Failure::refused("this instance has not asked to join").hint_is("`hangar pool request` asks")
         })?;
         let own = &membership.own;
@@ -112,7 +112,7 @@ impl Session {
             enter(own, inviter)?;
             own.refresh().map_err(record)?;
         }
-        self.drive(&engine, &vault, &runtime, membership, Goal::Join).await
+        self.drive(&engine, &means, membership, Goal::Join).await
     }
 
     fn invite(&self, own: &OwnRecord, joiner: &MemberId) -> Result<(), Failure> {

@@ -4,26 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hangar_engine::Engine;
 use hangar_pki::Authority;
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_plan::strategy::observation::Observation;
 use hangar_pool::{OwnRecord, Strategy as _};
 use hangar_roster::next::{self, Beginning};
 use hangar_roster::{Presence, Record, Roster, State};
-use hangar_runtime::Runtime;
 
 use super::Identity;
 use crate::carriers::carrier;
 use crate::clock::now_ms;
 use crate::failure::{Cause, Failure};
 use crate::goal::Goal;
+use crate::means::Means;
 use crate::organisation;
 use crate::pool_adopt::{self, Adoption};
 use crate::pool_records::{make_recovery_key, recovery_key};
 use crate::pooling::{Connected, Membership, no_pool, record, strategy};
 use crate::session::Session;
-use crate::vault::Vault;
 
 impl Session {
     /// Founds the pool; nothing where the operator says no. The only command that ever leads to an initialised database.
@@ -39,8 +37,8 @@ impl Session {
         silence: Option<Duration>,
         adoption: Option<&Adoption<'_>>,
     ) -> Result<Option<Identity>, Failure> {
-        let (engine, runtime, vault) = self.begin("pool create").await?;
-        let membership = match self.membership(&vault).await? {
+        let (engine, means) = self.begin("pool create").await?;
+        let membership = match self.membership(&means.vault).await? {
             Some(membership) => {
                 if membership.own.roster().own_record().record().genesis.is_none() {
                     let what = "this instance has asked to join a pool, so it cannot found that one";
@@ -53,25 +51,25 @@ impl Session {
                 membership
             }
             None => {
-                let made = self.adopted(&engine, &runtime, adoption).await?;
-                let (key, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
+                let made = self.adopted(&means, adoption).await?;
+                let (key, beginning) = self.beginning(&means, made.as_ref()).await?;
                 let by = if made.is_some() { "hangar pool create --adopt" } else { "hangar pool create" };
                 let mut record = next::genesis(beginning, by.into(), now_ms());
                 if let (Some(genesis), Some(silence)) = (&mut record.genesis, silence) {
                     genesis.silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
                 }
-                if !self.approve_goal(&engine, &vault, &runtime, &key, &record, Goal::Create).await? {
+                if !self.approve_goal(&means, &key, &record, Goal::Create).await? {
                     return Ok(None);
                 }
                 record.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 if let Some(made) = &made {
-                    pool_adopt::keep(&engine, &vault, made).await?;
+                    pool_adopt::keep(&means, made).await?;
                 }
                 self.begin_record(key, record)?
             }
         };
         let identity = Identity::of(&membership.own);
-        self.drive(&engine, &vault, &runtime, membership, Goal::Create).await?;
+        self.drive(&engine, &means, membership, Goal::Create).await?;
         Ok(Some(identity))
     }
 
@@ -86,41 +84,41 @@ impl Session {
         recovery: Option<&Path>,
         adoption: Option<&Adoption<'_>>,
     ) -> Result<Identity, Failure> {
-        let (engine, runtime, vault) = self.begin("pool request").await?;
-        let membership = match self.membership(&vault).await? {
+        let (_engine, means) = self.begin("pool request").await?;
+        let membership = match self.membership(&means.vault).await? {
             Some(membership) if membership.is_active() => {
                 return Err(Failure::refused("this instance is in the pool already").hint_is("`hangar pool status`"));
             }
             Some(membership) => {
                 refuse_other(&membership.own, recovery, None)?;
                 membership.own.refresh().map_err(record)?;
-                let mut stands = pool_adopt::stands(engine.journal()).await?;
+                let mut stands = pool_adopt::stands(&means.journal).await?;
                 if adoption.is_some() && !stands {
                     refuse_voted(&membership.own)?;
-                    if let Some(made) = self.adopted(&engine, &runtime, adoption).await? {
+                    if let Some(made) = self.adopted(&means, adoption).await? {
                         // Nothing is kept that our record may not say.
-                        let (_, beginning) = self.beginning(&engine, &vault, &runtime, Some(&made)).await?;
+                        let (_, beginning) = self.beginning(&means, Some(&made)).await?;
                         let presence = next::presence(&membership.own.roster(), beginning.presence, now_ms());
                         presence.map_err(|err| record(err.into()))?;
-                        pool_adopt::keep(&engine, &vault, &made).await?;
+                        pool_adopt::keep(&means, &made).await?;
                         stands = true;
                     }
                 }
-                let made = if stands { organisation::read_authority(&vault).await? } else { None };
-                let (_, beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
+                let made = if stands { organisation::read_authority(&means.vault).await? } else { None };
+                let (_, beginning) = self.beginning(&means, made.as_ref()).await?;
                 if is_out(&membership.own.roster()) {
-                    self.refuse_former_nodes(&engine, &runtime).await?;
+                    self.refuse_former_nodes(&means).await?;
                 }
                 ask_anew(&membership.own)?;
                 membership.own.step(|roster| next::presence(roster, beginning.presence, now_ms())).map_err(record)?;
                 membership
             }
             None => {
-                let made = self.adopted(&engine, &runtime, adoption).await?;
-                let (key, mut beginning) = self.beginning(&engine, &vault, &runtime, made.as_ref()).await?;
+                let made = self.adopted(&means, adoption).await?;
+                let (key, mut beginning) = self.beginning(&means, made.as_ref()).await?;
                 beginning.recovery_key = recovery.map(make_recovery_key).transpose()?;
                 if let Some(made) = &made {
-                    pool_adopt::keep(&engine, &vault, made).await?;
+                    pool_adopt::keep(&means, made).await?;
                 }
                 self.begin_record(key, next::request(beginning, now_ms()))?
             }
@@ -129,8 +127,8 @@ impl Session {
     }
 
     /// Nodes that have left are out of the database for good, whatever their volumes hold, and would never join.
-    async fn refuse_former_nodes(&self, engine: &Engine, runtime: &Runtime) -> Result<(), Failure> {
-        let (_, services) = self.standing_services(engine.journal(), runtime).await?;
+    async fn refuse_former_nodes(&self, means: &Means) -> Result<(), Failure> {
+        let (_, services) = self.standing_services(means).await?;
         match services.observe(self.site.workspace.instance.release.as_str()).await? {
             Observation::Absent => Ok(()),
             _ => Err(Failure::person("the nodes that have left the pool still stand, and come into none again")
@@ -138,14 +136,9 @@ impl Session {
         }
     }
 
-    async fn adopted(
-        &self,
-        engine: &Engine,
-        runtime: &Runtime,
-        adoption: Option<&Adoption<'_>>,
-    ) -> Result<Option<Authority>, Failure> {
+    async fn adopted(&self, means: &Means, adoption: Option<&Adoption<'_>>) -> Result<Option<Authority>, Failure> {
         match adoption {
-            Some(adoption) => self.made_by_others(engine, runtime, adoption).await.map(Some),
+            Some(adoption) => self.made_by_others(means, adoption).await.map(Some),
             None => Ok(None),
         }
     }
@@ -153,18 +146,16 @@ impl Session {
     /// What our first record says of us; `made` is the authority that other tools made, which our nodes have.
     async fn beginning(
         &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
+        means: &Means,
         made: Option<&Authority>,
     ) -> Result<(hangar_roster::OrganisationKey, Beginning), Failure> {
-        let database = self.site.database(runtime).await?.ok_or_else(no_pool)?;
-        let stands = self.standing(engine.journal()).await?;
+        let database = self.site.database(&means.runtime).await?.ok_or_else(no_pool)?;
+        let stands = self.standing(&means.journal).await?;
         let (settings, _) = self.site.workspace.pool.as_ref().ok_or_else(no_pool)?;
         let not_yet =
             || Failure::refused("this organisation has no key and authority yet").hint_is("`hangar up` makes them");
-        let key = organisation::read_key(vault).await?.ok_or_else(not_yet)?;
-        let kept = organisation::read_authority(vault).await?.ok_or_else(not_yet)?;
+        let key = organisation::read_key(&means.vault).await?.ok_or_else(not_yet)?;
+        let kept = organisation::read_authority(&means.vault).await?.ok_or_else(not_yet)?;
         let authority = made.unwrap_or(&kept);
         let name = |err: hangar_roster::BadName| Failure::of(Cause::Refused, "this name cannot stand in a record", err);
         let beginning = Beginning {
@@ -189,14 +180,12 @@ impl Session {
     /// Shows the envelope of a goal before the first record is written.
     async fn approve_goal(
         &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
+        means: &Means,
         key: &hangar_roster::OrganisationKey,
         first: &Record,
         goal: Goal,
     ) -> Result<bool, Failure> {
-        let Connected { pooling, .. } = self.connected(engine.journal(), vault, runtime, None).await?;
+        let Connected { pooling, .. } = self.connected(means, None).await?;
         let roster = Roster::start(first.clone().sign(key));
         let describe = |pem: &str| {
             hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))

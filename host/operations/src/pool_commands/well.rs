@@ -1,17 +1,14 @@
 //! Whether the pool is well, before a vote lets somebody in.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hangar_engine::Engine;
 use hangar_plan::diagnostic::Severity;
-use hangar_runtime::Runtime;
 
 use crate::failure::{Cause, Failure};
+use crate::means::Means;
 use crate::pool_look::status_of;
 use crate::pooling::Membership;
 use crate::session::Session;
-use crate::vault::Vault;
 
 /// How long that is waited for which ends by itself or by the doing of others, such as copies of ranges on their way.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -25,14 +22,8 @@ impl Session {
     /// # Errors
     ///
     /// [`Cause::Outside`] where it does not become so, with the member whose move it is. No vote was given.
-    pub(crate) async fn until_well(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-        membership: &Membership,
-    ) -> Result<(), Failure> {
-        let connected = self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
+    pub(crate) async fn until_well(&self, means: &Means, membership: &Membership) -> Result<(), Failure> {
+        let connected = self.connected(means, Some(&membership.own)).await?;
         let since = Instant::now();
         loop {
             let status = self.unless_stopped(status_of(membership, &connected)).await?;

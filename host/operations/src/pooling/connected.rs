@@ -9,12 +9,12 @@ use hangar_pki::Bundle;
 use hangar_plan::infrastructure::Infrastructure;
 use hangar_plan::strategy::certificate::{KeyUsage, Placement, Profile};
 use hangar_pool::OwnRecord;
-use hangar_runtime::Runtime;
 
 use super::{Pooling, no_pool};
 use crate::failure::{Cause, Failure};
 use crate::hands::ClusterHands;
 use crate::infrastructure;
+use crate::means::Means;
 use crate::organisation;
 use crate::pool_adopt;
 use crate::pool_presence;
@@ -22,7 +22,6 @@ use crate::services::{Images, Services};
 use crate::session::Session;
 use crate::site::no_infrastructure;
 use crate::values::base_values;
-use crate::vault::Vault;
 
 /// Everything a procedure needs, connected.
 pub(crate) struct Connected {
@@ -37,53 +36,41 @@ pub(crate) struct Connected {
 impl Session {
     /// Connects to the cluster and puts the drivers together for this instance's pool. `own` is our record, where there is one
     /// by now.
-    pub(crate) async fn connected(
-        &self,
-        journal: &Journal,
-        vault: &Vault,
-        runtime: &Runtime,
-        own: Option<&OwnRecord>,
-    ) -> Result<Connected, Failure> {
+    pub(crate) async fn connected(&self, means: &Means, own: Option<&OwnRecord>) -> Result<Connected, Failure> {
         if self.site.workspace.pool.is_none() {
             return Err(no_pool());
         }
-        let standing = self.standing_services(journal, runtime).await?;
-        self.connected_by(journal, vault, runtime, own, standing).await
+        let standing = self.standing_services(means).await?;
+        self.connected_by(means, own, standing).await
     }
 
     /// The infrastructure that stands, and the release in its cluster.
-    pub(crate) async fn standing_services(
-        &self,
-        journal: &Journal,
-        runtime: &Runtime,
-    ) -> Result<(Infrastructure, Services), Failure> {
-        let stands = self.standing(journal).await?;
-        let provider = self.site.provider(runtime).await?;
+    pub(crate) async fn standing_services(&self, means: &Means) -> Result<(Infrastructure, Services), Failure> {
+        let stands = self.standing(&means.journal).await?;
+        let provider = self.site.provider(&means.runtime).await?;
         let (access, cluster) = self.connection(&provider, &stands).await?;
-        let services = self.services(journal, &stands, &cluster, &access).await?;
+        let services = self.services(&means.journal, &stands, &cluster, &access).await?;
         Ok((stands, services))
     }
 
     /// The same over a release that was looked at already.
     pub(crate) async fn connected_by(
         &self,
-        journal: &Journal,
-        vault: &Vault,
-        runtime: &Runtime,
+        means: &Means,
         own: Option<&OwnRecord>,
         (stands, services): (Infrastructure, Services),
     ) -> Result<Connected, Failure> {
-        let mut pooling = self.pooling(runtime, &stands).await?.ok_or_else(no_pool)?;
+        let mut pooling = self.pooling(&means.runtime, &stands).await?.ok_or_else(no_pool)?;
         if let Some(own) = own {
             let former = pool_presence::former_hosts(&stands, own);
             pooling.intent.instance.facts.extend(former.into_iter().map(|host| ("former-host".to_owned(), host)));
         }
-        let is_adopted = pool_adopt::stands(journal).await?;
+        let is_adopted = pool_adopt::stands(&means.journal).await?;
         if is_adopted {
             pooling.intent.instance.facts.push(("stands".to_owned(), "true".to_owned()));
         }
         let policy = pooling.certificates().await?;
-        let authorities = organisation::read_authorities(vault).await?;
+        let authorities = organisation::read_authorities(&means.vault).await?;
         if authorities.is_empty() {
             return Err(
                 Failure::refused("this organisation has no certificate authority yet").hint_is("`hangar up` makes one")

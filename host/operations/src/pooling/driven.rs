@@ -2,47 +2,43 @@
 
 use std::sync::Arc;
 
-use hangar_engine::{Engine, Journal};
+use hangar_engine::Engine;
 use hangar_plan::plan::{Envelope, Part, Plan};
 use hangar_pool::{Drive, Heeds, Owed, OwnRecord, Strategy as _, Tell};
 use hangar_roster::State;
-use hangar_runtime::Runtime;
 
 use super::{Connected, Membership, pool, record, strategy};
 use crate::failure::Failure;
 use crate::goal::Goal;
+use crate::means::Means;
 use crate::pool_adopt;
 use crate::pool_presence::{When, former_hosts};
 use crate::restart::is_due;
 use crate::session::Session;
 use crate::up::work;
-use crate::vault::Vault;
 
 impl Session {
     /// Goes round until the goal is reached.
     pub(crate) async fn drive(
         &self,
         engine: &Engine,
-        vault: &Vault,
-        runtime: &Runtime,
+        means: &Means,
         membership: Membership,
         goal: Goal,
     ) -> Result<(), Failure> {
-        self.drive_attended(engine, vault, runtime, membership, goal, &|_| ()).await
+        self.drive_attended(engine, means, membership, goal, &|_| ()).await
     }
 
     /// As above; `attend` does with our record what the goal asks for beyond the strategy, in every round.
     pub(crate) async fn drive_attended(
         &self,
         engine: &Engine,
-        vault: &Vault,
-        runtime: &Runtime,
+        means: &Means,
         membership: Membership,
         goal: Goal,
         attend: &(dyn Fn(&OwnRecord) + Send + Sync),
     ) -> Result<(), Failure> {
-        let Connected { mut hands, pooling, stands, is_adopted } =
-            self.connected(engine.journal(), vault, runtime, Some(&membership.own)).await?;
+        let Connected { mut hands, pooling, stands, is_adopted } = self.connected(means, Some(&membership.own)).await?;
         if let (Goal::RotateCerts { before_ms }, Some(hands)) = (&goal, Arc::get_mut(&mut hands)) {
             hands.renew_before = *before_ms;
         }
@@ -90,7 +86,7 @@ impl Session {
         }
         operation.finish().await?;
         if is_adopted && self.adopt && goal == Goal::Operate {
-            pool_adopt::remember(engine, false).await?;
+            pool_adopt::remember(&means.journal, false).await?;
         }
         if follows {
             let has_former = !former_hosts(&stands, &membership.own).is_empty();
@@ -107,17 +103,12 @@ impl Session {
 
     /// What a member owes now: each release and what of it changes in the cluster, and the envelope of it all. Nothing where
     /// it owes nothing.
-    pub(crate) async fn pool_parts(
-        &self,
-        engine: &Engine,
-        vault: &Arc<Vault>,
-        runtime: &Runtime,
-    ) -> Result<Vec<Part>, Failure> {
-        let Some(membership) = self.membership(vault).await? else { return Ok(Vec::new()) };
+    pub(crate) async fn pool_parts(&self, means: &Means) -> Result<Vec<Part>, Failure> {
+        let Some(membership) = self.membership(&means.vault).await? else { return Ok(Vec::new()) };
         if !membership.is_active() {
             return Ok(Vec::new());
         }
-        let (Connected { hands, pooling, .. }, owed) = self.owed(engine.journal(), vault, runtime, &membership).await?;
+        let (Connected { hands, pooling, .. }, owed) = self.owed(means, &membership).await?;
         if owed.phases.is_empty() && !owed.waits {
             return Ok(Vec::new());
         }
@@ -133,14 +124,8 @@ impl Session {
     }
 
     /// What a member owes now, with what it was asked by.
-    pub(crate) async fn owed(
-        &self,
-        journal: &Journal,
-        vault: &Vault,
-        runtime: &Runtime,
-        membership: &Membership,
-    ) -> Result<(Connected, Owed), Failure> {
-        let mut connected = self.connected(journal, vault, runtime, Some(&membership.own)).await?;
+    pub(crate) async fn owed(&self, means: &Means, membership: &Membership) -> Result<(Connected, Owed), Failure> {
+        let mut connected = self.connected(means, Some(&membership.own)).await?;
         let Connected { hands, pooling, is_adopted, .. } = &mut connected;
         pooling.intent.goal = Goal::Operate.of_strategy_for(*is_adopted, self.adopt);
         membership.own.refresh().map_err(record)?;
