@@ -1,87 +1,21 @@
 //! The one record that is ours to write.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hangar_durable::{WriteError, failpoint};
-use hangar_engine::StepError;
-use hangar_plan::strategy::action::Action;
-use hangar_plan::strategy::member::{self, MemberState};
+use hangar_durable::failpoint;
+use hangar_plan::strategy::member;
 use hangar_roster::next::{self, NextError};
-use hangar_roster::{
-    CarrierFile, Finding, MemberId, OrganisationKey, Proof, Record, Roster, SignedInvitation, SignedRecord, State,
-    StoredError,
-};
+use hangar_roster::{CarrierFile, Finding, OrganisationKey, Record, Roster, SignedInvitation, SignedRecord};
 
-use crate::archive::Archive;
-use crate::carrier::{Carrier, CarrierError};
+use crate::carrier::Carrier;
 
-/// Why our record is as it was, or could not be shown to others.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The rules of the roster forbid it.
-    #[error(transparent)]
-    Next(#[from] NextError),
-    /// The carrier failed. The record is kept at home and goes out with the next run.
-    #[error(transparent)]
-    Carrier(#[from] CarrierError),
-    /// It could not be kept at home, so it was not shown to anybody.
-    #[error("cannot keep the roster")]
-    Keep(#[from] WriteError),
-    /// What is kept at home cannot be read.
-    #[error("cannot read the roster kept in `{}`", path.display())]
-    Stored {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        err: StoredError,
-    },
-    /// What is kept at home cannot be opened.
-    #[error("cannot open `{}`", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        err: std::io::Error,
-    },
-    /// A strategy named something that no record can hold.
-    #[error("the strategy asked for what a record cannot say: {0}")]
-    Strategy(String),
-}
+mod error;
+mod history;
+mod invitations;
+mod wishes;
 
-impl RecordError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Next(err) => err.cure(),
-            Self::Stored { err, .. } => err.hint(),
-            Self::Carrier(_) => Some("make the carrier reachable and run the same command again".into()),
-            Self::Keep(_) | Self::Open { .. } => {
-                Some("make room or allow access, then run the same command again".into())
-            }
-            Self::Strategy(_) => None,
-        }
-    }
-}
-
-/// A step that writes our record: what the rules forbid is a person's to decide, all else is of the outside.
-impl From<RecordError> for StepError {
-    fn from(err: RecordError) -> Self {
-        let hint = err.hint();
-        let step = match &err {
-            RecordError::Next(_) => Self::person(err),
-            _ => Self::outside(err),
-        };
-        match hint {
-            Some(hint) => step.with_hint(hint),
-            None => step,
-        }
-    }
-}
+pub use error::RecordError;
 
 /// The roster as we hold it, the key that signs our record, and the ways to keep it and to show it.
 ///
@@ -209,51 +143,12 @@ impl OwnRecord {
         Ok(findings)
     }
 
-    /// Every record that was ever held here, as it came.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError::Carrier`] where the file cannot be read.
-    pub fn history(&self) -> Result<Archive, RecordError> {
-        let mut history = Archive::read(&self.history_path())?;
-        let held: Vec<_> = self.roster().records().map(named).collect();
-        history.files.retain(|file| !held.contains(file));
-        history.files.extend(held);
-        Ok(history)
-    }
-
-    fn remember(&self, news: &[SignedRecord]) -> Result<(), RecordError> {
-        if news.is_empty() || self.only_looks {
-            return Ok(());
-        }
-        let lines: Vec<_> = news.iter().map(named).collect();
-        Ok(Archive::append(&self.history_path(), &lines)?)
-    }
-
     /// A run that was killed while it wrote has left a file that nobody reads.
     fn sweep(&self) {
         let Some(folder) = self.path.parent() else { return };
         if let Err(err) = hangar_durable::sweep(folder) {
             tracing::debug!(%err, folder = %folder.display(), "what killed runs have left stays");
         }
-    }
-
-    /// A run that was killed may have kept records and not have added them to the history.
-    fn remember_all(&self) {
-        let done = Archive::read(&self.history_path()).map_err(RecordError::from).and_then(|archive| {
-            let known: HashSet<_> = archive.files.into_iter().collect();
-            let missing: Vec<_> =
-                self.roster().records().filter(|signed| !known.contains(&named(signed))).cloned().collect();
-            self.remember(&missing)
-        });
-        if let Err(err) = done {
-            // Nothing of a pool rests on it: `pool history` tells what is amiss.
-            tracing::warn!(%err, "the history of the pool is not complete");
-        }
-    }
-
-    fn history_path(&self) -> PathBuf {
-        self.path.with_extension("history.jsonl")
     }
 
     /// Signs, keeps and shows our next record; nothing for none.
@@ -320,54 +215,6 @@ impl OwnRecord {
         Ok(())
     }
 
-    /// Keeps an invitation of ours at home, and votes for it. Nobody sees it yet: one that was shown before there was a vote
-    /// for it would be voided by the next, under the feet of a joiner who holds it.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError`].
-    pub fn invite(&self, joiner: &MemberId, invitation: &SignedInvitation, now_ms: u64) -> Result<(), RecordError> {
-        hangar_durable::write_private(&self.invitation_path(joiner), &invitation.to_bytes())?;
-        self.step(|roster| next::invite(roster, invitation, now_ms))?;
-        Ok(())
-    }
-
-    /// Shows the joiner the invitation that our vote stands for; again is no harm.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError::Open`] if what was kept cannot be read, [`RecordError::Carrier`].
-    pub fn show_invitation(&self, joiner: &MemberId) -> Result<(), RecordError> {
-        let path = self.invitation_path(joiner);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(err) => return Err(RecordError::Open { path, err }),
-        };
-        let voted = self.roster().own_record().record().invitation;
-        if SignedInvitation::parse(&bytes).ok().map(|kept| kept.digest()) != voted {
-            return Ok(());
-        }
-        failpoint::hit("pool.invitation.before");
-        self.carrier.publish(&CarrierFile::Invitation(joiner.clone()), &bytes)?;
-        failpoint::hit("pool.invitation.after");
-        Ok(())
-    }
-
-    fn invitation_path(&self, joiner: &MemberId) -> PathBuf {
-        self.path.with_file_name(format!("{joiner}.invitation.json"))
-    }
-
-    /// The invitation that was made for us, as the carrier has it.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError::Carrier`].
-    pub fn invitation(&self) -> Result<Option<Vec<u8>>, RecordError> {
-        let own = self.roster().own().clone();
-        Ok(self.carrier.read(&CarrierFile::Invitation(own))?)
-    }
-
     /// Our key, for signing an invitation.
     #[must_use]
     pub fn key(&self) -> &OrganisationKey {
@@ -381,34 +228,6 @@ impl OwnRecord {
             hangar_pki::Certificate::from_pem(pem).ok().map(|certificate| hangar_pki::authority(&certificate))
         };
         self.roster().view(describe)
-    }
-
-    /// Whether our record says already what a strategy wants it to say.
-    pub(crate) async fn shows(&self, action: &Action) -> bool {
-        match self.wanted(action, 0) {
-            Ok(next) => next.is_none(),
-            // Why not is told when it is tried.
-            Err(_) => false,
-        }
-    }
-
-    /// Makes our record say what a strategy wants.
-    pub(crate) async fn apply(&self, action: &Action, now_ms: u64) -> Result<(), StepError> {
-        let advance = || self.advance(self.wanted(action, now_ms)?);
-        Ok(advance().map(drop)?)
-    }
-
-    fn wanted(&self, action: &Action, now_ms: u64) -> Result<Option<Record>, RecordError> {
-        let roster = self.roster();
-        Ok(match action {
-            Action::Acknowledge(kind) => {
-                let proof = Proof::try_from(kind.clone()).map_err(RecordError::Strategy)?;
-                next::acknowledge(&roster, proof, now_ms)?
-            }
-            Action::SetState(state) => next::state(&roster, lowered(*state), now_ms)?,
-            Action::RecordClusterId(id) => next::cluster_id(&roster, id, now_ms)?,
-            other => return Err(RecordError::Strategy(format!("{other:?}"))),
-        })
     }
 
     fn keep_and_show(&self, news: &[SignedRecord]) -> Result<(), RecordError> {
@@ -441,22 +260,6 @@ impl OwnRecord {
             (roster.own().clone(), roster.own_record().to_bytes())
         };
         Ok(self.carrier.publish(&CarrierFile::Record(own), &bytes)?)
-    }
-}
-
-/// A record as a history names it.
-fn named(signed: &SignedRecord) -> (String, Vec<u8>) {
-    let record = signed.record();
-    (format!("{}.{}.json", record.member, record.sequence), signed.to_bytes())
-}
-
-fn lowered(state: MemberState) -> State {
-    match state {
-        MemberState::Asking => State::Asking,
-        MemberState::Joining => State::Joining,
-        MemberState::Active => State::Active,
-        MemberState::Leaving => State::Leaving,
-        MemberState::Gone => State::Gone,
     }
 }
 

@@ -1,6 +1,9 @@
 use hangar_plan::hint::Hint as _;
+use hangar_plan::strategy::action::Action;
+use hangar_plan::strategy::member::MemberState;
 
 use super::*;
+use crate::archive::Archive;
 use crate::carrier::Folder;
 use crate::testing::{NOW, beginning, key};
 
