@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangar_sdk::pooling_strategy::{
-    AcknowledgementKind, Decision, Facts, Failure, FailureClass, Goal, Intent, Member, MemberState, Observation, Probe,
-    Question, Roster, Rows,
+    AcknowledgementKind, Decision, Facts, Goal, Intent, Member, MemberState, Observation, Probe, Roster,
 };
-use hangar_sdk::testing::pool::{self, Play, Process, http, value};
+use hangar_sdk::testing::pool::{self, Play, Process};
 
 use crate::site::CLUSTER;
+
+mod answers;
+mod faults;
+
+pub(crate) use faults::{break_last, bring_back, keep, lose, lose_volume, mend, wear};
 
 pub(crate) type World = pool::World<Cockroach>;
 
@@ -127,16 +131,6 @@ pub(crate) fn builds(world: &World, id: &str) -> Vec<String> {
     world.play.nodes.iter().filter(|node| node.owner == id).map(|node| node.build.clone()).collect()
 }
 
-/// The leaves of an organisation's nodes have come to their end.
-pub(crate) fn wear(world: &mut World, id: &str) {
-    let one = world.organisation(id);
-    (one.secret, one.mounted) = (one.secret.clone().worn(), one.mounted.clone().worn());
-    (one.client, one.api) = (one.client.clone().worn(), one.api.take().map(Process::worn));
-    for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
-        node.process = node.process.clone().worn();
-    }
-}
-
 /// Whether a node runs and is called by the others.
 fn is_live(world: &World, node: &Node) -> bool {
     world.organisations[&node.owner].alive
@@ -153,54 +147,6 @@ pub(crate) fn has_majority(world: &World) -> bool {
         n_alive += usize::from(is_live(world, node));
     }
     2 * n_alive > n_all
-}
-
-/// The restart of an organisation's nodes gets no further than the last of them, which does not come up with its new image.
-pub(crate) fn break_last(world: &mut World, id: &str) {
-    let last = world.play.nodes.iter_mut().rfind(|node| node.owner == id);
-    last.expect("an organisation with nodes").comes_up = false;
-}
-
-/// Its program comes up after all.
-pub(crate) fn mend(world: &mut World, id: &str) {
-    world.play.nodes.iter_mut().filter(|node| node.owner == id).for_each(|node| node.comes_up = true);
-}
-
-/// An organisation that never had more than its first nodes.
-pub(crate) fn keep(world: &mut World, id: &str, n_nodes: usize) {
-    let member = world.members.iter_mut().find(|member| member.id == id).expect("a member");
-    let gone: Vec<String> = member.nodes.drain(n_nodes..).map(|node| node.host).collect();
-    world.play.nodes.retain(|node| !gone.contains(&node.host));
-    world.organisation(id).n_nodes = n_nodes;
-}
-
-/// All machines of an organisation are lost, and that so long ago.
-pub(crate) fn lose(world: &mut World, id: &str, ago_ms: u64) {
-    world.organisation(id).alive = false;
-    let since = world.now_ms - ago_ms;
-    for node in world.play.nodes.iter_mut().filter(|node| node.owner == id) {
-        node.dead_since = Some(since);
-    }
-}
-
-/// The volume of an organisation's node is lost, so long ago, and where another pod took its place there is a node of a new number.
-pub(crate) fn lose_volume(world: &mut World, id: &str, ordinal: usize, ago_ms: u64, comes_back: bool) {
-    let since = world.now_ms - ago_ms;
-    let number = world.play.nodes.len() as u64 + 1;
-    let node = world.play.nodes.iter_mut().filter(|node| node.owner == id).nth(ordinal).expect("a node");
-    let fresh = Node { id: number, ..node.clone() };
-    node.dead_since = Some(since);
-    world.play.nodes.extend(comes_back.then_some(fresh));
-}
-
-/// The volume that was lost last is there again, and its pod runs on it.
-pub(crate) fn bring_back(world: &mut World) {
-    let now_ms = world.now_ms;
-    let fresh = world.play.nodes.last_mut().expect("a node");
-    fresh.dead_since = Some(now_ms);
-    let host = fresh.host.clone();
-    let former = world.play.nodes.iter_mut().find(|node| node.host == host).expect("what it was before");
-    former.dead_since = None;
 }
 
 /// The numbers of an organisation's nodes that the cluster counts.
@@ -320,56 +266,7 @@ impl Play for Cockroach {
     }
 
     fn look(world: &World, id: &str, probe: &Probe) -> Observation {
-        let (is_in, runs) = (world.play.is_in(id), world.organisations[id].deployed);
-        let is_over = is_in && process(world, id).is_over(world.now_ms);
-        match &probe.question {
-            Question::Http(_) | Question::Sql(_) if is_over => {
-                let detail = "certificate expired".into();
-                Observation::Failed(Failure { class: FailureClass::Tls, detail })
-            }
-            Question::Http(_) if is_in => http(200, "{}"),
-            Question::Http(_) if runs => http(503, "node is waiting for cluster initialization"),
-            // The gateway answers from its own memory who is there; all else hangs.
-            Question::Sql(question)
-                if is_in && !has_majority(world) && !question.statement.contains("gossip_liveness") =>
-            {
-                let detail = "57014: query execution canceled due to statement timeout".into();
-                Observation::Failed(Failure { class: FailureClass::Database, detail })
-            }
-            Question::Sql(question) if is_in && question.statement.contains("cluster_id") => value(CLUSTER),
-            Question::Sql(question) if is_in && question.statement.contains("SETTING version") => {
-                let (year, number) = world.play.active;
-                value(&format!("{year}.{number}"))
-            }
-            Question::Sql(question) if is_in && question.statement.contains("auto_upgrade") => {
-                value(&world.play.goes_on.to_string())
-            }
-            Question::Sql(question) if is_in && question.statement.contains("clock-offset") => statuses(world),
-            Question::Sql(question) if is_in && question.statement.contains("'replicas'") => {
-                let row = |node: &Node| vec![Some(node.id.to_string()), Some("7".into())];
-                let rows =
-                    world.play.nodes.iter().filter(|node| node.membership != "decommissioned").map(row).collect();
-                Observation::Rows(Rows { columns: Vec::new(), rows })
-            }
-            Question::Sql(question) if is_in && question.statement.contains("!= 'decommissioned'") => {
-                let counted = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
-                let rows = counted.map(|node| vec![Some(node.id.to_string())]).collect();
-                Observation::Rows(Rows { columns: Vec::new(), rows })
-            }
-            Question::Sql(question) if is_in && question.statement.contains("gossip_liveness") => {
-                known(world, id, &question.statement)
-            }
-            // The replicas of a node whose machine is gone were rebuilt elsewhere by the time somebody asks, where there is room.
-            Question::Sql(question) if is_in => {
-                // Unless it is left out, a dead one's last word counts as any other's.
-                let last_words = if question.statement.contains("is_live") { 0 } else { world.play.last_words };
-                Observation::Rows(Rows {
-                    columns: Vec::new(),
-                    rows: vec![vec![Some(lacking(world).to_string()), Some(last_words.to_string())]],
-                })
-            }
-            _ => Observation::Absent,
-        }
+        answers::answer(world, id, probe)
     }
 
     fn process(&self, host: &str, port: u16) -> Option<&Process> {
@@ -387,37 +284,4 @@ impl Play for Cockroach {
     fn check(&self) {
         assert!(self.n_inits <= 1, "a second cluster");
     }
-}
-
-/// What every node that is not out for good has written last, dead ones as well.
-fn statuses(world: &World) -> Observation {
-    let offset = |node: &Node| 1_000_000 * world.play.clocks.get(&node.owner).copied().unwrap_or_default();
-    let address = |node: &Node| format!("{}:{}", node.host, node.port);
-    let row = |node: &Node| {
-        let (id, zone) = (node.id.to_string(), format!("zone={}", node.owner));
-        let cells = [id, offset(node).to_string(), address(node), zone, node.build.clone()];
-        cells.map(Some).to_vec()
-    };
-    let written = world.play.nodes.iter().filter(|node| node.membership != "decommissioned");
-    Observation::Rows(Rows { columns: Vec::new(), rows: written.map(row).collect() })
-}
-
-/// What a gateway tells. Asked for `advertise_address` it says where it calls a node itself, which is a pod where that is of its
-/// own locality.
-fn known(world: &World, asked: &str, statement: &str) -> Observation {
-    let row = |node: &Node| {
-        let live = is_live(world, node);
-        let is_near = node.owner == asked && statement.contains("advertise_address");
-        let host = if is_near { "dss-cockroachdb-0.dss-cockroachdb.dss.svc.cluster.local" } else { &node.host };
-        let address = format!("{host}:{}", node.port);
-        let (id, zone) = (node.id.to_string(), format!("zone={}", node.owner));
-        let cells = [id, address, zone, node.build.clone(), live.to_string(), node.membership.into()];
-        let is_forgotten = node.dead_since.is_some_and(|since| since + MEMORY_MS < world.now_ms);
-        let mut cells = cells.map(Some);
-        if is_forgotten {
-            cells[1..5].fill(None);
-        }
-        cells.to_vec()
-    };
-    Observation::Rows(Rows { columns: Vec::new(), rows: world.play.nodes.iter().map(row).collect() })
 }

@@ -8,10 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod acting;
 mod looking;
+mod organisation;
+mod paper;
+mod play;
+
+pub use organisation::Organisation;
+pub use paper::{authority, deployed, fingerprint, http, intent, member, nodes, tls, value};
+pub use play::{Play, Process};
 
 use crate::pooling_strategy::{
-    Acknowledgement, AcknowledgementKind, Authority, Change, Decision, Fact, Facts, Goal, HttpAnswer, Instance, Intent,
-    Member, MemberState, Node, Observation, Pool, Probe, Release, Roster, Rows, TlsAnswer, TlsOutcome,
+    Acknowledgement, AcknowledgementKind, Change, Decision, Fact, Facts, Goal, Member, MemberState, Roster,
 };
 
 /// When such a pool begins.
@@ -21,109 +27,6 @@ const DAY_MS: u64 = 24 * 3_600_000;
 const LEAF_MS: u64 = 365 * DAY_MS;
 /// How old the leaves of a pool at rest are when it begins.
 const AGE_MS: u64 = 30 * DAY_MS;
-
-/// One kind of database on paper, and the strategy that pools it.
-pub trait Play: Sized {
-    /// Image of the database.
-    const IMAGE: &str;
-    /// What the roster calls it, and its version.
-    const DATASTORE: (&str, &str);
-
-    /// What the strategy says.
-    fn decide(intent: &Intent, roster: &Roster, facts: &Facts) -> Decision;
-
-    /// The pods of an organisation run for the first time, with these chart values.
-    fn started(world: &mut World<Self>, id: &str, values: &serde_json::Value);
-
-    /// A release is applied, for the first time or again, with these chart values.
-    fn applied(_world: &mut World<Self>, _id: &str, _values: &serde_json::Value) {}
-
-    /// The pods of an organisation are restarted, one by one.
-    fn restarted(_world: &mut World<Self>, _id: &str) {}
-
-    /// The pods of an organisation have new files, and whoever is told by that reads them.
-    fn reloaded(world: &mut World<Self>, id: &str);
-
-    /// A verb of the database's own program.
-    fn verb(world: &mut World<Self>, id: &str, name: &str, arguments: &[String]);
-
-    /// What the database answers to a question that only it can answer.
-    fn look(world: &World<Self>, id: &str, probe: &Probe) -> Observation;
-
-    /// The process at a node's port, if it runs: what it trusts and shows.
-    fn process(&self, host: &str, port: u16) -> Option<&Process>;
-
-    /// Every process of a node that the database counts, with its owner.
-    fn counted(&self) -> Vec<(&str, &Process)>;
-
-    /// What must always hold of this database.
-    fn check(&self);
-}
-
-/// What one process of a database has read of its files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Process {
-    /// Authorities it trusts.
-    pub trusts: BTreeSet<String>,
-    /// Authority of the leaf that it shows.
-    pub shows: String,
-    /// When that was issued.
-    pub issued_ms: u64,
-}
-
-impl Process {
-    /// Whether the leaf that it shows has come to its end.
-    #[must_use]
-    pub fn is_over(&self, now_ms: u64) -> bool {
-        now_ms >= self.issued_ms + LEAF_MS
-    }
-
-    /// Whether either of two would end a connection to the other. One whose leaf is over does anyway, and is not meant.
-    fn refuses(&self, other: &Self, now_ms: u64) -> bool {
-        let is_over = self.is_over(now_ms) || other.is_over(now_ms);
-        let is_mutual = self.trusts.contains(&other.shows) && other.trusts.contains(&self.shows);
-        !is_over && !is_mutual
-    }
-
-    /// The same with a leaf that has come to its end by the time a pool begins.
-    #[must_use]
-    pub fn worn(self) -> Self {
-        Self { issued_ms: NOW_MS - LEAF_MS - DAY_MS, ..self }
-    }
-}
-
-/// One organisation, as the world sees it.
-pub struct Organisation {
-    /// What it wants.
-    pub goal: Goal,
-    facts: Vec<(String, String)>,
-    /// Steps done by the running process; gone with it.
-    pub done: Vec<String>,
-    /// What the Secret of its nodes holds.
-    pub secret: Process,
-    /// What is mounted in the pods of its nodes.
-    pub mounted: Process,
-    /// What the Secret of its nodes' clients holds.
-    pub client: Process,
-    /// What the pods of its API have read, once, when they started; none where there are none.
-    pub api: Option<Process>,
-    /// How often the pods of its API were replaced because of another leaf.
-    pub n_rolls: usize,
-    /// Whether its release stands.
-    pub deployed: bool,
-    /// Whether its nodes are as other tools made them, and so in no release of ours until they are taken over.
-    pub stands: bool,
-    /// How many nodes its instance is to have.
-    pub n_nodes: usize,
-    /// Image that its operator wants, where it is another one than at first.
-    pub image: Option<String>,
-    /// Whether its machines run at all.
-    pub alive: bool,
-    /// Whether it has reached its goal.
-    pub ended: bool,
-    /// Why it cannot go on without a person.
-    pub blocked: Option<String>,
-}
 
 /// All of it.
 pub struct World<P> {
@@ -392,92 +295,4 @@ impl<P: Play> World<P> {
 /// Whether a Secret of this name is that of the nodes' clients, as every database here calls it.
 fn is_of_clients(secret: &str) -> bool {
     secret.contains("-client")
-}
-
-/// What an organisation wants, as the host would say it.
-pub fn intent<P: Play>(id: &str, goal: Goal) -> Intent {
-    let instance = Instance {
-        name: id.into(),
-        namespace: "dss".into(),
-        release: "dss".into(),
-        cluster_domain: "cluster.local".into(),
-        image: P::IMAGE.into(),
-        nodes: nodes(id),
-        facts: Vec::new(),
-    };
-    let pool = Pool { name: "east".into(), locality: id.into(), cluster_id: None, facts: Vec::new() };
-    Intent { goal, instance, pool }
-}
-
-/// Three nodes of an organisation.
-#[must_use]
-pub fn nodes(id: &str) -> Vec<Node> {
-    let node =
-        |ordinal| Node { ordinal, host: format!("{ordinal}.db.{id}.example.com"), port: 26257, addresses: Vec::new() };
-    (0..3).map(node).collect()
-}
-
-/// A member with one authority, whose fingerprint is its id.
-#[must_use]
-pub fn member<P: Play>(id: &str, state: MemberState) -> Member {
-    Member {
-        id: id.into(),
-        is_self: false,
-        state,
-        endpoint: format!("https://dss.{id}.example.com"),
-        locality: vec![("zone".into(), id.into())],
-        datastore: (P::DATASTORE.0.into(), P::DATASTORE.1.into()),
-        nodes: nodes(id),
-        egress: vec![format!("192.0.2.{}/32", id.len())],
-        authorities: vec![Authority { fingerprint: fingerprint(id), subject: format!("CN={id}"), ..authority(id, 1) }],
-        acknowledgements: Vec::new(),
-        facts: Vec::new(),
-    }
-}
-
-/// The fingerprint of the authority of [`member`].
-#[must_use]
-pub fn fingerprint(id: &str) -> String {
-    format!("{id:0>64}")
-}
-
-/// The first, second, .. authority of an organisation.
-#[must_use]
-pub fn authority(id: &str, number: u32) -> Authority {
-    Authority {
-        fingerprint: format!("{:0>64}", format!("{id}-{number}")),
-        subject: format!("CN={id}.{number}"),
-        not_before_ms: 0,
-        not_after_ms: u64::MAX,
-        pem: String::new(),
-    }
-}
-
-/// An HTTP answer.
-#[must_use]
-pub fn http(status: u16, body: &str) -> Observation {
-    Observation::Http(HttpAnswer { status, body: body.into() })
-}
-
-/// The end of a handshake.
-#[must_use]
-pub fn tls(outcome: TlsOutcome) -> Observation {
-    Observation::Tls(TlsAnswer { outcome, peer_leaf: None, peer_authority: None, detail: String::new() })
-}
-
-/// One value of a query.
-#[must_use]
-pub fn value(text: &str) -> Observation {
-    Observation::Rows(Rows { columns: vec!["value".into()], rows: vec![vec![Some(text.into())]] })
-}
-
-/// A release that stands.
-#[must_use]
-pub fn deployed() -> Observation {
-    Observation::Release(Release {
-        status: "deployed".into(),
-        revision: 1,
-        chart_version: "0.1.0".into(),
-        values_digest: None,
-    })
 }
