@@ -48,9 +48,10 @@ impl Timers {
         self.millis(20_000).max(Duration::from_secs(2))
     }
 
-    /// Between two liveness heartbeats of a node.
+    /// Between two liveness heartbeats of a node. Where time runs faster they come twice as often: the stalls of a busy machine
+    /// are as long as ever, and would make live nodes look dead.
     pub fn liveness_heartbeat(self) -> Duration {
-        self.millis(3_000)
+        self.millis(if self.scale < 1.0 { 1_500 } else { 3_000 })
     }
 
     /// How long a liveness heartbeat is good for.
@@ -109,9 +110,10 @@ impl Timers {
         self.millis(2_000)
     }
 
-    /// How long a drain waits for sessions and for the last writes.
+    /// How long a drain waits for sessions and for the last writes. Never below a second and a half: it bounds work on a busy
+    /// machine, not silence.
     pub fn drain(self) -> Duration {
-        self.millis(4_000)
+        self.millis(4_000).max(Duration::from_millis(1_500))
     }
 }
 
@@ -155,6 +157,12 @@ mod tests {
         let timers = Timers::scaled(0.1);
         assert_eq!(timers.liveness_duration(), Duration::from_millis(600));
         assert_eq!(timers.network(), Duration::from_secs(1));
+        assert_eq!(timers.drain(), Duration::from_millis(1_500));
+        // Of one life of a heartbeat there is more left for stalls than where time is real.
+        assert_eq!(
+            (timers.liveness_heartbeat(), Timers::scaled(1.0).liveness_heartbeat()),
+            (Duration::from_millis(150), Duration::from_secs(3))
+        );
     }
 
     #[test]

@@ -36,14 +36,16 @@ impl Offsets {
     }
 
     /// Takes a measurement: sent and received by our clock, answered in between by theirs. One that took more than twice
-    /// what is tolerated says nothing, and of two that are fresh the quicker answer counts.
+    /// what is tolerated says nothing, and of two the quicker answer counts as long as it is fresh: for half of the time that
+    /// it is good for, so that the next comes before it is forgotten.
     pub fn measure(&self, peer: NodeId, sent: i64, answered: i64, received: i64) {
         let round_trip = (received - sent).max(0);
         let uncertainty = round_trip / 2;
         let offset = Offset { offset: answered - sent - uncertainty, uncertainty, at: Instant::now() };
         let mut known = self.known.lock().expect("no holder panics");
         known.retain(|_, seen| seen.at.elapsed() < self.ttl);
-        let is_worse = known.get(&peer).is_some_and(|seen| seen.uncertainty <= uncertainty);
+        let is_fresh = |seen: &Offset| seen.at.elapsed() < self.ttl / 2;
+        let is_worse = known.get(&peer).is_some_and(|seen| is_fresh(seen) && seen.uncertainty <= uncertainty);
         if !is_worse && round_trip <= self.tolerated().saturating_mul(2) {
             known.insert(peer, offset);
         }

@@ -23,6 +23,8 @@ fn row_40_a_new_node_is_listed_at_once_and_fills_slowly() {
     // Two nodes are no better than one, so nothing moves yet.
     let ranges = column(&first, "SELECT ranges FROM crdb_internal.gossip_nodes ORDER BY node_id");
     assert_eq!(ranges.get(1), Some(&0), "{ranges:?}");
+    // Slow enough for steps to be seen.
+    psql(&first, "SET CLUSTER SETTING kv.snapshot_rebalance.max_rate = '2 MiB'").expect("a serving node");
     let third = Start::of(&ca).arg("--locality=zone=c").joining(&[&first]).start();
     third.serves();
     let mut seen: Vec<f64> = Vec::new();
@@ -39,9 +41,14 @@ fn row_40_a_new_node_is_listed_at_once_and_fills_slowly() {
     let sum = |metric_name: &str| {
         [&first, &second, &third].map(|node| metric(node, metric_name).unwrap_or(0.0)).iter().sum::<f64>()
     };
-    assert_eq!(sum("ranges_unavailable{"), 0.0);
+    until("every range to have its majority", || match sum("ranges_unavailable{") {
+        0.0 => Ok(()),
+        lost => Err(format!("{lost}")),
+    });
     assert!(sum("replicas_leaseholders{") > 0.0);
-    let (done, status, err) = first.cockroach(&["node", "status", "--ranges", "--format=json"]);
-    assert!(done, "{err}");
-    assert_eq!(status.matches("\"ranges_underreplicated\":\"0\"").count(), 3, "{status}");
+    until("a status that says so", || {
+        let (done, status, err) = first.cockroach(&["node", "status", "--ranges", "--format=json"]);
+        let n_full = status.matches("\"ranges_underreplicated\":\"0\"").count();
+        if done && n_full == 3 { Ok(()) } else { Err(format!("{status}{err}")) }
+    });
 }

@@ -1,6 +1,6 @@
 //! Rows 47 and 48: what is left of a node that was removed for good.
 
-use crate::support::cluster::{id, settled};
+use crate::support::cluster::{id, settled, succeed};
 use crate::support::http::get;
 use crate::support::psql::psql;
 use crate::support::{Authority, until};
@@ -11,8 +11,7 @@ fn rows_47_and_48_a_removed_node_is_heard_by_nobody_and_needs_an_empty_volume() 
     let mut nodes = settled(&ca, 4, |_, start| start);
     let mut retired = nodes.pop().expect("four nodes");
     let old = id(&retired);
-    let (done, _, err) = nodes[0].cockroach(&["node", "decommission", &old]);
-    assert!(done, "{err}");
+    succeed(&nodes[0], &["node", "decommission", &old]);
     let text = format!("n{old} was permanently removed from the cluster at 20");
     retired.logs(&text);
     retired.logs("; it is not allowed to rejoin the cluster");

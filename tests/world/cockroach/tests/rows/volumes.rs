@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::cluster::{answers, id, settle, settled, under_replicated};
+use crate::support::cluster::{answers, id, settle, settled, succeed, under_replicated};
 use crate::support::http::{get, metric};
 use crate::support::psql::psql;
 use crate::support::{Authority, Start, TestNode, until};
@@ -23,8 +23,7 @@ fn row_27_a_wiped_node_is_a_new_one_and_the_old_one_stays_until_it_is_decommissi
     assert_ne!(new, old);
     answers(&nodes[0], &format!("SELECT is_live FROM crdb_internal.gossip_nodes WHERE node_id = {old}"), "f");
     answers(&nodes[0], "SELECT count(*) FROM crdb_internal.gossip_liveness WHERE membership = 'active'", "4");
-    let (done, out, err) = nodes[0].cockroach(&["node", "decommission", &old]);
-    assert!(done, "{out}{err}");
+    succeed(&nodes[0], &["node", "decommission", &old]);
     settle(&nodes.iter().collect::<Vec<_>>());
 }
 

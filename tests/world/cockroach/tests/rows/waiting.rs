@@ -4,8 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::wait::stays;
-use crate::support::{Authority, Start, grpc, http, psql};
+use crate::support::{Authority, Start, grpc, http, psql, until};
 
 const WAITING: &str = "node is waiting for cluster initialization";
 
@@ -22,12 +21,11 @@ fn row_01_an_empty_node_that_reaches_nobody_waits_and_is_healthy_but_not_ready()
     assert_eq!(http::get_plain(&node, "/health"), Ok((200, "{}".into())));
     let not_ready = format!("{{\"error\":{WAITING:?},\"code\":14,\"message\":{WAITING:?},\"details\":[]}}");
     assert_eq!(http::get(&node, "/health?ready=1"), Ok((503, not_ready)));
-    let mut attempts = 0;
-    stays("the process lives", Duration::from_secs(1), || {
-        attempts = node.log().matches("outgoing join rpc to 127.66.0.0:1 unsuccessful").count();
-        node.has_ended().is_none()
+    until("it to try again and again", || {
+        let n_attempts = node.log().matches("outgoing join rpc to 127.66.0.0:1 unsuccessful").count();
+        if n_attempts > 2 { Ok(()) } else { Err(format!("{n_attempts} attempts")) }
     });
-    assert!(attempts > 2, "only {attempts} attempts");
+    assert!(node.has_ended().is_none(), "{}", node.log());
 }
 
 #[test]

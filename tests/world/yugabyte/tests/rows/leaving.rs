@@ -42,7 +42,8 @@ fn three_servers_keep_their_copies_whoever_is_blacklisted() {
         let config = nodes[1].admin(&masters(&nodes), &["get_universe_config"])?;
         if config.contains(&format!("{host}:9100")) { Ok(()) } else { Err(config) }
     });
-    let held: Vec<u64> = nodes[1].tablet_servers().expect("a page").into_iter().map(|(_, n)| n).collect();
+    let servers = until("a page, once it knows who leads", || nodes[1].tablet_servers());
+    let held: Vec<u64> = servers.into_iter().map(|(_, n)| n).collect();
     assert!(held.iter().all(|n| *n > 0), "2 servers cannot hold 3 copies: {held:?}");
 }
 
@@ -70,7 +71,8 @@ fn where_copies_have_to_lie_is_kept_and_shown_by_every_master() {
     let nodes = universe(&own, 3);
     let all = masters(&nodes);
     for node in &nodes {
-        assert!(node.page("cluster-config").expect("a page")["replication_info"].is_null());
+        let page = until("a page, once it knows who leads", || node.page("cluster-config"));
+        assert!(page["replication_info"].is_null());
     }
     let wrong = nodes[0].admin(&all, &["modify_placement_info", "a.b.c.d", "3"]).expect_err("it is no place");
     assert!(wrong.contains("a.b.c.d"), "{wrong}");

@@ -11,7 +11,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::site::{Authority, universe, until};
+use crate::site::{Authority, Node, universe, until};
 
 fn tls(dir: &Path, shows: Option<&str>) -> MakeRustlsConnect {
     let mut roots = RootCertStore::empty();
@@ -42,6 +42,11 @@ async fn connect(ip: Ipv4Addr, database: &str, tls: MakeRustlsConnect) -> Result
     Ok(client)
 }
 
+/// Waits until a server takes clients, which is a moment after its master knows of it.
+fn listens(node: &Node) {
+    until("SQL", || std::net::TcpStream::connect((node.ip, 5433)).map(drop).map_err(|err| err.to_string()));
+}
+
 fn words(err: &tokio_postgres::Error) -> String {
     err.as_db_error().map_or_else(|| err.to_string(), |db| format!("{}: {}", db.code().code(), db.message()))
 }
@@ -53,6 +58,7 @@ fn a_table_made_through_one_server_is_read_through_another() {
     let dir = nodes[0].certs();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
+        [&nodes[0], &nodes[2]].into_iter().for_each(listens);
         let one = connect(nodes[0].ip, "yugabyte", tls(&dir, Some("client.yugabyte"))).await.expect("a session");
         one.batch_execute("CREATE DATABASE rid").await.expect("it is made");
         let twice = one.batch_execute("CREATE DATABASE rid").await.expect_err("it is there");
@@ -83,6 +89,7 @@ fn statements_and_databases_of_another_kind_are_refused() {
     let dir = nodes[0].certs();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
+        listens(&nodes[0]);
         let one = connect(nodes[0].ip, "yugabyte", tls(&dir, Some("client.yugabyte"))).await.expect("a session");
         for text in ["UPSERT INTO t VALUES (1)", "USE rid", "CREATE DATABASE IF NOT EXISTS rid", "SHOW DATABASES"] {
             let err = one.batch_execute(text).await.expect_err(text);
@@ -102,7 +109,7 @@ fn nobody_comes_in_without_a_certificate_of_that_user() {
     stranger.sign(&dir, "client.stranger", "yugabyte", None);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        until("SQL", || std::net::TcpStream::connect((nodes[0].ip, 5433)).map(drop).map_err(|err| err.to_string()));
+        listens(&nodes[0]);
         let node = format!("node.{}", nodes[0].ip);
         let refused = |shows: Option<&str>| connect(nodes[0].ip, "yugabyte", tls(&dir, shows));
         let bare = refused(None).await.expect_err("no certificate");

@@ -53,6 +53,25 @@ pub(crate) fn id(node: &TestNode) -> String {
     psql(node, "SELECT crdb_internal.node_id()").expect("a serving node").trim().to_owned()
 }
 
+/// Runs a command that must succeed. On a busy machine a node may look dead for a moment, and then a check says no.
+#[track_caller]
+pub(crate) fn succeed(node: &TestNode, args: &[&str]) -> (String, String) {
+    until(&format!("{args:?} to be done"), || match node.cockroach(args) {
+        (true, out, err) => Ok((out, err)),
+        (false, out, err) => Err(format!("{out}{err}")),
+    })
+}
+
+/// Waits until the heartbeats of a node have come twice: the second says all that it measures when this is called.
+#[track_caller]
+pub(crate) fn beats_twice(node: &TestNode, id: &str) {
+    let sql = format!("SELECT expiration FROM crdb_internal.gossip_liveness WHERE node_id = {id}");
+    for _ in 0..2 {
+        let before = psql(node, &sql);
+        until("a heartbeat", || if psql(node, &sql) == before { Err(format!("{before:?}")) } else { Ok(()) });
+    }
+}
+
 /// Asks until a query answers so.
 #[track_caller]
 pub(crate) fn answers(node: &TestNode, sql: &str, wanted: &str) {
