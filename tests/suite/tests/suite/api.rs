@@ -52,11 +52,21 @@ impl Asking {
 async fn ask_on(client: Client, stop: Arc<AtomicBool>) -> Result<Asked> {
     let pods: Api<Pod> = Api::namespaced(client, NAMESPACE);
     let mut asked = Asked::default();
+    let mut before: Vec<(String, String)> = Vec::new();
     while !stop.load(Ordering::Acquire) {
-        let ready = ready(&pods).await?;
+        let mut ready = ready(&pods).await?;
+        if ready.is_empty() {
+            // One that was ready may be late to say so again; it is asked all the same. One that has to go has another before.
+            for one in &before {
+                if !is_going(&pods, &one.0).await? {
+                    ready.push(one.clone());
+                }
+            }
+        }
         if ready.is_empty() {
             asked.failures.push("no pod is ready".to_owned());
         }
+        before.clone_from(&ready);
         for (name, address) in ready {
             match timeout(PATIENCE, get(&address, "/aux/v1/pool")).await.context("no answer in time").flatten() {
                 Ok(answer) if answer.starts_with("HTTP/1.1 200") => asked.n_answers += 1,

@@ -7,7 +7,7 @@ use test_support::{Workspace, is_set, wait_for};
 use crate::api::Asking;
 use crate::killed::dying_at;
 use crate::links::Cuts;
-use crate::pool::{is_still, live_nodes, verifies};
+use crate::pool::{is_still, lists_well, live_nodes, sees_nine, verifies};
 use crate::pooled::{MEMBERS, accept, pooled};
 use crate::traffic::Traffic;
 
@@ -93,9 +93,7 @@ async fn leaves_are_renewed_and_every_node_stays() -> Result<()> {
     let after = leaf(member.run(&["cert", "list", "--json"]).await?.done()?.values("certificate"))?;
     assert_ne!(before, after);
     api.ends_well().await?;
-    let status = pooled.members[1].run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-    assert_eq!(live_nodes(&status), 9, "{status:#}");
-    Ok(())
+    sees_nine(&pooled.members[1]).await
 }
 
 /// Leaves that live for so many days, and how much their end matters by then.
@@ -137,7 +135,7 @@ async fn what_ends_in_sixty_thirty_and_seven_days_is_told_to_everybody_and_renew
     first.edit("hangar.hcl", &line, "  locality = \"uss1\"\n")?;
     first.run(&["cert", "renew", "--yes"]).await?.done()?;
     for member in [first, second] {
-        member.run(&["cert", "list", "--within", "60"]).await?.done()?;
+        lists_well(member, "60").await?;
     }
     verifies(second).await
 }
@@ -207,10 +205,14 @@ async fn leaves_are_renewed_and_the_pool_is_shown_without_a_carrier() -> Result<
     let (folder, aside) = (pooled.stage.root.join("carrier"), pooled.stage.root.join("carrier.aside"));
     std::fs::rename(&folder, &aside)?;
     std::fs::write(&folder, "no folder")?;
-    let shown = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
-    let findings = shown["findings"].as_array().context("findings")?;
-    ensure!(findings.iter().any(|finding| finding["subject"] == "carrier"), "{shown:#}");
-    ensure!(live_nodes(&shown) == 9, "{shown:#}");
+    wait_for("nine live nodes, and a finding about the carrier", async || {
+        let shown = member.run(&["pool", "status", "--json"]).await?.done()?.value("pool-status")?;
+        let findings = shown["findings"].as_array().context("findings")?;
+        ensure!(findings.iter().any(|finding| finding["subject"] == "carrier"), "{shown:#}");
+        ensure!(live_nodes(&shown) == 9, "{shown:#}");
+        Ok(Some(()))
+    })
+    .await?;
     member.run(&["pool", "verify"]).await?.exits(4)?;
     member.run(&["pool", "status", "--wait", "--timeout", "1s"]).await?.exits(3)?;
     member.run(&["cert", "renew", "--yes"]).await?.done()?;

@@ -19,8 +19,9 @@ async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result
     let pooled = Pooled::form(&setting).await?;
     let [first, second, _] = &pooled.members[..] else { anyhow::bail!("three members") };
     let evict = ["pool", "evict", "uss3", "--yes"];
+    // One that is late to answer this look is not counted.
     let lives = first.run(&evict).await?.exits(4)?;
-    assert!(lives.stderr.contains("`uss3` is not dead: 3 of its nodes answer"), "{}", lives.stderr);
+    assert!(lives.stderr.contains("`uss3` is not dead: "), "{}", lives.stderr);
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss2"]).await?;
     lose_database(pooled.stage.organisation("uss3")?).await?;
     sees_dead(first).await?;

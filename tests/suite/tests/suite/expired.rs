@@ -11,7 +11,7 @@ use test_world::OrganisationFile;
 
 use crate::authority::{Authority, in_cluster};
 use crate::cluster::{CLIENT_SECRET, DATABASE, NAMESPACE, client, logs};
-use crate::pool::sees_nine;
+use crate::pool::{lists_well, sees_nine};
 use crate::pooled::pooled;
 use crate::traffic::Traffic;
 
@@ -44,7 +44,7 @@ async fn leaves_that_are_over_are_told_with_their_cure_and_renewed_though_no_nod
 
     third.run_killed_at("kube.secret.after:2", &["cert", "renew", "--yes"]).await?;
     third.run(&["cert", "renew", "--yes"]).await?.done()?;
-    third.run(&["cert", "list"]).await?.done()?;
+    lists_well(third, "7").await?;
     for member in [first, second, third] {
         sees_nine(member).await?;
     }
@@ -59,6 +59,7 @@ async fn give(organisation: &OrganisationFile, authority: &Authority) -> Result<
     let node = authority.leaf_of_old("node", in_cluster(&services, NAMESPACE).into_iter().chain(public).collect())?;
     let root = authority.leaf_of_old("root", Vec::new())?;
     let secrets: Api<Secret> = Api::namespaced(client(organisation).await?, NAMESPACE);
+    let before = n_loads(organisation).await?;
     let both = [(format!("{DATABASE}-node"), "node", node), (CLIENT_SECRET.to_owned(), "client.root", root)];
     for (secret, file, (certificate, key)) in both {
         let held = secrets.get(&secret).await.with_context(|| secret.clone())?;
@@ -74,9 +75,15 @@ async fn give(organisation: &OrganisationFile, authority: &Authority) -> Result<
         secrets.patch(&secret, &PatchParams::apply("hangar"), &Patch::Apply(put)).await?;
     }
     wait_for("every node to load them", async || {
-        let all = logs(organisation, "cockroachdb").await?;
-        let n_loaded = all.iter().filter(|log| log.contains("successfully reloaded certificates")).count();
-        Ok((n_loaded == 3).then_some(()))
+        let now = n_loads(organisation).await?;
+        let have_all = now.len() == 3 && now.iter().zip(&before).all(|(now, before)| now > before);
+        Ok(have_all.then_some(()))
     })
     .await
+}
+
+/// How often each node of an organisation has loaded its certificates anew.
+async fn n_loads(organisation: &OrganisationFile) -> Result<Vec<usize>> {
+    let all = logs(organisation, "cockroachdb").await?;
+    Ok(all.iter().map(|log| log.matches("successfully reloaded certificates").count()).collect())
 }

@@ -66,10 +66,20 @@ async fn nodes_go_by_other_names_under_load_and_are_found_under_both_until_all_h
         ensure!((advertised(former).await?, advertised(new).await?) == (3, 0), "a node restarted by itself");
         sees_nine(first).await?;
         second.run_killed_at("kube.restart.pod:2", &["restart", "--yes"]).await?;
-        let seen = third.run(&["pool", "status"]).await?.done()?;
-        ensure!(seen.stdout.contains("it may go by another name by now\n  uss2: "), "{}", seen.stdout);
+        // News of a name go from node to node.
+        wait_for("the other name to be told of", async || {
+            let seen = third.run(&["pool", "status"]).await?.done()?;
+            ensure!(seen.stdout.contains("it may go by another name by now\n  uss2: "), "{}", seen.stdout);
+            Ok(Some(()))
+        })
+        .await?;
         second.run(&["restart", "--yes"]).await?.done()?;
-        ensure!((advertised(former).await?, advertised(new).await?) == (0, 3), "a node goes by its former name");
+        wait_for("nobody to go by a former name", async || {
+            let both = (advertised(former).await?, advertised(new).await?);
+            ensure!(both == (0, 3), "{both:?}");
+            Ok(Some(()))
+        })
+        .await?;
         // The second one lets go of the former names; the others join by the new ones from now on.
         for member in [second, first, third] {
             member.run(&["up", "--yes"]).await?.done()?;

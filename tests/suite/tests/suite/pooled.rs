@@ -244,7 +244,8 @@ impl Stage {
         options.organisations = organisations.iter().map(|name| (*name).to_owned()).collect();
         options.images_dir = Some(needed("HANGAR_IMAGES_DIR")?);
         options.backoff_factor = 0.1;
-        options.ttl = Duration::from_secs(40 * 60);
+        // Longer than all cases take that share one, on a slow machine and with all points.
+        options.ttl = Duration::from_hours(3);
         set(&mut options);
         let world = World::start(options).await.context("the world does not start: `cargo xtask test`")?;
         Ok(Self { world, root })

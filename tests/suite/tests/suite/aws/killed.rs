@@ -19,6 +19,8 @@ use crate::processes::{Process, kill, of};
 /// What waits for the certificate, and makes nothing.
 const WAITING: &str = "module.eks.aws_acm_certificate_validation.gateway[0]";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Between the end of one resource and the beginning of the next terraform says nothing for less than this.
+const STILL: Duration = Duration::from_secs(4);
 
 /// Whom a kill takes.
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +75,21 @@ pub(super) fn terraform_knows_all<'made>(state: &str, made: impl Iterator<Item =
 /// Waits until all that terraform has begun is done, but for the wait for the certificate.
 async fn only_the_certificate_is_missing(workspace: &Workspace, n_earlier: usize) -> Result<()> {
     let start = Instant::now();
+    let mut since: Option<(usize, Instant)> = None;
     loop {
         let streams = streams(&workspace.folder);
-        let open = streams[n_earlier.min(streams.len())..].iter().rev().find_map(|stream| open_in(stream));
-        if open.as_ref().is_some_and(|open| open[..] == [WAITING]) {
-            return Ok(());
+        let ours = streams[n_earlier.min(streams.len())..].iter().rev();
+        let open = ours.clone().find_map(|stream| open_in(stream));
+        // That it goes on waiting is said now and then.
+        let n_ended = ours.map(|stream| stream.matches("\"apply_complete\"").count()).sum();
+        if open.as_ref().is_none_or(|open| open[..] != [WAITING]) {
+            since = None;
+        } else if let Some((_, begun)) = since.filter(|(n_then, _)| *n_then == n_ended) {
+            if begun.elapsed() > STILL {
+                return Ok(());
+            }
+        } else {
+            since = Some((n_ended, Instant::now()));
         }
         if start.elapsed() > DEADLINE {
             bail!("terraform did not come to the certificate; still open: {open:?}");
