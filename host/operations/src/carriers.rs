@@ -38,7 +38,7 @@ pub(crate) fn carrier(site: &Site) -> Result<Arc<dyn Carrier>, Failure> {
         Kind::Oci(repository) => {
             let client = crate::plugin::client(roster.dev, &site.environment);
             let store = site.paths.state().join("roster").join("carrier");
-            Arc::new(Paced::new(Oci::open(client, repository.clone(), &store).map_err(failed)?))
+            Arc::new(Paced::new(Oci::open(client, repository.clone(), &store).map_err(failed)?, PACE))
         }
         Kind::Https(base) => {
             let token = site.workspace.credentials.iter().find(|(slot, _)| slot.as_str() == SLOT);
@@ -46,7 +46,7 @@ pub(crate) fn carrier(site: &Site) -> Result<Arc<dyn Carrier>, Failure> {
                 Failure::of(Cause::Refused, "the credential of the roster's carrier cannot be read", err)
             })?;
             let authority = roster.ca_file.as_deref().map(read).transpose()?;
-            Arc::new(Paced::new(Https::open(base, authority.as_deref(), token).map_err(failed)?))
+            Arc::new(Paced::new(Https::open(base, authority.as_deref(), token).map_err(failed)?, PACE))
         }
     })
 }
@@ -61,19 +61,20 @@ type Look = (Instant, BTreeMap<String, Vec<u8>>);
 /// A carrier that is not asked more often than its keeper would like. What we publish is seen at once.
 struct Paced<C> {
     inner: C,
+    pace: Duration,
     seen: Mutex<Option<Look>>,
 }
 
 impl<C> Paced<C> {
-    fn new(inner: C) -> Self {
-        Self { inner, seen: Mutex::default() }
+    fn new(inner: C, pace: Duration) -> Self {
+        Self { inner, pace, seen: Mutex::default() }
     }
 }
 
 impl<C: Carrier> Carrier for Paced<C> {
     fn records(&self) -> Result<Vec<(String, Vec<u8>)>, CarrierError> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = match seen.take().filter(|(since, _)| since.elapsed() < PACE) {
+        let fresh = match seen.take().filter(|(since, _)| since.elapsed() < self.pace) {
             Some(fresh) => fresh,
             None => (Instant::now(), self.inner.records()?.into_iter().collect()),
         };
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_carrier_of_others_is_asked_once_in_a_while_and_shows_what_we_published() {
-        let paced = Paced::new(Counted::default());
+        let paced = Paced::new(Counted::default(), Duration::from_hours(1));
         assert_eq!(paced.records().expect("readable").len(), 1);
         let own = CarrierFile::Record("uss1".parse().expect("a member"));
         paced.publish(&own, b"one").expect("writable");

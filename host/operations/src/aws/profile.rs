@@ -32,7 +32,7 @@ pub(super) struct Process {
 #[cfg(not(test))]
 const PROCESS_S: u32 = 50;
 #[cfg(test)]
-const PROCESS_S: u32 = 5;
+const PROCESS_S: u32 = 10;
 
 impl Process {
     /// The same command, with somebody who ends its group: `timeout` is wherever there are GNU's tools or BusyBox.

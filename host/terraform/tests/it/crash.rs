@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::real::SLOW;
+use crate::real::{SLOW, slow_until};
 use crate::site::{Site, wait_until};
 use crate::steps::{assert_settled, planned, run};
 
@@ -186,10 +186,13 @@ async fn a_killed_host_leaves_a_tool_that_saves_its_state_and_the_next_run_finis
 
 #[tokio::test]
 async fn a_living_tool_is_waited_for_and_never_doubled() {
-    let (site, plan) = approved(SLOW).await;
+    let outside = tempfile::tempdir().unwrap();
+    let go = outside.path().join("go");
+    let (site, plan) = approved(&slow_until(&go)).await;
     kill_in_the_middle(&site, &plan, true);
     let spool = Spool::new(apply_spool(&site));
     assert!(matches!(find(&spool).unwrap(), Found::Living(_)));
+    fs::write(&go, "").unwrap();
 
     let driver = Arc::new(site.real().await);
     let report = run(&site, &driver, &plan).await.unwrap();

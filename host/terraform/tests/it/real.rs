@@ -2,6 +2,7 @@
 //! it otherwise.
 
 use std::fs;
+use std::path::Path;
 
 use hangar_plan::hint::Hint as _;
 use hangar_terraform::{Action, Event, Planning, Quiet, TerraformError};
@@ -213,10 +214,17 @@ resource "terraform_data" "last" {
 }
 "#;
 
+/// The same, slow until this file is there.
+pub(crate) fn slow_until(file: &Path) -> String {
+    let wait = format!("timeout 120 sh -c 'until [ -e {} ]; do sleep 0.1; done'", file.display());
+    SLOW.replace("sleep 3", &wait)
+}
+
 #[tokio::test]
 async fn the_lock_of_a_living_run_is_explained() {
-    let site = Site::new();
-    site.lay_down(SLOW);
+    let (site, outside) = (Site::new(), tempfile::tempdir().unwrap());
+    let go = outside.path().join("go");
+    site.lay_down(&slow_until(&go));
     let driver = site.real().await;
     driver.init(&site.folder(), &Quiet).await.unwrap();
     let plan = driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap();
@@ -227,7 +235,9 @@ async fn the_lock_of_a_living_run_is_explained() {
         while !ears.heard.lock().unwrap().iter().any(is_at_it) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        driver.plan(Planning::Apply, &site.folder(), &Quiet).await.unwrap_err()
+        let locked = driver.plan(Planning::Apply, &site.folder(), &Quiet).await;
+        fs::write(&go, "").unwrap();
+        locked.unwrap_err()
     };
     let (applied, locked) = tokio::join!(apply, look);
     applied.unwrap();

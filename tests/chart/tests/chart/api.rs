@@ -1,6 +1,7 @@
 //! The real API server reads what the chart renders: strictly, and without keeping any of it.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -82,7 +83,16 @@ async fn dry_run(client: &Client, object: &Value) -> Result<()> {
     // A pod is refused without its account, so accounts come to stay.
     let mut how = if kind == "ServiceAccount" { how } else { how.dry_run() };
     how.field_validation = Some(ValidationDirective::Strict);
-    api.patch(name, &how, &Patch::Apply(object)).await.map(drop).with_context(|| format!("{kind} `{name}`"))
+    let since = Instant::now();
+    loop {
+        match api.patch(name, &how, &Patch::Apply(object)).await {
+            // What is served by now, one of its handlers may learn a moment later.
+            Err(kube::Error::Api(status)) if status.code == 404 && since.elapsed() < SOON => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            done => return done.map(drop).with_context(|| format!("{kind} `{name}`")),
+        }
+    }
 }
 
 #[tokio::test]
