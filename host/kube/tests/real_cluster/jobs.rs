@@ -225,7 +225,7 @@ async fn a_probe_without_its_image_says_so() -> Result<()> {
         message: message.clone(),
     });
     let (probes, identity) = ([ready("ready/0")], identity());
-    let short = ProbeJob { deadline: Duration::from_secs(15), ..job("imageless", &probes, &identity) };
+    let short = ProbeJob { deadline: Duration::from_secs(8), ..job("imageless", &probes, &identity) };
     let err = probe(&cluster, &short).await.map(drop);
     assert!(
         matches!(&err, Err(KubeError::Deadline { seen, .. }) if seen.ends_with("main: image `example/hangar:1` not found")),

@@ -99,7 +99,7 @@ async fn a_program_that_ends_again_and_again_is_waited_for_and_told_with_its_las
     let _kubelet =
         Kubelet::start(&cluster, "crash", |_| Play::Wait { reason: "CrashLoopBackOff", message: String::new() });
     apply(&cluster, "crash", set(json!([]))).await?;
-    let limits = Limits { deadline: Duration::from_secs(20), patience: Duration::from_secs(1) };
+    let limits = Limits { deadline: Duration::from_secs(10), patience: Duration::from_secs(1) };
     let (seen, cure) = told(&cluster, "crash", Target::StatefulSet("db".into(), Level::Running), limits).await?;
     assert!(seen.ends_with("pod db-0: main: ends again and again"), "{seen}");
     assert!(cure.contains("--previous"), "{cure}");
@@ -112,7 +112,7 @@ async fn a_load_balancer_without_an_address_is_named() -> Result<()> {
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db-0"},
         "spec": {"type": "LoadBalancer", "ports": [{"port": 1}]}});
     apply(&cluster, "no-address", service).await?;
-    let limits = Limits { deadline: Duration::from_secs(10), patience: Duration::from_secs(1) };
+    let limits = Limits { deadline: Duration::from_secs(6), patience: Duration::from_secs(1) };
     let (seen, cure) = told(&cluster, "no-address", Target::Service("db-0".into()), limits).await?;
     assert_eq!(seen, "service `db-0` has no address yet");
     assert!(cure.contains("load balancer controller"), "{cure}");
