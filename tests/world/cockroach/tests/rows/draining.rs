@@ -1,6 +1,6 @@
 //! Rows 31, 52 and 53: how a node stops serving.
 
-use crate::support::cluster::{answers, id, settled, under_replicated};
+use crate::support::cluster::{answers, have_majorities, id, settled, under_replicated};
 use crate::support::http::{get, metric};
 use crate::support::psql::{psql, session};
 use crate::support::{Authority, Start, TestNode, until};
@@ -33,10 +33,7 @@ fn row_31_a_stopped_node_gives_its_leases_away_first_and_nobody_else_notices() {
         let missing = under_replicated(&[&nodes[0], &nodes[1]]);
         if missing > 0.0 { Ok(()) } else { Err("nothing is missing".to_owned()) }
     });
-    until("every range to have its majority", || match metric(&nodes[0], "ranges_unavailable{") {
-        Some(0.0) => Ok(()),
-        lost => Err(format!("{lost:?}")),
-    });
+    have_majorities(&[&nodes[0]]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::cluster::{answers, id, settled, under_replicated};
+use crate::support::cluster::{answers, have_majorities, id, settled, under_replicated};
 use crate::support::http::{get, metric};
 use crate::support::psql::psql;
 use crate::support::{Authority, TestNode, until};
@@ -23,9 +23,7 @@ fn rows_32_and_33_a_killed_node_costs_its_leases_some_seconds_and_its_replicas_a
     let number = id(&nodes[3]);
     nodes[3].kill();
     let others = [&nodes[0], &nodes[1], &nodes[2]].map(|node| (node, node.address));
-    let before = Instant::now();
     psql(others[1].0, "SET statement_timeout = '8s'; INSERT INTO t VALUES (1)").expect("the lease moves");
-    let stalled = before.elapsed();
     answers(others[0].0, &format!("SELECT is_live FROM crdb_internal.gossip_nodes WHERE node_id = {number}"), "f");
     let gone = |node: &TestNode| {
         let sql = format!("SELECT count(*) FROM crdb_internal.ranges WHERE lease_holder = {number}");
@@ -33,10 +31,7 @@ fn rows_32_and_33_a_killed_node_costs_its_leases_some_seconds_and_its_replicas_a
     };
     until("its leases to move", || if gone(&nodes[0]) == "0" { Ok(()) } else { Err(gone(&nodes[0])) });
     // Unavailable, not dead: its replicas stay where they are, and it catches up when it is back.
-    until("every range to have its majority", || match metric(&nodes[0], "ranges_unavailable{") {
-        Some(0.0) => Ok(()),
-        lost => Err(format!("{lost:?} after {stalled:?}")),
-    });
+    have_majorities(&[&nodes[0]]);
     nodes[3].start_again();
     nodes[3].logs("restarted pre-existing node");
     answers(&nodes[3], "SELECT count(*) FROM t", "1");
@@ -114,11 +109,7 @@ fn row_35_one_organisation_of_three_may_go_when_each_holds_one_replica() {
         let missing = under_replicated(&left);
         if missing > 0.0 { Ok(()) } else { Err(format!("{missing}")) }
     });
-    // The two may have missed each other for a moment on a busy machine.
-    until("every range to have its majority", || match unavailable(&left) {
-        0.0 => Ok(()),
-        lost => Err(format!("{lost}")),
-    });
+    have_majorities(&left);
     answers(left[1], "SELECT count(*) FROM t", "2");
 }
 

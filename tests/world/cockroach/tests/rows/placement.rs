@@ -1,12 +1,9 @@
 //! Row 40: a new node is there at once, and gets its replicas one by one.
 
+use crate::support::cluster::{have_majorities, under_replicated};
 use crate::support::http::metric;
 use crate::support::psql::psql;
 use crate::support::{Authority, Start, TestNode, until};
-
-fn under_replicated(nodes: &[&TestNode]) -> f64 {
-    nodes.iter().filter_map(|node| metric(node, "ranges_underreplicated{")).sum()
-}
 
 fn column(node: &TestNode, sql: &str) -> Vec<i64> {
     psql(node, sql).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
@@ -38,14 +35,9 @@ fn row_40_a_new_node_is_listed_at_once_and_fills_slowly() {
     assert!(seen.len() > 3, "it went in steps: {seen:?}");
     let spread = psql(&first, "SHOW RANGES FROM DATABASE defaultdb").expect("a serving node");
     assert!(spread.lines().all(|line| line.contains("{zone=a,zone=b,zone=c}")), "{spread}");
-    let sum = |metric_name: &str| {
-        [&first, &second, &third].map(|node| metric(node, metric_name).unwrap_or(0.0)).iter().sum::<f64>()
-    };
-    until("every range to have its majority", || match sum("ranges_unavailable{") {
-        0.0 => Ok(()),
-        lost => Err(format!("{lost}")),
-    });
-    assert!(sum("replicas_leaseholders{") > 0.0);
+    have_majorities(&[&first, &second, &third]);
+    let leases = [&first, &second, &third].map(|node| metric(node, "replicas_leaseholders{").unwrap_or(0.0));
+    assert!(leases.iter().sum::<f64>() > 0.0);
     until("a status that says so", || {
         let (done, status, err) = first.cockroach(&["node", "status", "--ranges", "--format=json"]);
         let n_full = status.matches("\"ranges_underreplicated\":\"0\"").count();

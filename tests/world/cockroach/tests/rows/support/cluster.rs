@@ -40,6 +40,15 @@ pub(crate) fn under_replicated(nodes: &[&TestNode]) -> f64 {
     nodes.iter().filter_map(|node| metric(node, "ranges_underreplicated{")).sum()
 }
 
+/// Waits until all these nodes tell that every range has its majority. On a busy machine one may miss another for a moment.
+#[track_caller]
+pub(crate) fn have_majorities(nodes: &[&TestNode]) {
+    until("every range to have its majority", || {
+        let lost: Vec<_> = nodes.iter().map(|node| metric(node, "ranges_unavailable{")).collect();
+        if lost.iter().all(|lost| *lost == Some(0.0)) { Ok(()) } else { Err(format!("{lost:?}")) }
+    });
+}
+
 /// How many nodes vote, by what a node has written down.
 pub(crate) fn voters(node: &TestNode) -> usize {
     let log = std::fs::read_to_string(node.store().join("raft/log.jsonl")).unwrap_or_default();
@@ -67,8 +76,11 @@ pub(crate) fn succeed(node: &TestNode, args: &[&str]) -> (String, String) {
 pub(crate) fn beats_twice(node: &TestNode, id: &str) {
     let sql = format!("SELECT expiration FROM crdb_internal.gossip_liveness WHERE node_id = {id}");
     for _ in 0..2 {
-        let before = psql(node, &sql);
-        until("a heartbeat", || if psql(node, &sql) == before { Err(format!("{before:?}")) } else { Ok(()) });
+        let before = psql(node, &sql).expect("a serving node");
+        until("a heartbeat", || match psql(node, &sql)? {
+            now if now == before => Err(now),
+            _ => Ok(()),
+        });
     }
 }
 
