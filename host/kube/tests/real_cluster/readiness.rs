@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use hangar_kube::Cluster;
 use hangar_kube::rollout::{self, Level, Target};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use test_support::wait_for;
 use tokio::sync::mpsc;
 
 use crate::control_plane::SOON;
@@ -16,8 +18,7 @@ use crate::machine::fresh;
 
 const NAMESPACE: &str = "ready";
 const ROUNDS: usize = 9;
-/// Whoever looked again and again instead of watching would take longer; an idle machine takes some milliseconds.
-const AT_MOST: Duration = Duration::from_secs(1);
+const AT_MOST: Duration = Duration::from_millis(100);
 
 async fn say(pods: &Api<Pod>, is_ready: bool) -> Result<()> {
     let status = if is_ready { "True" } else { "False" };
@@ -31,7 +32,6 @@ async fn say(pods: &Api<Pod>, is_ready: bool) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "the figure is what this is run for")]
 async fn a_wait_ends_as_soon_as_the_last_object_is_ready() -> Result<()> {
     let cluster = fresh(NAMESPACE).await?;
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {
@@ -53,18 +53,30 @@ async fn a_wait_ends_as_soon_as_the_last_object_is_ready() -> Result<()> {
     waited?;
 
     let targets = [Target::StatefulSet("db".to_owned(), Level::Ready)];
+    // Load shifts all rounds, but not for ever.
+    wait_for("rounds that no load has shifted", async || {
+        let median = median_of_rounds(&cluster, &pods, &targets).await?;
+        ensure!(median < AT_MOST, "{median:?}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+/// What a wait adds after its last object is ready.
+#[expect(clippy::print_stdout, reason = "the figure is what this is run for")]
+async fn median_of_rounds(cluster: &Cluster, pods: &Api<Pod>, targets: &[Target]) -> Result<Duration> {
     let mut added = Vec::new();
     for _ in 0..ROUNDS {
-        say(&pods, false).await?;
+        say(pods, false).await?;
         let (telling, mut told) = mpsc::unbounded_channel();
         let wait = async {
-            rollout::wait(&cluster, NAMESPACE, &targets, SOON, |text| drop(telling.send(text.to_owned()))).await?;
+            rollout::wait(cluster, NAMESPACE, targets, SOON, |text| drop(telling.send(text.to_owned()))).await?;
             anyhow::Ok(Instant::now())
         };
         let ready = async {
             told.recv().await.context("it is ready already")?;
             let before = Instant::now();
-            say(&pods, true).await?;
+            say(pods, true).await?;
             anyhow::Ok(before)
         };
         let (ended, ready) = tokio::join!(wait, ready);
@@ -77,6 +89,5 @@ async fn a_wait_ends_as_soon_as_the_last_object_is_ready() -> Result<()> {
         "a wait ends {median:?} after the last pod is said to be ready (median of {ROUNDS}, at most {:?})",
         added[ROUNDS - 1]
     );
-    assert!(median < AT_MOST, "{added:?}");
-    Ok(())
+    Ok(median)
 }

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use hangar_kube::restart::{Restart, outdated, rolling};
 use hangar_kube::rollout::{self, Level, Target};
 use hangar_kube::{Cluster, KubeError, workload};
@@ -15,6 +15,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use test_support::wait_for;
 
 use crate::control_plane::SOON;
 use crate::kubelet::{Kubelet, Play};
@@ -63,6 +64,26 @@ fn restart(namespace: &str) -> Restart<'_> {
     Restart { namespace, workload: "db", level: Level::Ready, deadline: 3 * SOON }
 }
 
+/// Restarts again and again, since how far one run gets in its time is the machine's matter, until one is stopped by what is meant.
+async fn stopped<H, F>(
+    cluster: &Cluster,
+    restart: &Restart<'_>,
+    health: H,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<String>
+where
+    H: Fn() -> F + Send + Sync,
+    F: Future<Output = Option<String>> + Send,
+{
+    wait_for("a restart to come so far", async || {
+        let err = rolling(cluster, restart, &health).await.expect_err("it does not come to its end");
+        let KubeError::Deadline { seen, .. } = &err else { bail!("{err}") };
+        ensure!(is_meant(seen), "{err}");
+        Ok(Some(err.to_string()))
+    })
+    .await
+}
+
 /// Gives the pods another template.
 async fn change(cluster: &Cluster, namespace: &str, release: &str) -> Result<()> {
     let sets: Api<StatefulSet> = Api::namespaced(cluster.client().clone(), namespace);
@@ -99,15 +120,13 @@ async fn a_wait_that_ends_too_early_says_which_pod_lacks_what() -> Result<()> {
     });
     let wanted = "running services not reached within 3 s; last seen: 2 of 3 pods of `db` are ready, pod db-1: main: image `example/db:1` not found";
     // How far the others are by then is the machine's matter.
-    let since = Instant::now();
-    loop {
-        let err =
-            wait(&cluster, "lacking", Level::Ready, Duration::from_secs(3)).await.expect_err("one is never ready");
-        if err.to_string() == wanted {
-            return Ok(());
-        }
-        anyhow::ensure!(since.elapsed() < SOON, "{err}");
-    }
+    wait_for("the others to be ready in time", async || {
+        let waited = wait(&cluster, "lacking", Level::Ready, Duration::from_secs(3)).await;
+        let err = waited.expect_err("one is never ready").to_string();
+        ensure!(err == wanted, "{err}");
+        Ok(Some(()))
+    })
+    .await
 }
 
 #[tokio::test]
@@ -212,17 +231,11 @@ async fn the_pod_that_is_not_well_is_replaced_whatever_the_whole_says() -> Resul
     change(&cluster, "broken", "second").await?;
     let unwell = || std::future::ready(Some("4 ranges under-replicated".to_owned()));
     let short = Restart { deadline: Duration::from_secs(5), ..restart("broken") };
-    let since = Instant::now();
-    loop {
-        let err = rolling(&cluster, &short, unwell).await.expect_err("those that are well wait for the whole");
-        let after: Vec<_> = pods(&cluster, "broken").await?.iter().map(ResourceExt::uid).collect();
-        assert_eq!(before[..2], after[..2], "{err}");
-        let is_at_the_others = matches!(&err, KubeError::Deadline { seen, .. } if seen == "4 ranges under-replicated");
-        if is_at_the_others && before.get(2) != after.get(2) {
-            return Ok(());
-        }
-        anyhow::ensure!(since.elapsed() < 3 * SOON, "the broken one is not replaced: {err}");
-    }
+    let err = stopped(&cluster, &short, unwell, |seen| seen == "4 ranges under-replicated").await?;
+    let after: Vec<_> = pods(&cluster, "broken").await?.iter().map(ResourceExt::uid).collect();
+    assert_eq!(before[..2], after[..2], "those that are well wait for the whole: {err}");
+    assert_ne!(before[2], after[2], "the broken one does not: {err}");
+    Ok(())
 }
 
 #[tokio::test]
@@ -241,14 +254,7 @@ async fn a_restart_stops_at_a_pod_that_does_not_come_back() -> Result<()> {
     let healthy = || std::future::ready(None);
     change(&cluster, "stuck", "second").await?;
     let short = Restart { deadline: Duration::from_secs(5), ..restart("stuck") };
-    let since = Instant::now();
-    loop {
-        let err = rolling(&cluster, &short, healthy).await.expect_err("the last one does not come back");
-        if matches!(&err, KubeError::Deadline { seen, .. } if seen.starts_with("pod db-2:")) {
-            break;
-        }
-        anyhow::ensure!(since.elapsed() < 3 * SOON, "{err}");
-    }
+    stopped(&cluster, &short, healthy, |seen| seen.starts_with("pod db-2:")).await?;
     let after: Vec<_> = pods(&cluster, "stuck").await?.iter().map(ResourceExt::uid).collect();
     assert_eq!(before[..2], after[..2]);
     // Cured, the same call goes on with the two that are left.

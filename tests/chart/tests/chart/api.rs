@@ -1,14 +1,14 @@
 //! The real API server reads what the chart renders: strictly, and without keeping any of it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, ValidationDirective};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, ValidationDirective};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use test_chart::{Renderer, set, values};
+use test_support::wait_for;
 
 use crate::control_plane::{ADMIN, SOON, control_plane, new_namespace};
 
@@ -24,11 +24,21 @@ async fn define(client: &Client) -> Result<()> {
     for file in std::fs::read_dir(test_support::needed("HANGAR_FOREIGN_DEFINITIONS")?)? {
         let text = std::fs::read_to_string(file?.path())?;
         let definition: Value = serde_norway::from_str(&text)?;
-        let name = definition["metadata"]["name"].as_str().context("a name")?.to_owned();
+        let text = |pointer: &str| {
+            let found = definition.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
+            found.with_context(|| format!("no `{pointer}`"))
+        };
+        let name = text("/metadata/name")?;
         definitions.patch(&name, &PatchParams::apply("test"), &Patch::Apply(&definition)).await?;
         let is_served = kube::runtime::conditions::is_crd_established();
         let served = kube::runtime::wait::await_condition(definitions.clone(), &name, is_served);
         tokio::time::timeout(SOON, served).await.with_context(|| format!("`{name}` is not served"))??;
+        // Its handler learns of it a moment after its status says so.
+        let (group, version) = (text("/spec/group")?, text("/spec/versions/0/name")?);
+        let kind = GroupVersionKind::gvk(&group, &version, &text("/spec/names/kind")?);
+        let resource = ApiResource::from_gvk_with_plural(&kind, &text("/spec/names/plural")?);
+        let all = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        wait_for("its handler", async || Ok(Some(all.list(&ListParams::default()).await?))).await?;
     }
     Ok(())
 }
@@ -83,16 +93,7 @@ async fn dry_run(client: &Client, object: &Value) -> Result<()> {
     // A pod is refused without its account, so accounts come to stay.
     let mut how = if kind == "ServiceAccount" { how } else { how.dry_run() };
     how.field_validation = Some(ValidationDirective::Strict);
-    let since = Instant::now();
-    loop {
-        match api.patch(name, &how, &Patch::Apply(object)).await {
-            // What is served by now, one of its handlers may learn a moment later.
-            Err(kube::Error::Api(status)) if status.code == 404 && since.elapsed() < SOON => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            done => return done.map(drop).with_context(|| format!("{kind} `{name}`")),
-        }
-    }
+    api.patch(name, &how, &Patch::Apply(object)).await.map(drop).with_context(|| format!("{kind} `{name}`"))
 }
 
 #[tokio::test]
