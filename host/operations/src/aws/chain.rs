@@ -35,7 +35,7 @@ const CALL: Duration = Duration::from_secs(20);
 const NEAR: Duration = Duration::from_secs(1);
 /// It shares a busy machine with everything else that is tested.
 #[cfg(test)]
-const NEAR: Duration = Duration::from_secs(4);
+const NEAR: Duration = Duration::from_secs(2);
 /// Where the token service is asked if nothing says where: it is the same account everywhere.
 const REGION: &str = "us-east-1";
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";

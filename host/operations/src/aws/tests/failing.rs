@@ -1,5 +1,7 @@
 //! Each way in which there are no keys, and what it says.
 
+use std::time::{Duration, Instant};
+
 use super::{Home, ROLE};
 
 #[tokio::test]
@@ -147,8 +149,10 @@ async fn a_machine_that_is_no_instance_is_told_soon() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let silent = format!("http://{}", silent.local_addr().expect("it is bound"));
     for endpoint in ["http://127.0.0.1:9", silent.as_str()] {
+        let since = Instant::now();
         let said = home.says("instance", &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)]).await;
         assert!(said.contains("this machine has no role of an instance, or is no instance"), "{said}");
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     }
     let off = home.says("instance", &[("AWS_EC2_METADATA_DISABLED", "true")]).await;
     assert!(off.contains("AWS_EC2_METADATA_DISABLED"), "{off}");
