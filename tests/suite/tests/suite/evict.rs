@@ -19,9 +19,13 @@ async fn a_dead_member_is_put_out_under_load_and_a_living_one_is_not() -> Result
     let pooled = Pooled::form(&setting).await?;
     let [first, second, _] = &pooled.members[..] else { anyhow::bail!("three members") };
     let evict = ["pool", "evict", "uss3", "--yes"];
-    // One that is late to answer this look is not counted.
-    let lives = first.run(&evict).await?.exits(4)?;
-    assert!(lives.stderr.contains("`uss3` is not dead: "), "{}", lives.stderr);
+    // One that is late to answer a look is not counted by it.
+    wait_for("a refusal that counts all three", async || {
+        let lives = first.run(&evict).await?.exits(4)?;
+        ensure!(lives.stderr.contains("`uss3` is not dead: 3 of its nodes answer"), "{}", lives.stderr);
+        Ok(Some(()))
+    })
+    .await?;
     let traffic = Traffic::begin(&pooled.stage, &["uss1", "uss2"]).await?;
     lose_database(pooled.stage.organisation("uss3")?).await?;
     sees_dead(first).await?;

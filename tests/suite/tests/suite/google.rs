@@ -13,7 +13,7 @@ use test_world::rsa;
 
 const BUCKET: &str = "dss-prod-state";
 const STATE: &str = "uss1/default.tfstate";
-/// Tokens end sooner than a busy machine takes to plan.
+/// Tokens outlive one exchange on a busy machine, and end within an apply.
 const LIFETIME: Duration = Duration::from_secs(10);
 /// One resource of an apply alone takes longer.
 const SLOW_MS: u64 = 14_000;

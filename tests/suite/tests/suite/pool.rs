@@ -115,21 +115,21 @@ pub(crate) fn live_nodes(status: &Value) -> usize {
     nodes.filter(is_live).filter(|node| node["accepts-us"] != false).count()
 }
 
-/// Waits until a member's certificates are listed without a complaint: on a busy machine a node may answer one look too late.
+/// Waits until a member's certificates are listed without a complaint.
 pub(crate) async fn lists_well(member: &Workspace, within: &str) -> Result<()> {
-    wait_for("certificates with nothing wrong", async || {
-        let list = member.run(&["cert", "list", "--within", within]).await?;
-        ensure!(list.code == Some(0), "{}\n{}", list.stdout, list.stderr);
-        Ok(Some(()))
-    })
-    .await
+    finds_nothing(member, &["cert", "list", "--within", within]).await
 }
 
-/// Waits until a member finds nothing wrong with the pool: on a busy machine a node's sign of life may come late.
+/// Waits until a member finds nothing wrong with the pool.
 pub(crate) async fn verifies(member: &Workspace) -> Result<()> {
-    wait_for("a pool with nothing wrong", async || {
-        let verified = member.run(&["pool", "verify"]).await?;
-        ensure!(verified.code == Some(0), "{}\n{}", verified.stdout, verified.stderr);
+    finds_nothing(member, &["pool", "verify"]).await
+}
+
+/// Waits until a look ends well: on a busy machine a node's sign of life, or its answer, may come late.
+async fn finds_nothing(member: &Workspace, look: &[&str]) -> Result<()> {
+    wait_for("a look that finds nothing wrong", async || {
+        let run = member.run(look).await?;
+        ensure!(run.code == Some(0), "{look:?}: {}\n{}", run.stdout, run.stderr);
         Ok(Some(()))
     })
     .await
